@@ -1,0 +1,49 @@
+"""Reranking with query-dependent prompts (Q-PEFT, arXiv 2404.04522) as a stage in Pyserini pipelines."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.candidates.records import Candidate, RankedHit
+    from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.fusion import FusionConfig
+    from pyserini_qpeft.qpeft.config import QPeftConfig
+    from pyserini_qpeft.reranker import QPeftReranker, RerankConfig
+    from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.searcher import RerankingSearcher
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Candidate": "candidates.records",
+    "FusionConfig": "fusion",
+    "QPeftConfig": "qpeft.config",
+    "QPeftError": "errors",
+    "QPeftReranker": "reranker",
+    "RankedHit": "candidates.records",
+    "RerankConfig": "reranker",
+    "RerankingSearcher": "searcher",
+    "ScoringConfig": "scoring.config",
+}
+
+__all__ = [
+    "Candidate",
+    "FusionConfig",
+    "QPeftConfig",
+    "QPeftError",
+    "QPeftReranker",
+    "RankedHit",
+    "RerankConfig",
+    "RerankingSearcher",
+    "ScoringConfig",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'pyserini_qpeft' has no attribute {name!r}")
+    return getattr(import_module(f"pyserini_qpeft.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
