@@ -1,0 +1,1 @@
+"""First-stage hits of any kind, and the text of each."""

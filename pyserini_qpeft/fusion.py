@@ -1,0 +1,99 @@
+"""First-stage score and likelihood as one score, within the list of one query."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyserini_qpeft.errors import QPeftError
+
+FusionMethod = Literal["zscore", "minmax", "rrf"]
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """How the two scores become one.
+
+    Attributes:
+        method: `zscore` and `minmax` normalise both scores over the query's list and add them;
+            `rrf` is reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+        weight: share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
+            the first stage gets the rest.
+        rrf_k: the constant that `rrf` adds to each rank.
+    """
+
+    method: FusionMethod = "zscore"
+    weight: float = 0.35
+    rrf_k: int = 60
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(FusionMethod):
+            known = ", ".join(get_args(FusionMethod))
+            raise QPeftError(f"unknown fusion method {self.method!r}: choose one of {known}")
+        if not 0 <= self.weight <= 1:
+            raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
+        if self.rrf_k < 0:
+            raise QPeftError(f"rrf_k must not be negative, but is {self.rrf_k}")
+
+
+def fuse(
+    first_stage: Sequence[float], likelihood: Sequence[float], config: FusionConfig
+) -> NDArray[np.float64]:
+    """Fuses the scores of one query's hits.
+
+    The result does not depend on the order of the hits: equal scores share a rank, and sums are exact.
+    Hits whose fused scores are equal keep the first stage's order under a stable sort.
+
+    Args:
+        first_stage: first-stage score of each hit; higher is better.
+        likelihood: mean log-likelihood of the query given each hit, in the same order; higher is better.
+        config: method and weight.
+
+    Returns:
+        float64 array of the same length; a list of equal scores counts for nothing (`zscore`, `minmax`).
+
+    Raises:
+        QPeftError: a score is NaN or infinite.
+        ValueError: the lists differ in length.
+    """
+    if len(first_stage) != len(likelihood):
+        raise ValueError(f"{len(first_stage)} first-stage scores but {len(likelihood)} likelihoods")
+    normalise = {
+        "zscore": _zscore,
+        "minmax": _minmax,
+        "rrf": lambda scores: 1 / (config.rrf_k + _ranks(scores)),
+    }[config.method]
+    first = normalise(_finite(first_stage, "first-stage score"))
+    second = normalise(_finite(likelihood, "likelihood"))
+    return (1 - config.weight) * first + config.weight * second
+
+
+def _finite(scores: Sequence[float], name: str) -> NDArray[np.float64]:
+    array = np.asarray(scores, dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise QPeftError(f"cannot fuse: the {name} of hit {bad[0] + 1} is {array[bad[0]]}")
+    return array
+
+
+def _minmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not scores.size or scores.max() == scores.min():
+        return np.zeros_like(scores)
+    return (scores - scores.min()) / (scores.max() - scores.min())
+
+
+def _zscore(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    # z-scores do not change under scaling; from 0..1 the variance can neither underflow nor overflow.
+    unit = _minmax(scores)
+    if not unit.any():
+        return unit
+    centred = unit - math.fsum(unit) / unit.size
+    return centred / math.sqrt(math.fsum(centred**2) / unit.size)
+
+
+def _ranks(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Ranks from 1, highest score first; equal scores share the best of their ranks."""
+    return 1 + scores.size - np.searchsorted(np.sort(scores), scores, side="right")

@@ -1,0 +1,1 @@
+"""Runs, topics, judgements and corpora: read, written, resumed."""
