@@ -1,0 +1,150 @@
+"""Print the documentation of the running Python's standard library, one JSON line per public name.
+
+This file is a program of its own: `demo.collection` runs it in a fresh interpreter cut off from
+site-packages (`python -I -S documentation.py`), so that importing two hundred modules leaves no trace in
+the demo's process and no installed package can change what is read. It therefore imports nothing but the
+standard library.
+
+Each line is a document in the BEIR layout: `_id` is the qualified name by which the thing is used
+(`os.path.splitext`, `str.split`, `json.JSONDecoder`), `title` that name with its signature, `text` its
+docstring.
+"""
+
+import contextlib
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import re
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Importing these prints, opens a window or a browser or changes the interpreter; or they hold only programs,
+# tests, tables, or other names for what is public elsewhere (posixpath is os.path, the sre_* modules are re).
+LEFT_OUT = {
+    *("antigravity", "encodings", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "readline", "rlcompleter"),
+    *("this", "turtledemo", "genericpath", "nt", "ntpath", "nturl2path", "posix", "posixpath", "pyexpat"),
+    *("sre_compile", "sre_constants", "sre_parse"),
+}
+
+
+class Documented(NamedTuple):
+    """A public name, what it stands for, and its docstring."""
+
+    name: str
+    value: object
+    docstring: str
+
+
+def main() -> None:
+    """Write the collection, sorted by name."""
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(sys.stderr):  # a module that prints must not print into the collection
+        collection = sorted(canonical(public_things()), key=lambda one: one.name)
+        titles = [one.name + signature(one.value) for one in collection]
+    for title, one in zip(titles, collection, strict=True):
+        print(json.dumps({"_id": one.name, "title": title, "text": one.docstring}))
+
+
+def canonical(things: dict[str, object]) -> list[Documented]:
+    """Each documented thing once, under its best name: short, and its own (`OSError`, not `IOError`)."""
+    best: dict[int, tuple[tuple[int, bool, str], Documented]] = {}
+    for name, value in things.items():
+        if text := docstring(value):
+            own_name = getattr(value, "__qualname__", "")
+            rank = (name.count("."), not name.endswith(own_name), name)
+            # random.choice is a method bound to a hidden instance, and one thing with random.Random.choice.
+            identity = id(getattr(value, "__func__", value))
+            if identity not in best or rank < best[identity][0]:
+                best[identity] = rank, Documented(name, value, text)
+    return [documented for _, documented in best.values()]
+
+
+def public_things() -> dict[str, object]:
+    """Every public name of the library and what it stands for; a thing may have several names."""
+    things: dict[str, object] = {}
+    for name, module in modules():
+        things.setdefault(name, module)  # unittest.main is the function of the package, not the submodule
+        for inner, value in public_names(module).items():
+            things[inner if name == "builtins" else f"{name}.{inner}"] = value
+    public_classes = {value for value in things.values() if inspect.isclass(value)}
+    for name, value in list(things.items()):
+        if inspect.isclass(value):
+            things |= members(name, value, public_classes)
+    return things
+
+
+def modules() -> Iterator[tuple[str, types.ModuleType]]:
+    """The public modules and submodules that can be imported on this machine, by name."""
+    yield "os.path", os.path
+    waiting = sorted(sys.stdlib_module_names - LEFT_OUT)
+    for name in waiting:
+        if any(part.startswith("_") or part in {"test", "tests"} for part in name.split(".")):
+            continue
+        # A module may need a library or a system that is not there, and say so with any exception.
+        with contextlib.suppress(Exception):
+            module = importlib.import_module(name)
+            inside = pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}.")
+            waiting += sorted(found.name for found in inside)
+            yield name, module
+
+
+def public_names(module: types.ModuleType) -> dict[str, object]:
+    """What a module offers: the names in its `__all__`, or else those it did not take from another module."""
+    declared = getattr(module, "__all__", None)
+    names = dir(module) if declared is None else declared
+    values = {
+        name: getattr(module, name) for name in names if not name.startswith("_") and hasattr(module, name)
+    }
+
+    def at_home(value: object) -> bool:
+        home = getattr(value, "__module__", None) or module.__name__
+        return declared is not None or home == module.__name__ or home.startswith("_")
+
+    return {name: value for name, value in values.items() if at_home(value) and not inspect.ismodule(value)}
+
+
+def members(class_name: str, owner: type, public_classes: set[type]) -> dict[str, object]:
+    """The methods, properties and nested classes of a class and of its bases that have no public name."""
+    found: dict[str, object] = {}
+    public_bases = [base for base in owner.__mro__[1:] if base in public_classes]
+    for base in reversed(owner.__mro__):
+        if base is owner or not any(base in public.__mro__ for public in public_bases):
+            found |= {name: value for name, value in vars(base).items() if not name.startswith("_")}
+    things: dict[str, object] = {}
+    for name, value in found.items():
+        things[f"{class_name}.{name}"] = getattr(value, "__func__", value)
+        if inspect.isclass(value) and value.__qualname__ == f"{owner.__qualname__}.{name}":
+            things |= members(f"{class_name}.{name}", value, public_classes)
+    return things
+
+
+def docstring(value: object) -> str:
+    """The docstring somebody wrote for this very thing; empty when it is inherited or generated."""
+    own = vars(value).get("__doc__") if inspect.isclass(value) else getattr(value, "__doc__", None)
+    if not isinstance(own, str) or (not inspect.isclass(value) and own == type(value).__doc__):
+        return ""
+    text = inspect.cleandoc(own).strip()
+    name = getattr(value, "__name__", "")
+    from_dataclass_or_namedtuple = inspect.isclass(value) and text.startswith(f"{name}(") and "\n" not in text
+    generated = from_dataclass_or_namedtuple or text.startswith(("Alias for field number", "An enumeration."))
+    return "" if generated else text
+
+
+def signature(value: object) -> str:
+    """How the thing is called, as `(path, *, strict=False)`; empty where it is not, or Python cannot tell."""
+    if inspect.ismodule(value) or not callable(value):
+        return ""
+    # A builtin can carry a signature that does not even parse, which ends in any exception.
+    with contextlib.suppress(Exception):
+        shown = re.sub(r"^\((self|cls)\b(, /)?(, )?", "(", str(inspect.signature(value)))
+        return "" if " at 0x" in shown else shown  # an address in memory would differ from run to run
+    return ""
+
+
+if __name__ == "__main__":
+    main()
