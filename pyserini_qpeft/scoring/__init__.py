@@ -1,0 +1,1 @@
+"""From (query, passage) pairs to log-likelihoods."""
