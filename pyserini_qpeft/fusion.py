@@ -39,9 +39,7 @@ class FusionConfig:
             raise QPeftError(f"rrf_k must not be negative, but is {self.rrf_k}")
 
 
-def fuse(
-    first_stage: Sequence[float], likelihood: Sequence[float], config: FusionConfig
-) -> NDArray[np.float64]:
+def fuse(first_stage: Sequence[float], likelihood: Sequence[float], config: FusionConfig) -> NDArray[np.float64]:
     """Fuses the scores of one query's hits.
 
     The result does not depend on the order of the hits: equal scores share a rank, and sums are exact.
@@ -61,13 +59,8 @@ def fuse(
     """
     if len(first_stage) != len(likelihood):
         raise ValueError(f"{len(first_stage)} first-stage scores but {len(likelihood)} likelihoods")
-    normalise = {
-        "zscore": _zscore,
-        "minmax": _minmax,
-        "rrf": lambda scores: 1 / (config.rrf_k + _ranks(scores)),
-    }[config.method]
-    first = normalise(_finite(first_stage, "first-stage score"))
-    second = normalise(_finite(likelihood, "likelihood"))
+    first = _normalised(_finite(first_stage, "first-stage score"), config)
+    second = _normalised(_finite(likelihood, "likelihood"), config)
     return (1 - config.weight) * first + config.weight * second
 
 
@@ -77,6 +70,12 @@ def _finite(scores: Sequence[float], name: str) -> NDArray[np.float64]:
     if bad.size:
         raise QPeftError(f"cannot fuse: the {name} of hit {bad[0] + 1} is {array[bad[0]]}")
     return array
+
+
+def _normalised(scores: NDArray[np.float64], config: FusionConfig) -> NDArray[np.float64]:
+    if config.method == "rrf":
+        return 1 / (config.rrf_k + _ranks(scores))
+    return _zscore(scores) if config.method == "zscore" else _minmax(scores)
 
 
 def _minmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
