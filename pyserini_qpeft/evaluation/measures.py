@@ -1,0 +1,105 @@
+"""A run against qrels: one frame of scores per query, every measure through ir-measures.
+
+Everything follows trec_eval: hits are ordered by score in single precision and ties by docid descending,
+whatever the order of the file; a judged query that the run lacks counts as 0 (`trec_eval -c`); a query
+without judgements is left out.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_MEASURES = ("nDCG@10", "AP", "RR@10", "R@100", "P@10")
+
+
+def parse_measures(names: Iterable[str]) -> list[Any]:
+    """The measures of these names.
+
+    Args:
+        names: names as ir-measures writes them, such as `nDCG@10`, `AP(rel=2)`, `RR@10`; MAP and MRR do too.
+
+    Returns:
+        ir-measures' measures in the order of the names, each once.
+
+    Raises:
+        QPeftError: a name that is no measure, one that lacks its cutoff, or one that is no mean over queries.
+    """
+    import ir_measures
+
+    measures: dict[Any, None] = {}
+    for name in names:
+        try:
+            measure = ir_measures.parse_measure(name)
+            measure.validate_params()
+        except (NameError, ValueError, AssertionError) as mistake:
+            raise QPeftError(
+                f"{name!r} is no measure ({mistake}); write it as in nDCG@10, AP, RR@10, R@100 or P@10"
+            ) from None
+        cutoff = measure.params.get("cutoff", 1)
+        if isinstance(cutoff, int) and cutoff < 1:
+            raise QPeftError(f"the cutoff of the measure {name!r} must be 1 or more")
+        if not isinstance(measure.aggregator(), ir_measures.MeanAgg):
+            raise QPeftError(f"{name!r} is a count over all queries; give measures that are means over queries")
+        measures[measure] = None
+    if not measures:
+        raise QPeftError("no measure was given; write at least one, such as nDCG@10")
+    return list(measures)
+
+
+def trec_eval_order(hits: Sequence[ScoredDoc]) -> list[str]:
+    """The docids in the order in which trec_eval sees them; a docid that comes twice keeps its better place."""
+    scores = np.array([hit.score for hit in hits], dtype=np.float32)
+    if np.isnan(scores).any():
+        raise QPeftError(f"the score of document {hits[int(np.isnan(scores).argmax())].docid} is not a number")
+    pairs = sorted(zip(scores.tolist(), (hit.docid for hit in hits), strict=True), reverse=True)
+    return list(dict.fromkeys(docid for _, docid in pairs))
+
+
+def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEASURES) -> "pd.DataFrame":
+    """The value of each measure for each judged query.
+
+    Args:
+        run: hits by qid, in any order.
+        qrels: grades by qid and docid; each of its queries becomes a row, in its order.
+        measures: names of measures, see `parse_measures`.
+
+    Returns:
+        Float64 frame, qids by measures; its means are what trec_eval prints.
+
+    Raises:
+        QPeftError: no query of the run is judged, or a measure is unknown.
+    """
+    import ir_measures
+    import pandas as pd
+
+    parsed = parse_measures(measures)
+    judged = [qid for qid in qrels if run.get(qid)]
+    if not judged:
+        raise QPeftError(
+            f"no query of the run is in the qrels (run: {_examples(run)}; qrels: {_examples(qrels)}); "
+            "give the qrels of the same topics"
+        )
+    # Not all of ir-measures' providers break ties as trec_eval does: hand them an order without ties.
+    strict_order: dict[str, dict[str, float]] = {}
+    for qid in judged:
+        docids = trec_eval_order(run[qid])
+        strict_order[qid] = {docid: float(len(docids) - place) for place, docid in enumerate(docids)}
+
+    values = {(qid, str(measure)): 0.0 for qid in qrels for measure in parsed}
+    for metric in ir_measures.iter_calc(parsed, qrels, strict_order):
+        values[metric.query_id, str(metric.measure)] = float(metric.value)
+    columns = [str(measure) for measure in parsed]
+    rows = [[values[qid, column] for column in columns] for qid in qrels]
+    return pd.DataFrame(rows, index=pd.Index(list(qrels), name="qid"), columns=columns, dtype="float64")
+
+
+def _examples(queries: Iterable[str], shown: int = 3) -> str:
+    qids = list(queries)
+    return ", ".join(qids[:shown]) + (", …" if len(qids) > shown else "") if qids else "empty"

@@ -1,0 +1,140 @@
+"""Is a run better than the baseline? Paired tests over queries, and the size of the difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyserini_qpeft.errors import QPeftError
+
+Test = Literal["t", "wilcoxon", "randomization"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignificanceConfig:
+    """How differences are tested.
+
+    Attributes:
+        tests: paired tests to run, at least one; each has its own column and its own Holm correction. The
+            first marks the significant values of a table.
+        alpha: level below which a corrected p-value counts as significant.
+        confidence: level of the bootstrap interval of the mean difference.
+        resamples: resamples of the bootstrap and of the randomisation test.
+        seed: of both.
+    """
+
+    tests: tuple[Test, ...] = ("t",)
+    alpha: float = 0.05
+    confidence: float = 0.95
+    resamples: int = 9_999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.tests:
+            raise QPeftError(f"name a significance test: {', '.join(get_args(Test))}")
+        for test in self.tests:
+            if test not in get_args(Test):
+                raise QPeftError(f"{test!r} is no significance test; choose from {', '.join(get_args(Test))}")
+        for name, level in (("alpha", self.alpha), ("confidence", self.confidence)):
+            if not 0 < level < 1:
+                raise QPeftError(f"{name} must lie between 0 and 1, and is {level}")
+        if self.resamples < 1:
+            raise QPeftError(f"resamples must be 1 or more, and is {self.resamples}")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A run minus the baseline on one measure, over the same queries.
+
+    Attributes:
+        run: name of the run.
+        baseline: name of the run it is held against.
+        measure: name of the measure.
+        effect: mean difference per query.
+        low: lower end of the bootstrap interval of `effect`.
+        high: its upper end.
+        wins: queries on which the run is better.
+        ties: queries on which both are equal.
+        losses: queries on which the baseline is better.
+        p: p-value of each test.
+        p_holm: the same, corrected for all comparisons of the table (Holm, 1979).
+    """
+
+    run: str
+    baseline: str
+    measure: str
+    effect: float
+    low: float
+    high: float
+    wins: int
+    ties: int
+    losses: int
+    p: dict[str, float]
+    p_holm: dict[str, float]
+
+
+def paired_p_value(
+    test: Test, treatment: ArrayLike, baseline: ArrayLike, config: SignificanceConfig | None = None
+) -> float:
+    """The two-sided p-value of one paired test.
+
+    Args:
+        test: which one.
+        treatment: float[queries], the run's values.
+        baseline: float[queries], the baseline's values for the same queries.
+        config: gives the resamples and the seed of the randomisation test.
+
+    Returns:
+        1 where no query differs; NaN where the test is undefined (the t-test of a single query).
+    """
+    from scipy import stats
+
+    config = config or SignificanceConfig()
+    treated, base = np.asarray(treatment, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    differences = treated - base
+    if not differences.any():
+        return 1.0
+    if test == "t":
+        return float(stats.ttest_rel(treated, base).pvalue) if len(differences) > 1 else float("nan")
+    if test == "wilcoxon":
+        return float(stats.wilcoxon(treated, base).pvalue)
+    # One sample of differences: scipy's "samples" then flips signs, which is swapping the two runs' values.
+    outcome = stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=config.resamples,
+        rng=np.random.default_rng(config.seed),
+    )
+    return float(outcome.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of a family of p-values; NaN is no member of the family and stays NaN."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
+    corrected = np.full(len(p), np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return corrected.tolist()
+
+
+def bootstrap_interval(differences: ArrayLike, config: SignificanceConfig) -> tuple[float, float]:
+    """The percentile bootstrap interval of the mean of float[queries]."""
+    from scipy import stats
+
+    sample: NDArray[np.float64] = np.asarray(differences, dtype=np.float64)
+    if len(sample) < 2 or (sample == sample[0]).all():
+        return float(sample.mean()), float(sample.mean())
+    interval = stats.bootstrap(
+        (sample,),
+        np.mean,
+        confidence_level=config.confidence,
+        n_resamples=config.resamples,
+        method="percentile",
+        rng=np.random.default_rng(config.seed),
+        batch=1_000,
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
