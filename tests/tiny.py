@@ -10,6 +10,13 @@ SENTENCES = [
     "Hints: what is the name of the river that runs through Egypt? The Nile: 6,650 km long.\n",
 ]
 VOCABULARY = 400
+PAIRS = [
+    ("who sings does he love me", "linda davis sings does he love me with reba"),
+    ("what is the capital", "Paris is the capital of France, and the Nile runs through Egypt.\nIt is long."),
+    ("nile", "Aaron is a prophet"),
+    ("Où est la Tour Eiffel ? 日本", "La tour Eiffel est à Paris. 日本 🗼"),
+    ("the river", ""),
+]
 
 
 def tiny_tokenizer(*, bos: bool = True, style: str = "byte-level") -> Any:
@@ -32,9 +39,7 @@ def tiny_tokenizer(*, bos: bool = True, style: str = "byte-level") -> Any:
         specials = [*specials, "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
         tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
         tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-        tokenizer.decoder = decoders.Sequence(
-            [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
-        )
+        tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
         alphabet = []
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
@@ -44,9 +49,7 @@ def tiny_tokenizer(*, bos: bool = True, style: str = "byte-level") -> Any:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
         )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
 
 
 def tiny_configs() -> dict[str, Any]:
@@ -70,9 +73,7 @@ def tiny_configs() -> dict[str, Any]:
         num_key_value_heads=2,
         max_position_embeddings=512,
     )
-    opt = dict(
-        hidden_size=32, ffn_dim=64, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=512
-    )
+    opt = dict(hidden_size=32, ffn_dim=64, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=512)
     return {
         "llama": LlamaConfig(**common, **llama_like),
         "qwen3": Qwen3Config(**common, **llama_like, head_dim=8),
@@ -117,3 +118,21 @@ def save_tiny_model(folder: Path, architecture: str = "llama") -> Path:
     tiny_model(architecture).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+def adapted(architecture: str, tokenizer: Any, **settings: Any) -> Any:
+    """A tiny model with an adapter whose weights are all away from zero."""
+    import torch
+    from peft import get_peft_model
+
+    from pyserini_qpeft.qpeft import QPeftConfig
+
+    ids = tokenizer("given the hints, please generate a question for the input passage\n", add_special_tokens=False)
+    config = QPeftConfig(instruction_ids=ids["input_ids"], **settings)
+    torch.manual_seed(1)
+    model = get_peft_model(tiny_model(architecture), config).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "qpeft_" in name:
+                weight.add_(torch.randn_like(weight) * 0.2)
+    return model

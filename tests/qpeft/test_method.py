@@ -1,35 +1,11 @@
 """Scores through peft, batched, are those of the paper's formula one pair at a time."""
 
 import pytest
-import torch
-from peft import get_peft_model
 from qpeft.reference import reference_score
-from tiny import tiny_configs, tiny_model, tiny_tokenizer
+from tiny import PAIRS, adapted, tiny_configs, tiny_tokenizer
 
-from pyserini_qpeft.qpeft import QPeftConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-
-PAIRS = [
-    ("who sings does he love me", "linda davis sings does he love me with reba"),
-    ("what is the capital", "Paris is the capital of France, and the Nile runs through Egypt.\nIt is long."),
-    ("nile", "Aaron is a prophet"),
-    ("Où est la Tour Eiffel ? 日本", "La tour Eiffel est à Paris. 日本 🗼"),
-    ("the river", ""),
-]
-
-
-def adapted(architecture: str, tokenizer: object, **settings: object) -> torch.nn.Module:
-    """A tiny model with an adapter whose weights are all away from zero."""
-    ids = tokenizer("given the hints, please generate a question for the input passage\n", add_special_tokens=False)
-    config = QPeftConfig(instruction_ids=ids["input_ids"], **settings)
-    torch.manual_seed(1)
-    model = get_peft_model(tiny_model(architecture), config).eval()
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if "qpeft_" in name:
-                weight.add_(torch.randn_like(weight) * 0.2)
-    return model
 
 
 @pytest.mark.parametrize("position", ["suffix", "prefix"])
