@@ -22,13 +22,13 @@ def passage_text(title: str, text: str) -> str:
         title: may be empty.
         text: may be empty.
     """
-    joined = _LONE_SURROGATE.sub("\ufffd", f"{title.strip()}\n{text.strip()}").strip()
+    joined = _LONE_SURROGATE.sub("\ufffd", f"{title}\n{text}").strip()
     while joined.startswith('"'):
         first, newline, rest = joined.partition("\n")
         first = first.rstrip()
         if not newline or len(first) < 2 or not first.endswith('"'):
             break
-        joined = f"{first[1:-1].replace('""', '"').strip()}\n{rest.strip()}".strip()
+        joined = f"{first[1:-1].replace('""', '"')}\n{rest}".strip()
     return joined
 
 

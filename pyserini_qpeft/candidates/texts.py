@@ -1,0 +1,140 @@
+"""The text of a docid, from wherever it is kept."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from pyserini_qpeft.candidates.passage import document_text, passage_text
+from pyserini_qpeft.errors import QPeftError
+
+TextSource = Callable[[str], str | None]
+"""Gives the text of a docid, or None where it has none."""
+
+_MARKUP = re.compile(r"<(?:!doctype|!--|\?xml|[a-z][\w:.-]*[\s/>])", re.IGNORECASE)
+_IDENTIFIERS = {"docno", "docid", "dochdr", "docoldno"}
+_NEVER_SHOWN = {"script", "style", "noscript", "template"}
+_BREAKS = frozenset(
+    ["article", "blockquote", "br", "dd", "div", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "head", "headline", "hr", "li", "p", "pre", "section", "table", "td", "text", "th", "title", "tr", "ul", "ol"]
+)  # fmt: skip
+
+
+def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
+    """Texts from a mapping of docids, such as a `runs.corpus.Corpus` or a BEIR corpus in memory.
+
+    Args:
+        passages: docid to text, taken as it is, or to a mapping of fields such as `title` and `text`. Keys
+            may be whole numbers.
+    """
+
+    def text_of(docid: str) -> str | None:
+        passage = passages.get(docid)
+        if passage is None and docid.isdecimal():
+            passage = passages.get(int(docid))
+        if isinstance(passage, Mapping):
+            return document_text(passage)
+        if passage is not None and not isinstance(passage, str):
+            raise QPeftError(f"the text of {docid} is no string or mapping of fields but {type(passage).__name__}")
+        return passage
+
+    return text_of
+
+
+def from_searcher(searcher: Any) -> TextSource:
+    """Texts from the index of a Pyserini searcher, of which `doc(docid)` gives the stored document.
+
+    Args:
+        searcher: a `LuceneSearcher` or anything with such a `doc`.
+
+    Raises:
+        QPeftError: it has no `doc`.
+    """
+    if not callable(getattr(searcher, "doc", None)):
+        raise QPeftError(
+            f"{type(searcher).__name__} has no doc(docid) to take texts from: give the Lucene index as searcher=, "
+            "or corpus="
+        )
+
+    def text_of(docid: str) -> str | None:
+        document = searcher.doc(docid)
+        return None if document is None else stored_text(document.raw(), document.contents())
+
+    return text_of
+
+
+def chain(*sources: TextSource) -> TextSource:
+    """The first text that any of `sources` has, asked in turn."""
+
+    def text_of(docid: str) -> str | None:
+        return next((text for source in sources if (text := source(docid)) is not None), None)
+
+    return text_of
+
+
+def stored_text(raw: str | None, contents: str | None) -> str | None:
+    """The passage in the two fields that an Anserini index may store.
+
+    Args:
+        raw: the document as it was indexed: JSON, HTML or TREC markup, or plain text.
+        contents: what was analysed for search; used where there is no raw.
+
+    Returns:
+        The text; None where nothing is stored.
+    """
+    if raw is not None:
+        return raw_text(raw)
+    return None if contents is None else passage_text("", contents)
+
+
+def raw_text(raw: str) -> str:
+    """The passage in a stored raw document.
+
+    Args:
+        raw: JSON with the fields of `document_text`, HTML or TREC markup, or plain text.
+    """
+    start = raw.lstrip()
+    if start.startswith("{"):
+        try:
+            document = json.loads(raw)
+        except ValueError:
+            document = None
+        if isinstance(document, dict) and (text := document_text(document)) is not None:
+            return text
+    if _MARKUP.match(start):
+        return passage_text("", _shown_text(raw))
+    return passage_text("", raw)
+
+
+def _shown_text(markup: str) -> str:
+    parser = _ShownText()
+    parser.feed(markup)
+    parser.close()
+    lines = (" ".join(line.split()) for line in "".join(parser.pieces).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+class _ShownText(HTMLParser):
+    """Gathers what a reader would see; TREC's document numbers and headers are left out."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._hidden: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._hidden is None and tag in _IDENTIFIERS | _NEVER_SHOWN:
+            self._hidden = tag
+        self._break_at(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._hidden:
+            self._hidden = None
+        self._break_at(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden is None:
+            self.pieces.append(data)
+
+    def _break_at(self, tag: str) -> None:
+        self.pieces.append("\n" if tag in _BREAKS else "")
