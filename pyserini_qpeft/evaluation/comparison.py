@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
+from pyserini_qpeft.evaluation.latency import Latency
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, score_queries
 from pyserini_qpeft.evaluation.significance import (
     Difference,
@@ -51,6 +52,7 @@ class Comparison:
         differences: every other run against the baseline, on each measure.
         significance: how they were tested.
         answers: for each run, means of R@k and H@k by `answers.summarise_answers`; empty where none are known.
+        latency: for the runs that say it, the time per query.
     """
 
     baseline: str
@@ -59,6 +61,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     significance: SignificanceConfig
     answers: dict[str, "pd.DataFrame"] = field(default_factory=dict)
+    latency: dict[str, Latency] = field(default_factory=dict)
 
     @property
     def measures(self) -> list[str]:

@@ -1,0 +1,222 @@
+"""A comparison as text: for the console, Markdown, LaTeX, CSV and JSON."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from pyserini_qpeft.evaluation.comparison import Comparison
+from pyserini_qpeft.evaluation.coverage import remarks
+from pyserini_qpeft.evaluation.significance import SignificanceConfig
+
+SIGNIFICANT = "*"
+
+CONVENTIONS = (
+    "As trec_eval: hits are ordered by score in single precision, ties by docid descending; "
+    "judged queries that a run lacks count as 0; means are over all judged queries."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One titled table of a report, its cells ready to be read.
+
+    Attributes:
+        title: what the table shows, in a few words.
+        columns: the heads.
+        rows: cells as text, one for each column.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sections(comparison: Comparison) -> list[Section]:
+    """The tables of a comparison: measures, differences from the baseline, answers where there are some."""
+    tables = [_measures(comparison)]
+    if comparison.differences:
+        tables.append(_differences(comparison))
+    if comparison.answers:
+        tables += [_answers(comparison, kind) for kind in ("R", "H")]
+    return tables
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What a reader must know to read the tables: conventions, tests, gaps in the runs."""
+    told = [CONVENTIONS]
+    if comparison.differences:
+        tests, count = comparison.significance, len(comparison.differences)
+        told.append(
+            f"{SIGNIFICANT}: p < {tests.alpha:g} against {comparison.baseline} ({_test_name(tests.tests[0], tests)}, "
+            f"two-sided, Holm-corrected over {_plural(count, 'comparison')}). "
+            f"Intervals: {tests.confidence * 100:g} % percentile bootstrap, {tests.resamples:,} resamples, "
+            f"seed {tests.seed}."
+        )
+    if comparison.answers:
+        told.append(
+            "R@k: share of the list's answer-bearing passages in its first k; H@k: share of queries with one there; "
+            "answers matched as in DPR."
+        )
+    for name, coverage in comparison.coverage.items():
+        told += [f"{remark}." for remark in remarks(name, coverage)]
+    return told
+
+
+def to_text(comparison: Comparison) -> str:
+    """For reading in a terminal."""
+    return _document(comparison, "simple", title=lambda name: f"{name}\n", note=lambda said: said)
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Tables as GitHub reads them."""
+    return _document(comparison, "github", title=lambda name: f"### {name}\n", note=lambda said: f"- {said}")
+
+
+def to_latex(comparison: Comparison) -> str:
+    """Tables for a paper, with `booktabs`; the notes are comments."""
+    return _document(
+        comparison,
+        "latex_booktabs",
+        title=lambda name: f"% {name}",
+        note=lambda said: f"% {said}",
+    )
+
+
+def to_csv(comparison: Comparison) -> str:
+    """One row for each run and measure: the mean and, but for the baseline, everything about the difference."""
+    means = comparison.means().reset_index().melt(id_vars="run", var_name="measure", value_name="mean")
+    differences = comparison.differences_frame()
+    if not differences.empty:
+        means = means.merge(differences, how="left", on=["run", "measure"], sort=False)
+    return str(means.to_csv(index=False, lineterminator="\n"))
+
+
+def to_json(comparison: Comparison) -> str:
+    """Everything: means, values per query, coverage, differences, answers, latency, notes."""
+    told = {
+        "baseline": comparison.baseline,
+        "significance": asdict(comparison.significance),
+        "runs": {
+            name: {
+                "mean": frame.mean().to_dict(),
+                "coverage": asdict(comparison.coverage[name]),
+                "answers": _answers_record(comparison, name),
+                "latency": asdict(comparison.latency[name]) if name in comparison.latency else None,
+                "per_query": frame.to_dict(orient="index"),
+            }
+            for name, frame in comparison.scores.items()
+        },
+        "differences": [asdict(one) for one in comparison.differences],
+        "notes": notes(comparison),
+    }
+    return json.dumps(_without_nan(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _measures(comparison: Comparison) -> Section:
+    first = comparison.significance.tests[0]
+    marked = {
+        (one.run, one.measure) for one in comparison.differences if one.p_holm[first] < comparison.significance.alpha
+    }
+    cutoff = next(iter(comparison.coverage.values())).cutoff
+    timed = bool(comparison.latency)
+    rows = []
+    for name, frame in comparison.scores.items():
+        cells = [
+            f"{value:.4f}{SIGNIFICANT if (name, measure) in marked else ''}" for measure, value in frame.mean().items()
+        ]
+        coverage = comparison.coverage[name]
+        cells += [f"{coverage.depth:.1f}", f"{coverage.unjudged:.1%}"]
+        if timed:
+            latency = comparison.latency.get(name)
+            cells += [f"{latency.mean * 1000:.1f}", f"{latency.p95 * 1000:.1f}"] if latency else ["–", "–"]
+        rows.append((name, *cells))
+    heads = ("run", *comparison.measures, "depth", f"unjudged@{cutoff}")
+    queries = len(next(iter(comparison.scores.values())))
+    return Section(
+        f"{_plural(queries, 'judged query', 'judged queries')}",
+        heads + (("ms/query", "ms/query (95th %)") if timed else ()),
+        tuple(rows),
+    )
+
+
+def _differences(comparison: Comparison) -> Section:
+    tests = comparison.significance
+    interval = f"{tests.confidence * 100:g} % interval"
+    heads = ["run", "measure", "difference", interval, "wins", "ties", "losses"]
+    for test in tests.tests:
+        heads += [f"p ({_TESTS[test]})", "Holm"]
+    rows = []
+    for one in comparison.differences:
+        cells = [one.run, one.measure, f"{one.effect:+.4f}", f"{one.low:+.4f} … {one.high:+.4f}"]
+        cells += [str(one.wins), str(one.ties), str(one.losses)]
+        for test in tests.tests:
+            cells += [_p(one.p[test]), _p(one.p_holm[test])]
+        rows.append(tuple(cells))
+    return Section(f"Against {comparison.baseline}", tuple(heads), tuple(rows))
+
+
+def _answers(comparison: Comparison, kind: str) -> Section:
+    rows = []
+    for name, summary in comparison.answers.items():
+        columns = [column for column in summary.columns if column.startswith(f"{kind}@")]
+        for queries, values in summary.iterrows():
+            cells = [name, f"{queries} ({int(values['queries']):,})"]
+            rows.append((*cells, *(_number(values[column]) for column in columns)))
+    return Section(f"{kind}@k by answers", ("run", "queries", *columns), tuple(rows))
+
+
+def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | None:
+    if name not in comparison.answers:
+        return None
+    return {str(queries): values.to_dict() for queries, values in comparison.answers[name].iterrows()}
+
+
+def _document(comparison: Comparison, style: str, title: Callable[[str], str], note: Callable[[str], str]) -> str:
+    from tabulate import tabulate
+
+    parts = []
+    for section in sections(comparison):
+        # A cell is text already: tabulate must not read "1e5" or "007", names of runs, as numbers.
+        table = tabulate(
+            section.rows,
+            headers=section.columns,
+            tablefmt=style,
+            disable_numparse=True,
+            colalign=["left" if head in _WORDS else "right" for head in section.columns],
+        )
+        parts.append(f"{title(section.title)}\n{table}")
+    parts.append("\n".join(note(said) for said in notes(comparison)))
+    return "\n\n".join(parts) + "\n"
+
+
+_WORDS = {"run", "measure", "queries"}
+_TESTS = {"t": "t-test", "wilcoxon": "Wilcoxon", "randomization": "randomisation"}
+
+
+def _test_name(test: str, config: SignificanceConfig) -> str:
+    if test == "randomization":
+        return f"randomisation test, {config.resamples:,} resamples, seed {config.seed}"
+    return {"t": "paired t-test", "wilcoxon": "Wilcoxon signed-rank test"}[test]
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _without_nan(told: object) -> object:
+    if isinstance(told, dict):
+        return {key: _without_nan(value) for key, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_without_nan(value) for value in told]
+    return None if isinstance(told, float) and math.isnan(told) else told
