@@ -1,0 +1,17 @@
+"""The only door to Java and Pyserini: nothing starts before it is asked for."""
+
+from pyserini_qpeft.lucene.index import IndexReport, build_index
+from pyserini_qpeft.lucene.java import JavaRuntime, find_java
+from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.stored import StoredTexts, index_folder, open_searcher
+
+__all__ = [
+    "IndexReport",
+    "JavaRuntime",
+    "StoredTexts",
+    "build_index",
+    "find_java",
+    "index_folder",
+    "open_searcher",
+    "start_jvm",
+]

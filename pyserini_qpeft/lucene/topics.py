@@ -1,0 +1,34 @@
+"""The topics that Pyserini knows by name."""
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.runs.records import Topics
+
+
+def named_topics(name: str, topics_format: str = "default") -> Topics:
+    """Queries of a topic set that comes with Pyserini, or of a file in one of Pyserini's special formats.
+
+    Args:
+        name: Such as "dl19-passage", or a path.
+        topics_format: As Pyserini's `--topics-format`, for instance "kilt".
+
+    Returns:
+        The queries in Pyserini's order; qids are strings.
+
+    Raises:
+        QPeftError: Pyserini knows no such topics or format, or the topics are not text.
+    """
+    start_jvm()
+    from jnius import JavaException
+    from pyserini.query_iterator import TopicsFormat, get_query_iterator
+
+    try:
+        topics = {str(qid): query for qid, query in get_query_iterator(name, TopicsFormat(topics_format))}
+    except (JavaException, ValueError, OSError, NotImplementedError, KeyError) as error:
+        raise QPeftError(
+            f"the topics {name} are neither a file nor a name that Pyserini knows ({topics_format}): {error}."
+        ) from error
+    for qid, query in topics.items():
+        if not isinstance(query, str):
+            raise QPeftError(f"topic {qid} of {name} is not text ({topics_format}): only text can be reranked.")
+    return topics
