@@ -1,0 +1,121 @@
+"""The program `qpeft`: finds the verb, runs it, and tells a user's mistake in one sentence."""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import NoReturn
+
+from pyserini_qpeft import __version__, cli
+from pyserini_qpeft.errors import QPeftError
+
+# What a full disk, a missing folder or a forbidden file raises: mistakes of the surroundings, not of the program.
+_SURROUNDINGS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is a `QPeftError`, so that it is told as every other mistake is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint, with where to read more."""
+        raise QPeftError(f"{message} (see {self.prog} --help).")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: Command line without the program's name; the process's own when None.
+
+    Returns:
+        The exit code: 0, 2 for a user's mistake, 130 when interrupted, 141 when the reader of a pipe went away.
+    """
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except QPeftError as error:
+        print(f"qpeft: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("qpeft: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains as it flushes at exit
+        return 141
+    except OSError as error:
+        if error.errno not in _SURROUNDINGS:
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        print(f"qpeft: error: {error.strerror}{place}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    verb = arguments[0] if arguments else "--help"
+    if verb.startswith("-"):
+        _overview().parse_args([verb])
+        return 0
+    module = _verb(verb)
+    parser = Parser(
+        prog=f"qpeft {verb}",
+        description=module.HELP,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    args, others = parser.parse_known_args(arguments[1:])
+    if others and not hasattr(module, "PASSES_ON"):
+        parser.error(f"unknown arguments: {' '.join(others)}")
+    args.passed_on = others
+    return module.run(args) or 0
+
+
+def _names() -> list[str]:
+    return sorted(module.name for module in iter_modules(cli.__path__) if not module.name.startswith("_"))
+
+
+def _verb(name: str) -> ModuleType:
+    module = import_module(f"{cli.__name__}.{name}") if name in _names() else None
+    if not hasattr(module, "HELP"):
+        known = ", ".join(verb for verb, _ in _verbs())
+        raise QPeftError(f"there is no verb {name!r}: it is one of {known}.")
+    assert module is not None
+    return module
+
+
+def _verbs() -> list[tuple[str, str]]:
+    modules = [(name, import_module(f"{cli.__name__}.{name}")) for name in _names()]
+    return [(name, module.HELP) for name, module in modules if hasattr(module, "HELP")]
+
+
+def _overview() -> argparse.ArgumentParser:
+    width = max(len(name) for name, _ in _verbs())
+    verbs = "\n".join(f"  {name:{width}}  {text}" for name, text in _verbs())
+    parser = Parser(
+        prog="qpeft",
+        usage="qpeft VERB [options]",
+        description="Query-dependent language-model reranking as a stage in Pyserini pipelines.",
+        epilog=f"verbs:\n{verbs}\n\nqpeft VERB --help lists the options of a verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pyserini-qpeft {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Options made of the fields of a configuration, and a configuration made of the options that were given."""
+
+import argparse
+import types
+from collections.abc import Collection, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+
+def add_options(
+    parser: argparse._ActionsContainer,
+    config: type,
+    names: Collection[str] | None = None,
+    *,
+    prefixes: Sequence[str] = ("--",),
+) -> None:
+    """Add an option for each field of a configuration that has a help text.
+
+    `batch_tokens` becomes `--batch-tokens`. An option that is not given leaves no trace in the parsed arguments, so
+    the configuration keeps the say over its defaults.
+
+    Args:
+        parser: Parser or argument group.
+        config: A dataclass; each field's `metadata["help"]` says what it is. A field may be a bool (`--x`, `--no-x`),
+            a Literal (choices), a tuple or list (several values), a str, int, float or Path, or one of these or None.
+        names: Fields to offer; all when None.
+        prefixes: What the options begin with; several make as many spellings of each.
+    """
+    hints = get_type_hints(config)
+    for field in fields(config):
+        if "help" not in field.metadata or (names is not None and field.name not in names):
+            continue
+        flags = [prefix + field.name.replace("_", "-") for prefix in prefixes]
+        parser.add_argument(
+            *flags,
+            dest=field.name,
+            default=argparse.SUPPRESS,
+            help=_help(field),
+            **_how(hints[field.name]),
+        )
+
+
+def read_options[Config](config: type[Config], args: argparse.Namespace, **given: Any) -> Config:
+    """The configuration with the values that were given on the command line.
+
+    Args:
+        config: The dataclass whose options were added.
+        args: Parsed arguments.
+        **given: Values of fields that are no options.
+    """
+    present = {field.name for field in fields(config)} & set(vars(args))  # type: ignore[arg-type]
+    return config(**{**{name: getattr(args, name) for name in present}, **given})
+
+
+def _help(field: "Field[Any]") -> str:
+    text = str(field.metadata["help"]).replace("%", "%%")
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return text if default in (None, MISSING, "", ()) else f"{text} (default: {default})"
+
+
+def _how(kind: Any) -> dict[str, Any]:
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(member for member in get_args(kind) if member is not types.NoneType)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind)}
+    if get_origin(kind) in (tuple, list, Sequence):
+        return {"nargs": "+", **_how(get_args(kind)[0])}
+    return {"type": kind, "metavar": getattr(kind, "__name__", str(kind)).upper()}
