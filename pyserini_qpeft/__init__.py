@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyserini_qpeft.candidates.records import Candidate, RankedHit
+    from pyserini_qpeft.config import RerankConfig
     from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.fusion import FusionConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
-    from pyserini_qpeft.reranker import QPeftReranker, RerankConfig
+    from pyserini_qpeft.reranker import QPeftReranker
     from pyserini_qpeft.scoring.config import ScoringConfig
     from pyserini_qpeft.searcher import RerankingSearcher
 
@@ -21,7 +22,7 @@ _HOME = {
     "QPeftError": "errors",
     "QPeftReranker": "reranker",
     "RankedHit": "candidates.records",
-    "RerankConfig": "reranker",
+    "RerankConfig": "config",
     "RerankingSearcher": "searcher",
     "ScoringConfig": "scoring.config",
 }

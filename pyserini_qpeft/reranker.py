@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from pyserini_qpeft.candidates.hits import to_candidates
+from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
 from pyserini_qpeft.candidates.records import Candidate, RankedHit
 from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher
-from pyserini_qpeft.depth import BELOW_DEPTH, score_tail
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.depth import score_tail
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.explanation import Explanation, Hint, TokenScore
-from pyserini_qpeft.fusion import FusionConfig, fuse
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.fusion import fuse
+from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
@@ -28,48 +28,13 @@ DEFAULT_ADAPTER = "retrieval"
 NO_ADAPTER = "none"
 
 
-@dataclass(frozen=True)
-class RerankConfig:
-    """What is rescored, and how scores become a ranking.
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One query, its hits to rescore, and those below the depth."""
 
-    Raises:
-        QPeftError: If a setting has a value that does not exist.
-    """
-
-    depth: int | None = field(
-        default=None, metadata={"help": "how many of a query's first hits are rescored; all when not given"}
-    )
-    below_depth: str = field(
-        default="keep",
-        metadata={"help": "hits below the depth: keep (after the rescored ones, in their order) or drop"},
-    )
-    fusion: FusionConfig | None = field(
-        default=None, metadata={"help": "how the first stage's scores are mixed in; None: not at all"}
-    )
-    scoring: ScoringConfig = field(default_factory=ScoringConfig, metadata={"help": "how scoring is done"})
-    progress: bool = field(default=False, metadata={"help": "show a progress bar over queries"})
-
-    def __post_init__(self) -> None:
-        if self.depth is not None and self.depth < 0:
-            raise QPeftError(f"depth must not be negative, and is {self.depth}.")
-        if self.below_depth not in BELOW_DEPTH:
-            raise QPeftError(f"below_depth must be one of {', '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
-
-
-@dataclass(slots=True)
-class ScoringReport:
-    """What the last call did: counts, and seconds of wall clock."""
-
-    passages: int = 0
-    tokens: int = 0
-    passages_cut: int = 0
-    tokens_cut: int = 0
-    seconds: float = 0.0
-
-    @property
-    def passages_per_second(self) -> float:
-        """Passages scored in a second of wall clock; 0 before anything was scored."""
-        return self.passages / self.seconds if self.seconds else 0.0
+    query: str
+    head: list[Candidate]
+    tail: list[RankedHit]
 
 
 class QPeftReranker:
@@ -208,8 +173,17 @@ class QPeftReranker:
         sources = [from_searcher(searcher)] if searcher is not None else []
         sources += [from_mapping(corpus)] if isinstance(corpus, Mapping) else [corpus] if corpus is not None else []
         texts = chain(*sources) if sources else None
-        for window in self._windows((query, to_candidates(hits, texts)) for query, hits in requests):
-            yield from self._rank(window, k)
+        depth = self.config.depth
+        window: list[_Request] = []
+        for query, hits in requests:
+            listed = list(hits)
+            head = to_candidates(listed[:depth], texts)
+            tail = first_stage_hits(listed[len(head) :], first_rank=len(head) + 1)
+            window.append(_Request(query, head, tail))
+            if sum(len(request.head) for request in window) >= self.config.scoring.window_pairs:
+                yield from self._rank(window, k)
+                window = []
+        yield from self._rank(window, k)
 
     def explain(self, query: str, text: str) -> Explanation:
         """Takes one score apart: the hints, and what each query token got with and without them."""
@@ -228,52 +202,47 @@ class QPeftReranker:
             tokens_cut=sequence.tokens_cut,
         )
 
-    def _windows(self, requests: Iterable[tuple[str, list[Candidate]]]) -> Iterator[list[tuple[str, list[Candidate]]]]:
-        """Queries in groups of about `window_pairs` pairs, which are sorted and batched together."""
-        group: list[tuple[str, list[Candidate]]] = []
-        pairs = 0
-        for query, candidates in requests:
-            group.append((query, candidates))
-            pairs += len(candidates[: self.config.depth])
-            if pairs >= self.config.scoring.window_pairs:
-                yield group
-                group, pairs = [], 0
-        if group:
-            yield group
+    def _rank(self, window: list[_Request], k: int | None) -> Iterator[list[RankedHit]]:
+        """Scores the pairs of several queries together, sorted and batched as one."""
+        pairs = [(request.query, candidate.text) for request in window for candidate in request.head]
+        scores = self._score(pairs) if pairs else np.zeros(0, dtype=np.float32)
+        start = 0
+        for request in window:
+            likelihoods = scores[start : start + len(request.head)]
+            start += len(request.head)
+            ranked = self._ranked(request, likelihoods)
+            yield [*ranked, *self._below(ranked, request.tail)][:k]
 
-    def _rank(self, window: list[tuple[str, list[Candidate]]], k: int | None) -> Iterator[list[RankedHit]]:
-        heads = [(query, candidates[: self.config.depth]) for query, candidates in window]
-        pairs = [(query, candidate.text) for query, head in heads for candidate in head]
-        scores = iter(self._score(pairs))
-        for (query, candidates), (_, head) in zip(window, heads, strict=True):
-            likelihoods = np.fromiter(islice(scores, len(head)), dtype=np.float32, count=len(head))
-            yield self._ranked(query, candidates, likelihoods)[:k]
-
-    def _ranked(self, query: str, candidates: list[Candidate], likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
-        head = candidates[: len(likelihoods)]
-        for candidate, likelihood in zip(head, likelihoods, strict=True):
+    def _ranked(self, request: _Request, likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
+        for candidate, likelihood in zip(request.head, likelihoods, strict=True):
             if not np.isfinite(likelihood):
                 raise QPeftError(
-                    f"the score of document {candidate.docid!r} for query {query!r} is {likelihood}: "
+                    f"the score of document {candidate.docid!r} for query {request.query!r} is {likelihood}: "
                     "the model's numbers overflow; try another dtype (float32)."
                 )
-        final = np.asarray(likelihoods, dtype=np.float64)
+        final = likelihoods.astype(np.float64)
         if self.config.fusion is not None:
-            final = fuse([candidate.score for candidate in head], final, self.config.fusion)
-        order = np.argsort(-final, kind="stable")
-        places = [(int(i), float(final[i]), float(likelihoods[i])) for i in order]
-        ranked = [
-            _hit(candidates[i], rank, i, score, likelihood)
-            for rank, (i, score, likelihood) in enumerate(places, start=1)
+            final = fuse([candidate.score for candidate in request.head], final.tolist(), self.config.fusion)
+        return [
+            RankedHit(
+                docid=request.head[i].docid,
+                score=float(final[i]),
+                rank=rank,
+                first_stage_score=request.head[i].score,
+                first_stage_rank=int(i) + 1,
+                text=request.head[i].text,
+                likelihood=float(likelihoods[i]),
+            )
+            for rank, i in enumerate(np.argsort(-final, kind="stable"), start=1)
         ]
+
+    def _below(self, head: list[RankedHit], tail: list[RankedHit]) -> list[RankedHit]:
         if self.config.below_depth == "drop":
-            return ranked
-        tail = score_tail([hit.score for hit in ranked], len(candidates) - len(head))
+            return []
         if not head:
-            tail = [candidate.score for candidate in candidates]
-        for i, score in enumerate(tail, start=len(head)):
-            ranked.append(_hit(candidates[i], i + 1, i, score, None))
-        return ranked
+            return tail
+        scores = score_tail([hit.score for hit in head], len(tail))
+        return [replace(hit, score=score) for hit, score in zip(tail, scores, strict=True)]
 
     def _score(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         start = time.perf_counter()
@@ -286,15 +255,3 @@ class QPeftReranker:
         report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
         report.seconds += time.perf_counter() - start
         return scores
-
-
-def _hit(candidate: Candidate, rank: int, place: int, score: float, likelihood: float | None) -> RankedHit:
-    return RankedHit(
-        docid=candidate.docid,
-        score=score,
-        rank=rank,
-        first_stage_score=candidate.score,
-        first_stage_rank=place + 1,
-        text=candidate.text,
-        likelihood=likelihood,
-    )
