@@ -19,8 +19,8 @@ def passage_text(title: str, text: str) -> str:
     broken JSON escapes leave and no tokenizer takes, become U+FFFD.
 
     Args:
-        title: may be empty.
-        text: may be empty.
+        title: May be empty.
+        text: May be empty.
     """
     joined = _LONE_SURROGATE.sub("\ufffd", f"{title}\n{text}").strip()
     while joined.startswith('"'):
@@ -32,17 +32,23 @@ def passage_text(title: str, text: str) -> str:
     return joined
 
 
-def document_text(document: Mapping[str, Any]) -> str | None:
-    """The text of a document given as a mapping of fields.
-
-    Args:
-        document: a BEIR or Pyserini JSON document, or the `doc` of a rank_llm candidate.
-
-    Returns:
-        `passage_text` of `title` and the first of `TEXT_FIELDS`; None where it has none of those fields.
-    """
+def title_and_text(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The title (empty where there is none) and the first of `TEXT_FIELDS`; None where it has none of those."""
     text = next((document[field] for field in TEXT_FIELDS if isinstance(document.get(field), str)), None)
     if text is None:
         return None
     title = document.get("title")
-    return passage_text(title if isinstance(title, str) else "", text)
+    return (title if isinstance(title, str) else ""), text
+
+
+def document_text(document: Mapping[str, Any]) -> str | None:
+    """The passage in a document given as a mapping of fields.
+
+    Args:
+        document: A BEIR or Pyserini JSON document, or the `doc` of a rank_llm candidate.
+
+    Returns:
+        `passage_text` of its title and text; None where it has no text.
+    """
+    parts = title_and_text(document)
+    return None if parts is None else passage_text(*parts)

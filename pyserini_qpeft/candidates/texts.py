@@ -15,9 +15,9 @@ TextSource = Callable[[str], str | None]
 _MARKUP = re.compile(r"<(?:!doctype|!--|\?xml|[a-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _IDENTIFIERS = {"docno", "docid", "dochdr", "docoldno"}
 _NEVER_SHOWN = {"script", "style", "noscript", "template"}
-_BREAKS = frozenset(
-    ["article", "blockquote", "br", "dd", "div", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "head", "headline", "hr", "li", "p", "pre", "section", "table", "td", "text", "th", "title", "tr", "ul", "ol"]
-)  # fmt: skip
+_BREAKS = re.compile(
+    "article|blockquote|br|dd|div|dt|h[1-6]|head|headline|hr|li|p|pre|section|table|td|text|th|title|tr|ul|ol"
+)
 
 
 def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
@@ -137,4 +137,5 @@ class _ShownText(HTMLParser):
             self.pieces.append(data)
 
     def _break_at(self, tag: str) -> None:
-        self.pieces.append("\n" if tag in _BREAKS else "")
+        if _BREAKS.fullmatch(tag):
+            self.pieces.append("\n")

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pyserini_qpeft.candidates.passage import TEXT_FIELDS, passage_text
+from pyserini_qpeft.candidates.passage import TEXT_FIELDS, passage_text, title_and_text
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.runs.fields import DOCID_FIELDS, as_id, first_of
 from pyserini_qpeft.runs.files import PathLike, numbered_lines, parse_json
 
 __all__ = ["Corpus", "Document", "corpus_file", "iter_documents", "passage_text"]
 
-_ID_FIELDS = ("_id", "id", "docid")
 # Most corpora begin each line with the id, which tells without parsing that a document is not wanted.
-_LEADING_ID = re.compile(r'\s*\{\s*"(?:_id|id|docid)"\s*:\s*"([^"\\]*)"')
+_LEADING_ID = re.compile(r'\s*\{\s*"(?:_id|id|docid|doc_id)"\s*:\s*"([^"\\]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class Corpus(Mapping[str, str]):
         """
         wanted = None if docids is None else frozenset(docids)
         passages: dict[str, str] = {}
-        for document in _documents(corpus_file(path), wanted):
+        for where, document in _documents(corpus_file(path), wanted):
             text = passage_text(document.title, document.text)
             if passages.setdefault(document.docid, text) != text:
-                raise QPeftError(f"{corpus_file(path)}: docid {document.docid} occurs with two different texts")
+                raise QPeftError(f"{where}: docid {document.docid} occurs a second time, with another text")
         return cls(passages)
 
     def __getitem__(self, docid: str) -> str:
@@ -67,7 +67,7 @@ def iter_documents(path: PathLike) -> Iterator[Document]:
     Raises:
         QPeftError: no corpus there, or a line that is no document.
     """
-    return _documents(corpus_file(path), None)
+    return (document for _, document in _documents(corpus_file(path), None))
 
 
 def corpus_file(path: PathLike) -> Path:
@@ -85,15 +85,16 @@ def corpus_file(path: PathLike) -> Path:
     raise QPeftError(f"{path} holds no corpus.jsonl or corpus.jsonl.gz: give a BEIR folder or a .jsonl[.gz] file")
 
 
-def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[Document]:
+def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, Document]]:
     empty = True
     for number, line in numbered_lines(file):
         empty = False
         if wanted is not None and (lead := _LEADING_ID.match(line)) and lead[1] not in wanted:
             continue
-        document = _document(parse_json(line, file, number), f"{file}:{number}")
+        where = f"{file}:{number}"
+        document = _document(parse_json(line, file, number), where)
         if wanted is None or document.docid in wanted:
-            yield document
+            yield where, document
     if empty:
         raise QPeftError(f"{file} is empty, where a corpus was expected")
 
@@ -101,12 +102,8 @@ def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[Document]:
 def _document(fields: Any, where: str) -> Document:
     if not isinstance(fields, dict):
         raise QPeftError(f'{where}: not a document: expected {{"_id": …, "title": …, "text": …}}')
-    docid = next((fields[name] for name in _ID_FIELDS if name in fields), "")
-    docid = str(docid) if isinstance(docid, str | int) else ""
-    if not docid.strip():
-        raise QPeftError(f"{where}: a document without _id")
-    text = next((fields[name] for name in TEXT_FIELDS if isinstance(fields.get(name), str)), None)
-    if text is None:
+    docid = as_id(first_of(fields, DOCID_FIELDS), where, "the document's _id")
+    parts = title_and_text(fields)
+    if parts is None:
         raise QPeftError(f"{where}: document {docid} has no text (looked for {', '.join(TEXT_FIELDS)})")
-    title = fields.get("title")
-    return Document(docid, title if isinstance(title, str) else "", text)
+    return Document(docid, *parts)

@@ -1,5 +1,6 @@
 """Ids, scores and queries as files give them, checked once and told of by file and line."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.runs.files import PathLike, first_line, numbered_lines, parse_json, read_whole
 
 QID_FIELDS = ("_id", "qid", "query_id", "query-id", "id")
-DOCID_FIELDS = ("docid", "_id", "id", "doc_id")
+DOCID_FIELDS = ("_id", "docid", "id", "doc_id")
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -63,19 +64,13 @@ def first_of(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
 def json_records(path: PathLike, *, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the objects of a JSON file, each with the place to name in an error.
 
-    Takes one object a line, an array of objects, or an object of objects, whose keys then become `qid`
+    Takes one object a line, an array of objects, or an object of objects, whose keys then become `_id`
     (Pyserini's DPR JSON). Only the first way is read without holding the file in memory.
 
     Raises:
         QPeftError: an empty file, broken JSON, or something else than objects.
     """
-    try:
-        parse_json(first_line(path, what=what), path)
-        by_line = True
-    except QPeftError as error:
-        if "broken JSON" not in str(error):
-            raise
-        by_line = False
+    by_line = _is_json(first_line(path, what=what))
     if by_line:
         records = ((f"{path}:{n}", parse_json(line, path, n)) for n, line in numbered_lines(path))
     else:
@@ -87,7 +82,15 @@ def json_records(path: PathLike, *, what: str) -> Iterator[tuple[str, dict[str, 
         for part in parts:
             if not isinstance(part, dict):
                 raise QPeftError(f"{where}: expected a JSON object for {what}, not {type(part).__name__}")
-            if part and all(isinstance(value, dict) for value in part.values()):
-                yield from ((f"{path}, query {qid}", {"qid": qid, **value}) for qid, value in part.items())
+            if part and "query" not in part and all(isinstance(value, dict) for value in part.values()):
+                yield from ((f"{path}, query {qid}", {**value, "_id": qid}) for qid, value in part.items())
             else:
                 yield where, part
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -17,55 +17,48 @@ from pyserini_qpeft.errors import QPeftError
 type PathLike = str | os.PathLike[str]
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def open_text(path: PathLike) -> TextIO:
     """Opens a UTF-8 text file for reading, unzipped if it begins like a gzip file.
 
     Raises:
-        QPeftError: there is no such file, it is a folder, or it may not be read.
+        QPeftError: No such file, a folder, or one that may not be read.
     """
-    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", newline="\n")
+    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig")
 
 
 def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
     """Yields the lines of a text file that are not blank, each with its number from 1, without line end.
 
     Raises:
-        QPeftError: the file cannot be opened, is a broken gzip file, or a line is not UTF-8.
+        QPeftError: The file cannot be read, is a broken gzip file, or a line is not UTF-8.
     """
-    number = 0
-    with _open_bytes(path) as file:
-        try:
-            for number, line in enumerate(file, start=1):
+    with telling_read_errors(path), _open_bytes(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if text and not text.isspace():
-                    yield number, text
-        except UnicodeDecodeError:
-            raise QPeftError(f"{path}:{number}: not UTF-8; convert the file (iconv -t utf-8)") from None
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise QPeftError(f"{path}: broken gzip file ({error}); was it copied whole?") from None
+            except UnicodeDecodeError:
+                raise QPeftError(f"{path}:{number}: not UTF-8: convert the file (iconv -t utf-8)") from None
+            if text and not text.isspace():
+                yield number, text
 
 
 def read_whole(path: PathLike) -> str:
-    """The whole text of a file, with the errors of `numbered_lines`."""
-    try:
-        with open_text(path) as file:
-            return file.read()
-    except UnicodeDecodeError:
-        for _ in numbered_lines(path):
-            pass
-        raise
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise QPeftError(f"{path}: broken gzip file ({error}); was it copied whole?") from None
+    """The text of a file with its blank lines, for formats that are not read by the line; errors as above."""
+    lines: list[str] = []
+    for number, line in numbered_lines(path):
+        lines += [""] * (number - 1 - len(lines))
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def first_line(path: PathLike, *, what: str) -> str:
     """The first line that is not blank, by which a format is told.
 
     Raises:
-        QPeftError: the file is empty; the message calls it `what`.
+        QPeftError: The file is empty; the message calls it `what`.
     """
     for _, line in numbered_lines(path):
         return line
@@ -76,7 +69,7 @@ def parse_json(text: str, path: PathLike, number: int = 1) -> Any:
     """Parses one JSON value that begins on line `number` of `path`.
 
     Raises:
-        QPeftError: broken JSON, with the line where it breaks.
+        QPeftError: Broken JSON, with the line where it breaks.
     """
     try:
         return json.loads(text)
@@ -95,7 +88,7 @@ def atomic_write(path: PathLike) -> Iterator[TextIO]:
     is left and what was at `path` stays. A path that is no regular file (`/dev/stdout`) is written to directly.
 
     Raises:
-        QPeftError: the folder is missing or may not be written to, or the disk is full.
+        QPeftError: The folder is missing or may not be written to, or the disk is full.
     """
     place = Path(path)
     if place.is_dir():
@@ -104,46 +97,60 @@ def atomic_write(path: PathLike) -> Iterator[TextIO]:
     place = place if in_place else place.resolve()
     draft = place if in_place else place.with_name(f".{place.name}.{secrets.token_hex(4)}")
     with telling_write_errors(path):
-        try:
-            with open(draft, "wb") as raw, _writer(raw, zipped=place.suffix == ".gz") as file:
-                yield file
-            if not in_place:
-                draft.replace(place)
-        except BaseException:
-            if not in_place:
-                draft.unlink(missing_ok=True)
+        raw = open(draft, "wb")  # noqa: SIM115 (closed below, where other errors are told)
+    try:
+        with raw, _writer(raw, zipped=place.suffix == ".gz") as file:
+            yield file
+        if not in_place:
+            draft.replace(place)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:  # raised in the block, and not by our writing
             raise
+        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if not in_place:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def telling_write_errors(path: PathLike) -> Iterator[None]:
-    """Turns the system's errors on writing `path` into one sentence."""
+    """Turns the system's errors on opening or writing `path` into one sentence.
+
+    Raises:
+        QPeftError: The folder is missing or may not be written to, or the disk is full.
+    """
     try:
         yield
     except FileNotFoundError as error:
-        if Path(path).resolve().parent.is_dir():
-            raise
         raise QPeftError(f"cannot write {path}: the folder {Path(path).parent} does not exist") from error
-    except (PermissionError, NotADirectoryError) as error:
-        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
     except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
-            raise
         raise QPeftError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _open_bytes(path: PathLike) -> BinaryIO:
+@contextmanager
+def telling_read_errors(path: PathLike) -> Iterator[None]:
+    """Turns the system's errors on opening or reading `path` into one sentence.
+
+    Raises:
+        QPeftError: No such file, a folder, a file that may not be read, or a broken gzip file.
+    """
     try:
-        file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+        yield
     except FileNotFoundError:
         raise QPeftError(f"no such file: {path}") from None
     except IsADirectoryError:
         raise QPeftError(f"{path} is a folder, where a file was expected") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise QPeftError(f"{path}: broken gzip file ({error}); was it copied whole?") from None
     except OSError as error:
         raise QPeftError(f"cannot read {path}: {error.strerror}") from None
-    if file.peek(2)[:2] == _GZIP_MAGIC:
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    return file
+
+
+def _open_bytes(path: PathLike) -> BinaryIO:
+    with telling_read_errors(path):
+        with open(path, "rb") as file:
+            zipped = file.read(2) == _GZIP_MAGIC
+        return cast(BinaryIO, gzip.open(path, "rb")) if zipped else open(path, "rb")
 
 
 @contextmanager
