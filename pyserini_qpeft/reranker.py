@@ -185,6 +185,12 @@ class QPeftReranker:
                 window = []
         yield from self._rank(window, k)
 
+    def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
+        """The tokens of each text that become hints for the query, nearest first; none where hints are attended."""
+        decode = self.scorer.encoder.tokenizer.decode
+        sequences = self.scorer.sequences([(query, text) for text in texts])
+        return [[decode([i]).strip() for i in sequence.hint_ids] for sequence in sequences]
+
     def explain(self, query: str, text: str) -> Explanation:
         """Takes one score apart: the hints, and what each query token got with and without them."""
         sequence, plain = (self.scorer.sequences([(query, text)], hints=hints)[0] for hints in (True, False))
