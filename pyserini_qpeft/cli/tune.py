@@ -1,0 +1,72 @@
+"""`qpeft tune`: fusion weight and depth, chosen on dev queries."""
+
+import argparse
+from pathlib import Path
+
+from pyserini_qpeft.cli.options import add_options, read_options
+
+NAME = "tune"
+HELP = "choose fusion weight and depth on dev queries, for qpeft rerank --config"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.evaluation.tune import TuneConfig
+
+    parser.add_argument(
+        "--run",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="reranked dev queries: the JSONL of qpeft rerank, or a TREC run of likelihoods with --first-stage",
+    )
+    parser.add_argument(
+        "--first-stage", type=Path, metavar="FILE", help="the first stage's run, where --run does not hold its scores"
+    )
+    parser.add_argument("--qrels", required=True, type=Path, metavar="FILE", help="judgements of the dev queries alone")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="configuration to write (JSON)")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for plots of the grid")
+    add_options(parser, TuneConfig)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Search the grid, write the configuration, and say what it is."""
+    from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
+    from pyserini_qpeft.evaluation.tune import TuneConfig, tune
+    from pyserini_qpeft.runs.qrels import read_qrels
+    from pyserini_qpeft.runs.ranked import read_ranked_lists
+    from pyserini_qpeft.runs.trec import read_run
+    from pyserini_qpeft.settings import write_rerank_config
+
+    config = read_options(TuneConfig, args)
+    if args.first_stage is None:
+        two_stages = from_ranked_lists(read_ranked_lists(args.run))
+    else:
+        two_stages = join_runs(read_run(args.first_stage, strict=True), read_run(args.run, strict=True))
+    tuned = tune(two_stages, read_qrels(args.qrels, strict=True), config)
+    fusion = tuned.config.fusion
+    assert fusion is not None
+    about = {
+        "measure": tuned.measure,
+        "value": round(tuned.value, 6),
+        "first_stage": round(tuned.first_stage, 6),
+        "queries": tuned.queries,
+        "depths": tuned.by_depth.index.tolist(),
+        "weights": tuned.by_weight.index.tolist(),
+    }
+    write_rerank_config(args.output, tuned.config, about)
+    print(
+        f"depth {tuned.config.depth}, weight {fusion.weight:g} ({fusion.method}): {tuned.measure} {tuned.value:.4f} "
+        f"on {tuned.queries} dev queries, first stage {tuned.first_stage:.4f}; written to {args.output}"
+    )
+    if args.plots is not None:
+        from pyserini_qpeft.evaluation.plots import plot_depth, plot_fusion_weight, save_plot
+
+        args.plots.mkdir(parents=True, exist_ok=True)
+        by_weight, by_depth = f"depth {tuned.config.depth}", f"weight {fusion.weight:g}"
+        measure = f"{tuned.measure} (dev)"
+        save_plot(
+            plot_fusion_weight({by_weight: tuned.by_weight}, measure, {by_weight: fusion.weight}),
+            args.plots / "fusion-weight.png",
+        )
+        save_plot(plot_depth({by_depth: tuned.by_depth}, measure, tuned.first_stage), args.plots / "depth.png")

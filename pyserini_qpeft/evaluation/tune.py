@@ -1,0 +1,107 @@
+"""Fusion weight and depth, chosen on dev queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.measures import score_queries
+from pyserini_qpeft.evaluation.sweep import (
+    DEFAULT_DEPTHS,
+    DEFAULT_WEIGHTS,
+    TwoStageRun,
+    judged_only,
+    rank,
+    reach,
+    sweep,
+)
+from pyserini_qpeft.fusion import FusionConfig, FusionMethod
+from pyserini_qpeft.runs.records import Qrels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    """The grid, and what is to be the highest on it."""
+
+    measure: str = field(default="nDCG@10", metadata={"help": "measure to make highest"})
+    method: FusionMethod = field(default="zscore", metadata={"help": "how the two scores are fused"})
+    weights: Sequence[float] = field(
+        default=DEFAULT_WEIGHTS, metadata={"help": "shares of the likelihood to try, 0 to 1"}
+    )
+    depths: Sequence[int] | None = field(
+        default=None, metadata={"help": "depths to try; not given: 5, 10, 20, 50 … as deep as hits have likelihoods"}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.weights or not all(0 <= weight <= 1 for weight in self.weights):
+            raise QPeftError(f"weights must lie between 0 and 1, and are {', '.join(map(str, self.weights)) or 'none'}")
+        if self.depths is not None and (not self.depths or min(self.depths) < 1):
+            raise QPeftError("depths must be 1 or more, and there must be one")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The best point of the grid.
+
+    Attributes:
+        config: what `qpeft rerank` shall do.
+        measure: name of the measure.
+        value: its mean over the dev queries with this configuration.
+        first_stage: its mean without reranking.
+        queries: number of dev queries.
+        by_weight: means at the chosen depth, by weight.
+        by_depth: means with the chosen weight, by depth.
+    """
+
+    config: RerankConfig
+    measure: str
+    value: float
+    first_stage: float
+    queries: int
+    by_weight: "pd.Series[float]"
+    by_depth: "pd.Series[float]"
+
+
+def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -> Tuned:
+    """Choose depth and weight by the mean of a measure over the dev queries.
+
+    Of points that are equally good the shallowest is taken, and of those the one with the smallest weight.
+
+    Args:
+        run: hits with the scores of both stages; queries that are not in the qrels are not looked at.
+        dev_qrels: judgements of the dev queries alone.
+        config: the grid.
+
+    Raises:
+        QPeftError: no dev query in the run, or a depth to which hits have no likelihood.
+    """
+    config = config or TuneConfig()
+    dev = judged_only(run, dev_qrels)
+    if not any(dev.values()):
+        raise QPeftError("no query of the run is in the dev qrels; rerank the dev queries first")
+    base = FusionConfig(method=config.method)
+    depths = sorted(set(config.depths)) if config.depths is not None else _depths_within(dev)
+    grid = sweep(dev, dev_qrels, config.measure, depths, sorted(set(config.weights)), base)
+    values = grid.to_numpy()
+    # The first maximum of rows of rising depth and columns of rising weight; the last bits of a sum do not choose.
+    row, column = (int(place) for place in np.unravel_index(int(values.round(9).argmax()), values.shape))
+    return Tuned(
+        config=RerankConfig(depth=int(grid.index[row]), fusion=replace(base, weight=float(grid.columns[column]))),
+        measure=config.measure,
+        value=float(values[row, column]),
+        first_stage=float(score_queries(rank(dev, 0, None), dev_qrels, [config.measure]).to_numpy().mean()),
+        queries=len(dev_qrels),
+        by_weight=grid.iloc[row],
+        by_depth=grid.iloc[:, column],
+    )
+
+
+def _depths_within(run: TwoStageRun) -> list[int]:
+    deepest = reach(run)
+    return sorted({depth for depth in DEFAULT_DEPTHS if depth < deepest} | {deepest})

@@ -1,0 +1,135 @@
+"""The tuned point is the best of the grid, found on the dev queries alone, and `qpeft rerank` can read it."""
+
+import itertools
+import json
+import random
+from pathlib import Path
+
+import pytest
+import pytrec_eval
+
+from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.sweep import TwoStageHit, TwoStageRun
+from pyserini_qpeft.evaluation.tune import TuneConfig, tune
+from pyserini_qpeft.fusion import FusionConfig, fuse
+from pyserini_qpeft.settings import read_rerank_config, write_rerank_config
+
+
+@pytest.fixture(scope="module")
+def run() -> TwoStageRun:
+    draw = random.Random(0)
+    return {
+        f"q{n}": [TwoStageHit(f"d{i}", 30.0 - i, draw.gauss(-3, 1) + (1.5 if i == n % 17 else 0)) for i in range(25)]
+        for n in range(40)
+    }
+
+
+@pytest.fixture(scope="module")
+def qrels() -> dict[str, dict[str, int]]:
+    return {f"q{n}": {f"d{n % 17}": 1} for n in range(40)}
+
+
+def test_the_chosen_point_is_the_best_of_an_independent_search(run, qrels):
+    depths, weights = (5, 10, 25), (0.0, 0.25, 0.5, 0.75, 1.0)
+    best = {}
+    for depth, weight in itertools.product(depths, weights):
+        ranking = {}
+        for qid, hits in run.items():
+            head = hits[:depth]
+            fused = fuse([h.first_stage_score for h in head], [h.likelihood for h in head], FusionConfig(weight=weight))
+            order = sorted(range(len(head)), key=lambda place, fused=fused: (-fused[place], place))
+            docids = [head[place].docid for place in order] + [hit.docid for hit in hits[depth:]]
+            ranking[qid] = {docid: float(-place) for place, docid in enumerate(docids)}
+        told = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10"}).evaluate(ranking)
+        best[depth, weight] = sum(query["ndcg_cut_10"] for query in told.values()) / len(qrels)
+    tuned = tune(run, qrels, TuneConfig(weights=weights, depths=depths))
+    assert (tuned.config.depth, tuned.config.fusion.weight) == max(best, key=best.get)
+    assert tuned.value == pytest.approx(max(best.values()))
+    assert tuned.first_stage == pytest.approx(best[5, 0.0])
+    assert tuned.by_weight.to_dict() == pytest.approx({w: best[tuned.config.depth, w] for w in weights})
+    assert 0 < tuned.config.fusion.weight < 1
+
+
+def test_of_equal_points_the_shallowest_with_the_smallest_weight_is_taken():
+    run = {"q": [TwoStageHit("a", 2.0, -1.0), TwoStageHit("b", 1.0, -2.0), TwoStageHit("c", 0.5, -3.0)]}
+    tuned = tune(run, {"q": {"a": 1}}, TuneConfig(weights=(0.5, 0.2), depths=(3, 2)))
+    assert (tuned.config.depth, tuned.config.fusion.weight) == (2, 0.2)
+
+
+def test_queries_that_are_not_dev_are_not_looked_at(run, qrels):
+    dev = {qid: grades for qid, grades in qrels.items() if int(qid[1:]) < 15}
+    others = {qid: [TwoStageHit("x", 1.0, None)] for qid in run if qid not in dev}
+    assert tune({**run, **others}, dev).config == tune(run, dev).config
+    assert tune(run, dev).queries == 15
+
+
+def test_unscored_hits_limit_the_depths_that_are_tried(run, qrels):
+    shallow = {
+        qid: [TwoStageHit(h.docid, h.first_stage_score, h.likelihood if i < 12 else None) for i, h in enumerate(hits)]
+        for qid, hits in run.items()
+    }
+    assert list(tune(shallow, qrels).by_depth.index) == [5, 10, 12]
+
+
+def test_no_dev_query_in_the_run_is_told(run):
+    with pytest.raises(QPeftError, match="no query of the run is in the dev qrels"):
+        tune(run, {"other": {"a": 1}})
+
+
+@pytest.mark.parametrize("wrong", [{"weights": ()}, {"weights": (1.5,)}, {"depths": (0,)}, {"depths": ()}])
+def test_an_empty_or_impossible_grid_is_refused(wrong):
+    with pytest.raises(QPeftError):
+        TuneConfig(**wrong)
+
+
+def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
+    config = RerankConfig(depth=50, below_depth="drop", fusion=FusionConfig("minmax", 0.4))
+    write_rerank_config(tmp_path / "c.json", config, {"measure": "nDCG@10"})
+    assert read_rerank_config(tmp_path / "c.json") == config
+    write_rerank_config(tmp_path / "c.json", RerankConfig())
+    assert read_rerank_config(tmp_path / "c.json", base=config) == RerankConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "c.json:1: broken JSON"),
+        ("[]", "c.json: expected a JSON object"),
+        ('{"depht": 3}', "unknown setting 'depht'"),
+        ('{"depth": "3"}', "depth must be a whole number"),
+        ('{"depth": -3}', "depth must not be negative"),
+        ('{"fusion": 0.3}', "fusion must be an object"),
+        ('{"fusion": {"weight": 2}}', "fusion weight must be between 0 and 1"),
+        ('{"fusion": {"weight": "x"}}', "weight must be a number"),
+        ('{"fusion": {"alpha": 0.3}}', "unknown setting 'alpha'"),
+    ],
+)
+def test_a_wrong_configuration_is_told_with_its_file(tmp_path: Path, text: str, told: str):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(QPeftError) as mistake:
+        read_rerank_config(tmp_path / "c.json")
+    assert told in str(mistake.value)
+    assert "c.json" in str(mistake.value)
+
+
+def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, capsys):
+    for name, score in (("bm25", "first_stage_score"), ("likelihood", "likelihood")):
+        lines = []
+        for qid, hits in run.items():
+            ranked = sorted(hits, key=lambda hit: -getattr(hit, score))
+            lines += [f"{qid} Q0 {hit.docid} {i} {getattr(hit, score)} t" for i, hit in enumerate(ranked, 1)]
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "dev.tsv").write_text(
+        "query-id\tcorpus-id\tscore\n" + "".join(f"{q}\t{d}\t{g}\n" for q, ds in qrels.items() for d, g in ds.items())
+    )
+    command = f"tune --run {tmp_path}/likelihood.txt --first-stage {tmp_path}/bm25.txt --qrels {tmp_path}/dev.tsv"
+    assert main([*command.split(), "--output", f"{tmp_path}/tuned.json", "--plots", f"{tmp_path}/plots"]) == 0
+    assert "on 40 dev queries" in capsys.readouterr().out
+    assert read_rerank_config(tmp_path / "tuned.json") == tune(run, qrels).config
+    assert json.loads((tmp_path / "tuned.json").read_text())["tuned"]["queries"] == 40
+    assert sorted(plot.name for plot in (tmp_path / "plots").iterdir()) == ["depth.png", "fusion-weight.png"]
+
+    assert main([*command.split(), "--output", f"{tmp_path}/tuned.json", "--depths", "50", "--weights", "2"]) == 2
+    assert "qpeft: error: weights must lie between 0 and 1" in capsys.readouterr().err
