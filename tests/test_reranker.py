@@ -168,10 +168,12 @@ def test_the_report_counts_passages_tokens_and_cuts(reranker: QPeftReranker) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"model": "no/such/folder"}, "cannot load 'no/such/folder'"),
+        ({"model": "no/such/folder"}, "there is no folder 'no/such/folder'"),
+        ({"model": "no-such-hub-id"}, "cannot load 'no-such-hub-id'"),
         ({"device": "quantum"}, "unknown or absent device 'quantum'"),
         ({"dtype": "float7"}, "unknown dtype 'float7'"),
-        ({"adapter": "no/such/adapter"}, "cannot load the adapter 'no/such/adapter'"),
+        ({"adapter": "./nothing"}, "there is no folder './nothing' to load a PEFT adapter from"),
+        ({"adapter": "no-such-hub-id"}, "cannot load the adapter 'no-such-hub-id'"),
     ],
 )
 def test_what_cannot_be_loaded_is_named(tiny_model_dir: Path, arguments: dict[str, str], sentence: str) -> None:

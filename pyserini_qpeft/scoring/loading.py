@@ -41,9 +41,10 @@ def load_model(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    name = str(model) if model is not None else str(SHIPPED_MODEL)
     if model is None and not (SHIPPED_MODEL / "config.json").is_file():
         raise QPeftError("this installation carries no model: name one (model=…, or --model on the command line).")
+    name = _checked(str(SHIPPED_MODEL if model is None else model), "model", ["config.json"])
+    add_on = None if adapter is None else _adapter_name(str(adapter))
     where = torch_device(device)
     options = {"trust_remote_code": trust_remote_code}
     try:
@@ -55,7 +56,7 @@ def load_model(
         raise QPeftError(f"cannot load {name!r} as a causal language model: {_first_line(error)}") from error
     if "quantization_config" not in model_kwargs and "device_map" not in model_kwargs:
         base = base.to(where)
-    loaded = base if adapter is None else _with_adapter(base, adapter)
+    loaded = base if add_on is None else _with_adapter(base, add_on)
     return loaded.requires_grad_(False).eval(), tokenizer
 
 
@@ -75,21 +76,33 @@ def torch_device(name: str | None) -> torch.device:
     return device
 
 
-def _with_adapter(base: Any, adapter: str | Path) -> Any:
+def _with_adapter(base: Any, adapter: str) -> Any:
     from peft import PeftModel
 
     import pyserini_qpeft.qpeft  # noqa: F401 (registers the method with peft)
 
-    shipped = SHIPPED_ADAPTERS / str(adapter)
-    folder = Path(adapter) if Path(adapter).is_dir() else shipped if shipped.is_dir() else None
-    if folder is not None:
-        for needed in ("adapter_config.json", "adapter_model.safetensors"):
-            if not (folder / needed).is_file():
-                raise QPeftError(f"the adapter folder {str(folder)!r} has no {needed}: it is not a saved PEFT adapter.")
     try:
-        return PeftModel.from_pretrained(base, str(folder or adapter))
+        return PeftModel.from_pretrained(base, adapter)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise QPeftError(f"cannot load the adapter {str(adapter)!r}: {_first_line(error)}") from error
+        raise QPeftError(f"cannot load the adapter {adapter!r}: {_first_line(error)}") from error
+
+
+def _adapter_name(adapter: str) -> str:
+    shipped = SHIPPED_ADAPTERS / adapter
+    name = str(shipped) if shipped.is_dir() and not Path(adapter).is_dir() else adapter
+    return _checked(name, "PEFT adapter", ["adapter_config.json", "adapter_model.safetensors"])
+
+
+def _checked(name: str, kind: str, needed: list[str]) -> str:
+    """The name, if it can be a hub id or is a folder that holds what is needed."""
+    folder = Path(name)
+    if folder.is_dir():
+        for file in needed:
+            if not (folder / file).is_file():
+                raise QPeftError(f"the folder {name!r} has no {file}: it is not a saved {kind}.")
+    elif folder.exists() or folder.is_absolute() or name.count("/") > 1 or name.startswith("."):
+        raise QPeftError(f"there is no folder {name!r} to load a {kind} from.")
+    return name
 
 
 def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> str | torch.dtype:
