@@ -125,14 +125,14 @@ def members(class_name: str, owner: type, public_classes: set[type]) -> dict[str
 
 def docstring(value: object) -> str:
     """The docstring somebody wrote for this very thing; empty when it is inherited or generated."""
-    own = vars(value).get("__doc__") if inspect.isclass(value) else getattr(value, "__doc__", None)
-    if not isinstance(own, str) or (not inspect.isclass(value) and own == type(value).__doc__):
+    own = getattr(value, "__doc__", None)
+    inherited = "__doc__" not in vars(value) if inspect.isclass(value) else own == type(value).__doc__
+    if not isinstance(own, str) or inherited:
         return ""
     text = inspect.cleandoc(own).strip()
-    name = getattr(value, "__name__", "")
-    from_dataclass_or_namedtuple = inspect.isclass(value) and text.startswith(f"{name}(") and "\n" not in text
-    generated = from_dataclass_or_namedtuple or text.startswith(("Alias for field number", "An enumeration."))
-    return "" if generated else text
+    field_list = hasattr(value, "_fields") or hasattr(value, "__dataclass_fields__")
+    generated = field_list and text.startswith(f"{getattr(value, '__name__', '')}(") and "\n" not in text
+    return "" if generated or text.startswith(("Alias for field number", "An enumeration.")) else text
 
 
 def signature(value: object) -> str:

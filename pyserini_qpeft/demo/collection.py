@@ -1,0 +1,97 @@
+"""The demo's collection in the BEIR layout: this Python's documentation, and the shipped questions about it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyserini_qpeft.demo import documentation
+from pyserini_qpeft.runs.corpus import iter_documents
+from pyserini_qpeft.runs.files import atomic_write, telling_write_errors
+from pyserini_qpeft.runs.qrels import read_qrels
+from pyserini_qpeft.runs.records import Qrels, Topics
+from pyserini_qpeft.runs.topics import read_topics
+
+QUESTIONS = Path(__file__).parents[1] / "resources" / "demo"
+"""Folder of the questions as people ask them, and of what answers them by qualified name (2 answers, 1 helps)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCollection:
+    """A collection that was written.
+
+    Attributes:
+        folder: BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/test.tsv`.
+        documents: How many names are documented.
+        fingerprint: SHA-256 of the corpus, in hexadecimal.
+        topics: The questions.
+        qrels: Grades of the names that answer them, as far as this Python has them.
+        missing: Judged names that this Python's library lacks, sorted.
+    """
+
+    folder: Path
+    documents: int
+    fingerprint: str
+    topics: Topics
+    qrels: Qrels
+    missing: tuple[str, ...]
+
+
+def write_collection(folder: Path, questions: int | None = None) -> DemoCollection:
+    """Read the documentation and write it with the questions.
+
+    Args:
+        folder: BEIR folder to write to; made where it is not there.
+        questions: How many of the shipped questions, from the first; all when None.
+
+    Raises:
+        QPeftError: The folder cannot be written to.
+    """
+    with telling_write_errors(folder / "qrels"):
+        (folder / "qrels").mkdir(parents=True, exist_ok=True)
+    corpus = read_documentation()
+    with atomic_write(folder / "corpus.jsonl") as file:
+        file.write(corpus)
+    names = {document.docid for document in iter_documents(folder)}
+    topics, qrels, missing = questions_about(names, questions)
+    with atomic_write(folder / "queries.jsonl") as file:
+        for qid, question in topics.items():
+            file.write(json.dumps({"_id": qid, "text": question}) + "\n")
+    with atomic_write(folder / "qrels" / "test.tsv") as file:
+        file.write("query-id\tcorpus-id\tscore\n")
+        for qid, grades in qrels.items():
+            file.writelines(f"{qid}\t{name}\t{grade}\n" for name, grade in grades.items())
+    fingerprint = hashlib.sha256(corpus.encode()).hexdigest()
+    return DemoCollection(folder, len(names), fingerprint, topics, qrels, missing)
+
+
+def read_documentation() -> str:
+    """The standard library's documentation, a JSON line for each public name; see `demo.documentation`."""
+    program = [sys.executable, "-I", "-S", documentation.__file__]
+    return subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+
+
+def questions_about(names: set[str], questions: int | None = None) -> tuple[Topics, Qrels, tuple[str, ...]]:
+    """The shipped questions and judgements, less what is judged and not among `names`.
+
+    Args:
+        names: Docids of the collection.
+        questions: How many questions, from the first; all when None. One that nothing answers here is passed over.
+
+    Returns:
+        The questions, their judgements, and the judged names left out.
+    """
+    shipped = read_topics(QUESTIONS / "queries.jsonl")
+    topics: Topics = {}
+    qrels: Qrels = {}
+    missing: set[str] = set()
+    for qid, grades in read_qrels(QUESTIONS / "qrels.tsv").items():
+        if len(topics) == questions:
+            break
+        known = {name: grade for name, grade in grades.items() if name in names}
+        missing |= grades.keys() - known
+        if known:
+            topics[qid], qrels[qid] = shipped[qid], known
+    return topics, qrels, tuple(sorted(missing))
