@@ -12,7 +12,8 @@ def add_options(
     config: type,
     names: Collection[str] | None = None,
     *,
-    prefixes: Sequence[str] = ("--",),
+    prefix: str = "--",
+    short: Collection[str] = (),
 ) -> None:
     """Add an option for each field of a configuration that has a help text.
 
@@ -24,13 +25,15 @@ def add_options(
         config: A dataclass; each field's `metadata["help"]` says what it is. A field may be a bool (`--x`, `--no-x`),
             a Literal (choices), a tuple or list (several values), a str, int, float or Path, or one of these or None.
         names: Fields to offer; all when None.
-        prefixes: What the options begin with; several make as many spellings of each.
+        prefix: What the options begin with.
+        short: Fields whose option is also spelt with two dashes alone, whatever the prefix.
     """
     hints = get_type_hints(config)
     for field in fields(config):
         if "help" not in field.metadata or (names is not None and field.name not in names):
             continue
-        flags = [prefix + field.name.replace("_", "-") for prefix in prefixes]
+        name = field.name.replace("_", "-")
+        flags = dict.fromkeys([prefix + name, *(["--" + name] if field.name in short else [])])
         parser.add_argument(
             *flags,
             dest=field.name,

@@ -1,0 +1,62 @@
+"""`qpeft explain`: why a passage got its score."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.explanation import Explanation
+
+NAME = "explain"
+HELP = "show the hints of a passage, and what each token of the query got with and without them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.reranking import add_model_options
+    from pyserini_qpeft.cli.texts import add_text_options
+
+    parser.add_argument("--query", required=True, metavar="TEXT", help="the query")
+    passage = parser.add_mutually_exclusive_group(required=True)
+    passage.add_argument("--text", metavar="TEXT", help="the passage")
+    passage.add_argument("--docid", help="the passage's id in --corpus or --index")
+    add_text_options(parser)
+    add_model_options(parser.add_argument_group("model"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Explain one score."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice
+    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.scoring.config import ScoringConfig
+
+    text = _passage(args)
+    config = RerankConfig(scoring=read_options(ScoringConfig, args))
+    print(_told(load_reranker(read_model_choice(args), config, quiet=True).explain(args.query, text)))
+
+
+def _passage(args: argparse.Namespace) -> str:
+    from pyserini_qpeft.cli.texts import open_texts
+    from pyserini_qpeft.errors import QPeftError
+
+    if args.text is not None:
+        return str(args.text)
+    texts = open_texts(args.corpus, args.index, [args.docid])
+    if texts is None:
+        raise QPeftError("--docid needs --corpus or --index, where the text of the document is.")
+    return str(texts(args.docid))
+
+
+def _told(explanation: "Explanation") -> str:
+    lines = [f"score  {explanation.score:.4f}  (mean over {len(explanation.tokens)} query tokens)"]
+    if explanation.hints:
+        lines.append("hints  " + "  ".join(f"{hint.token} {hint.similarity:.2f}" for hint in explanation.hints))
+    if explanation.tokens_cut:
+        lines.append(f"cut    {explanation.tokens_cut} tokens of the passage")
+    width = max(5, *(len(repr(token.token)) for token in explanation.tokens))
+    lines += ["", f"{'token':{width}}  {'log p':>8}  {'without':>8}  {'gain':>8}"]
+    for token in explanation.tokens:
+        gain = token.logprob - token.logprob_without_hints
+        numbers = f"{token.logprob:8.3f}  {token.logprob_without_hints:8.3f}  {gain:+8.3f}"
+        lines.append(f"{token.token!r:{width}}  {numbers}")
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""`qpeft rerank`: stored first-stage hits in a better order."""
+
+import argparse
+from pathlib import Path
+
+NAME = "rerank"
+HELP = "rerank the hits of a stored run (TREC, Pyserini's JSON, rank_llm requests)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.output import add_output_options
+    from pyserini_qpeft.cli.reranking import add_model_options, add_ranking_options
+    from pyserini_qpeft.cli.texts import add_text_options
+
+    parser.add_argument("--run", required=True, type=Path, metavar="FILE", help="the first stage's hits")
+    parser.add_argument(
+        "--topics",
+        metavar="NAME",
+        help="queries: a file, or a name that Pyserini knows; not needed where the run has them",
+    )
+    add_text_options(parser)
+    add_output_options(parser)
+    add_ranking_options(parser.add_argument_group("ranking"))
+    add_model_options(parser.add_argument_group("model"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read everything, then rerank; Java starts only where an index or a topic name needs it."""
+    from pyserini_qpeft.cli.output import check_output, write_reranked
+    from pyserini_qpeft.cli.reranking import read_rerank_config
+    from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
+    from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.runs.files import first_line
+    from pyserini_qpeft.runs.trec import read_run
+
+    check_output(args)
+    depth = read_rerank_config(args).depth
+    hits = read_run(args.run)
+    if args.topics is None and first_line(args.run, what="a run").lstrip()[0] not in "{[":
+        raise QPeftError(f"{args.run} holds no queries: name them with --topics.")
+    topics = topics_of_run(hits, args.run, args.topics)
+    texts = texts_of_run(hits, args.run, args.corpus, args.index, depth)
+    write_reranked(hits, topics, texts, args)

@@ -1,0 +1,93 @@
+"""What `search`, `rerank` and `explain` share: the options that choose and set up a reranker."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, get_args
+
+from pyserini_qpeft.cli.options import add_options, read_options
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.fusion import FusionConfig, FusionMethod
+from pyserini_qpeft.scoring.config import ScoringConfig
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.reranker import QPeftReranker
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model scores, and where."""
+
+    model: str | None = field(
+        default=None, metadata={"help": "hub id or folder of a causal language model; the shipped one when not given"}
+    )
+    adapter: str | None = field(
+        default=None, metadata={"help": "hub id, folder or shipped name of an adapter; 'none' is the bare model"}
+    )
+    device: str | None = field(default=None, metadata={"help": "cpu, cuda:0 and so on; a GPU where there is one"})
+    dtype: str | None = field(default=None, metadata={"help": "float32, bfloat16 or float16; the device's best"})
+    trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model"})
+
+
+def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
+    """Add the options that choose a model and say how it scores.
+
+    Args:
+        parser: Parser or group.
+        prefix: What the options begin with.
+        short: Those that are also spelt with two dashes alone.
+    """
+    for config, names in ((ModelChoice, None), (ScoringConfig, ("passage_tokens", "batch_tokens"))):
+        add_options(parser, config, names, prefix=prefix, short=short)
+
+
+def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
+    """Add the options that say what is rescored and how scores become a ranking."""
+    add_options(parser, RerankConfig, ("depth", "below_depth"), prefix=prefix)
+    parser.add_argument(
+        f"{prefix}fusion",
+        dest="fusion_method",
+        nargs="?",
+        const=FusionConfig().method,
+        choices=get_args(FusionMethod),
+        help=f"mix in the first stage's scores ({FusionConfig().method} when no method is named)",
+    )
+    parser.add_argument(
+        f"{prefix}fusion-weight",
+        type=float,
+        dest="fusion_weight",
+        metavar="FLOAT",
+        help=f"share of the likelihood, 0 to 1 (default: {FusionConfig().weight})",
+    )
+
+
+def read_model_choice(args: argparse.Namespace) -> ModelChoice:
+    """Which model was chosen."""
+    return read_options(ModelChoice, args)
+
+
+def read_rerank_config(args: argparse.Namespace) -> RerankConfig:
+    """What is to be rescored and how, as given on the command line.
+
+    Raises:
+        QPeftError: A value that does not exist, or a weight of a fusion that was not asked for.
+    """
+    fusion = None
+    if args.fusion_method:
+        weight = {} if args.fusion_weight is None else {"weight": args.fusion_weight}
+        fusion = FusionConfig(args.fusion_method, **weight)
+    elif args.fusion_weight is not None:
+        raise QPeftError("a fusion weight needs --fusion: without it the likelihood alone ranks.")
+    return read_options(RerankConfig, args, fusion=fusion, scoring=read_options(ScoringConfig, args))
+
+
+def load_reranker(choice: ModelChoice, config: RerankConfig | None = None, *, quiet: bool = False) -> "QPeftReranker":
+    """The reranker; transformers' own progress bar is left out where `quiet`."""
+    from transformers.utils import logging
+
+    from pyserini_qpeft.reranker import QPeftReranker
+
+    if quiet:
+        logging.disable_progress_bar()
+    return QPeftReranker.from_pretrained(config=config, **asdict(choice))
