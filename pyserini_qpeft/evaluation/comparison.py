@@ -1,13 +1,13 @@
 """Several runs on the same judgements: their measures, and each one's difference from the baseline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
 from pyserini_qpeft.evaluation.latency import Latency
-from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, score_queries
+from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures, score_queries
 from pyserini_qpeft.evaluation.significance import (
     Difference,
     SignificanceConfig,
@@ -35,10 +35,16 @@ class ComparisonConfig:
         judged_cutoff: hits of each list looked at for the unjudged share.
     """
 
-    measures: tuple[str, ...] = DEFAULT_MEASURES
-    baseline: str | None = None
+    measures: Sequence[str] = field(
+        default=DEFAULT_MEASURES, metadata={"help": "measures of ir-measures, such as nDCG@10, AP(rel=2), RR@10"}
+    )
+    baseline: str | None = field(
+        default=None, metadata={"help": "name of the run that the others are held against; the first when not given"}
+    )
     significance: SignificanceConfig = field(default_factory=SignificanceConfig)
-    judged_cutoff: int = 10
+    judged_cutoff: int = field(
+        default=10, metadata={"help": "hits of each list looked at for the share that nobody judged"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | No
     if baseline not in runs:
         raise QPeftError(f"the baseline {baseline!r} is none of the runs; they are {', '.join(runs)}")
 
+    parse_measures(config.measures)
     scores = {}
     for name, run in runs.items():
         try:

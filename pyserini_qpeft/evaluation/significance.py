@@ -1,7 +1,7 @@
 """Is a run better than the baseline? Paired tests over queries, and the size of the difference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -25,11 +25,13 @@ class SignificanceConfig:
         seed: of both.
     """
 
-    tests: tuple[Test, ...] = ("t",)
-    alpha: float = 0.05
-    confidence: float = 0.95
-    resamples: int = 9_999
-    seed: int = 0
+    tests: Sequence[Test] = field(
+        default=("t",), metadata={"help": "paired tests: the t-test, Wilcoxon's, or the randomisation test"}
+    )
+    alpha: float = field(default=0.05, metadata={"help": "level of significance, after Holm's correction"})
+    confidence: float = field(default=0.95, metadata={"help": "level of the bootstrap interval"})
+    resamples: int = field(default=9_999, metadata={"help": "resamples of bootstrap and randomisation test"})
+    seed: int = field(default=0, metadata={"help": "seed of both"})
 
     def __post_init__(self) -> None:
         if not self.tests:

@@ -11,6 +11,8 @@ from pyserini_qpeft.evaluation.significance import SignificanceConfig
 
 SIGNIFICANT = "*"
 
+_WORDS = {"run", "measure", "queries"}
+
 CONVENTIONS = (
     "As trec_eval: hits are ordered by score in single precision, ties by docid descending; "
     "judged queries that a run lacks count as 0; means are over all judged queries."
@@ -30,6 +32,10 @@ class Section:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def align(self, column: str) -> str:
+        """How the cells of a column stand: `word` (to the left) or `number` (to the right)."""
+        return "word" if column in _WORDS else "number"
 
 
 def sections(comparison: Comparison) -> list[Section]:
@@ -70,7 +76,13 @@ def to_text(comparison: Comparison) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """Tables as GitHub reads them."""
-    return _document(comparison, "github", title=lambda name: f"### {name}\n", note=lambda said: f"- {said}")
+    return _document(
+        comparison,
+        "github",
+        title=lambda name: f"### {name}\n",
+        note=lambda said: f"- {said}",
+        cell=lambda text: text.replace("|", "\\|"),
+    )
 
 
 def to_latex(comparison: Comparison) -> str:
@@ -89,6 +101,7 @@ def to_csv(comparison: Comparison) -> str:
     differences = comparison.differences_frame()
     if not differences.empty:
         means = means.merge(differences, how="left", on=["run", "measure"], sort=False)
+        means = means.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
     return str(means.to_csv(index=False, lineterminator="\n"))
 
 
@@ -172,25 +185,30 @@ def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | No
     return {str(queries): values.to_dict() for queries, values in comparison.answers[name].iterrows()}
 
 
-def _document(comparison: Comparison, style: str, title: Callable[[str], str], note: Callable[[str], str]) -> str:
+def _document(
+    comparison: Comparison,
+    style: str,
+    title: Callable[[str], str],
+    note: Callable[[str], str],
+    cell: Callable[[str], str] = str,
+) -> str:
     from tabulate import tabulate
 
     parts = []
     for section in sections(comparison):
         # A cell is text already: tabulate must not read "1e5" or "007", names of runs, as numbers.
         table = tabulate(
-            section.rows,
+            [[cell(text) for text in row] for row in section.rows],
             headers=section.columns,
             tablefmt=style,
             disable_numparse=True,
-            colalign=["left" if head in _WORDS else "right" for head in section.columns],
+            colalign=["left" if section.align(head) == "word" else "right" for head in section.columns],
         )
         parts.append(f"{title(section.title)}\n{table}")
     parts.append("\n".join(note(said) for said in notes(comparison)))
     return "\n\n".join(parts) + "\n"
 
 
-_WORDS = {"run", "measure", "queries"}
 _TESTS = {"t": "t-test", "wilcoxon": "Wilcoxon", "randomization": "randomisation"}
 
 

@@ -1,0 +1,205 @@
+"""`qpeft evaluate`: runs against judgements, with significance, tables, plots and a report."""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyserini_qpeft.errors import QPeftError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from pyserini_qpeft.evaluation.comparison import Comparison
+    from pyserini_qpeft.evaluation.latency import Latency
+    from pyserini_qpeft.runs.records import Qrels, RankedList, Run
+
+NAME = "evaluate"
+HELP = "measure runs against judgements: tables, significance, plots, one HTML report"
+
+_SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.evaluation.comparison import ComparisonConfig
+    from pyserini_qpeft.evaluation.significance import SignificanceConfig
+
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="run files (TREC, JSON, JSONL), each FILE or NAME=FILE; before options that take several values",
+    )
+    parser.add_argument(
+        "--qrels",
+        required=True,
+        metavar="NAME",
+        help="judgements: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini knows",
+    )
+    parser.add_argument("--split", default="test", help="split of a BEIR folder (default: test)")
+    add_options(parser, ComparisonConfig)
+    add_options(parser.add_argument_group("significance"), SignificanceConfig)
+    answers = parser.add_argument_group("answers (R@k and H@k)")
+    answers.add_argument("--answers", type=Path, metavar="FILE", help="queries with metadata.answers (JSONL)")
+    answers.add_argument("--corpus", type=Path, metavar="PATH", help="BEIR folder or .jsonl[.gz] with the passages")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=f"files to write, each of the kind its name ends in: {', '.join(_SUFFIXES)}",
+    )
+    output.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for the plots (PNG)")
+    output.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration of qpeft tune, whose choice the plots mark"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read everything, measure, print the tables, write what was asked for."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
+    from pyserini_qpeft.evaluation.significance import SignificanceConfig
+    from pyserini_qpeft.evaluation.tables import to_text
+    from pyserini_qpeft.runs.ranked import holds_ranked_lists, read_ranked_lists
+    from pyserini_qpeft.runs.trec import read_run
+
+    for path in args.output:
+        if path.suffix not in _SUFFIXES:
+            raise QPeftError(f"cannot write {path}: its name must end in one of {', '.join(_SUFFIXES)}")
+        if not path.parent.is_dir():
+            raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
+    files = _name_runs(args.runs)
+    qrels = _read_qrels(args.qrels, args.split)
+    runs = {name: read_run(file, strict=True) for name, file in files.items()}
+    config = read_options(ComparisonConfig, args, significance=read_options(SignificanceConfig, args))
+    lists = {name: read_ranked_lists(file) for name, file in files.items() if holds_ranked_lists(file)}
+    comparison = replace(
+        compare(runs, qrels, config),
+        answers=_answers(runs, qrels, args.answers, args.corpus),
+        latency=_latency(lists),
+    )
+    print(to_text(comparison), end="")
+    _write(comparison, lists, qrels, args)
+
+
+def _name_runs(given: Sequence[str]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        file = Path(path) if equals and name and not Path(text).exists() else Path(text)
+        if file == Path(text):
+            name = _stem(file)
+        if name in named:
+            raise QPeftError(f"{named[name]} and {file} would both be named {name}: name one of them with NAME=FILE")
+        named[name] = file
+    return named
+
+
+def _stem(file: Path) -> str:
+    name = file.name
+    for suffix in (".gz", ".trec", ".txt", ".run", ".jsonl", ".json"):
+        name = name.removesuffix(suffix)
+    return name or file.name
+
+
+def _read_qrels(name: str, split: str) -> "Qrels":
+    from pyserini_qpeft.runs.qrels import read_qrels
+
+    path = Path(name)
+    if path.is_dir():
+        return read_qrels(path / "qrels" / f"{split}.tsv", strict=True)
+    if not path.exists() and path.parent == Path() and not path.suffix:
+        from pyserini_qpeft.lucene.qrels import named_qrels_file
+
+        path = named_qrels_file(name)
+    return read_qrels(path, strict=True)
+
+
+def _answers(
+    runs: Mapping[str, "Run"], qrels: "Qrels", answers_file: Path | None, corpus: Path | None
+) -> "dict[str, pd.DataFrame]":
+    if answers_file is None:
+        return {}
+    if corpus is None:
+        raise QPeftError("--answers looks for answers in passages: name them with --corpus")
+    from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
+    from pyserini_qpeft.runs.corpus import iter_documents
+    from pyserini_qpeft.runs.topics import read_answers
+
+    answers = {qid: accepted for qid, accepted in read_answers(answers_file).items() if qid in qrels}
+    if not answers:
+        raise QPeftError(f"{answers_file} has no answers to a judged query (looked for metadata.answers)")
+    wanted = {hit.docid for run in runs.values() for qid, hits in run.items() if qid in answers for hit in hits}
+    # As in DPR, the title is no place to find an answer.
+    texts = {document.docid: document.text for document in iter_documents(corpus) if document.docid in wanted}
+    return {name: summarise_answers(score_answers(run, answers, texts.get)) for name, run in runs.items()}
+
+
+def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]":
+    from pyserini_qpeft.evaluation.latency import summarise_latency
+
+    found = {}
+    for name, ranked in lists.items():
+        latency = summarise_latency({one.qid: one.seconds for one in ranked if one.seconds is not None})
+        if latency is not None:
+            found[name] = latency
+    return found
+
+
+def _write(
+    comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", args: argparse.Namespace
+) -> None:
+    from pyserini_qpeft.evaluation import tables
+    from pyserini_qpeft.runs.files import atomic_write
+
+    wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
+    figures = dict(_figures(comparison, lists, qrels, args.config)) if wants_plots else {}
+    texts = {
+        ".txt": tables.to_text,
+        ".md": tables.to_markdown,
+        ".csv": tables.to_csv,
+        ".json": tables.to_json,
+        ".tex": tables.to_latex,
+    }
+    for path in args.output:
+        text = _html(comparison, figures) if path.suffix == ".html" else texts[path.suffix](comparison)
+        with atomic_write(path) as file:
+            file.write(text)
+    if args.plots is not None:
+        from pyserini_qpeft.evaluation.plots import save_plot
+
+        args.plots.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            save_plot(figure, args.plots / f"{name}.png")
+
+
+def _html(comparison: "Comparison", figures: "Mapping[str, Figure]") -> str:
+    from pyserini_qpeft.evaluation import tables
+    from pyserini_qpeft.evaluation.report import to_html
+
+    title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
+    return to_html(title, tables.sections(comparison), tables.notes(comparison), figures.items())
+
+
+def _figures(
+    comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", config: Path | None
+) -> "Iterator[tuple[str, Figure]]":
+    from pyserini_qpeft.evaluation.figures import comparison_figures, sweep_figures
+    from pyserini_qpeft.evaluation.sweep import from_ranked_lists
+    from pyserini_qpeft.settings import read_rerank_config
+
+    yield from comparison_figures(comparison)
+    two_stages = {
+        name: from_ranked_lists(ranked)
+        for name, ranked in lists.items()
+        if any(hit.likelihood is not None for one in ranked for hit in one.hits)
+    }
+    chosen = None if config is None else read_rerank_config(config)
+    yield from sweep_figures(two_stages, qrels, comparison.measures[0], chosen)

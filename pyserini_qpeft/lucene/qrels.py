@@ -1,0 +1,27 @@
+"""The judgements that Pyserini knows by name."""
+
+from pathlib import Path
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.jvm import start_jvm
+
+
+def named_qrels_file(name: str) -> Path:
+    """The file of judgements that come with Pyserini, fetched by it where it has not got them yet.
+
+    Args:
+        name: Such as "dl19-passage" or "beir-v1.0.0-scifact-test".
+
+    Raises:
+        QPeftError: Pyserini knows no such judgements, or cannot fetch them.
+    """
+    start_jvm()
+    from jnius import JavaException
+    from pyserini.search import get_qrels_file
+
+    try:
+        return Path(get_qrels_file(name))
+    except (JavaException, OSError) as error:
+        raise QPeftError(
+            f"the qrels {name} are neither a file nor a name that Pyserini knows and can fetch: {error}."
+        ) from error

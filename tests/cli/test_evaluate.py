@@ -1,0 +1,139 @@
+"""`qpeft evaluate` end to end: published figures, every output, and wrong input told in one sentence."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.fusion import FusionConfig
+from pyserini_qpeft.runs.records import RankedList
+from pyserini_qpeft.runs.writers import write_jsonl
+from pyserini_qpeft.settings import write_rerank_config
+
+RUN = "q1 Q0 a 1 3.0 t\nq1 Q0 b 2 2.0 t\nq2 Q0 b 1 1.5 t\nq2 Q0 a 2 1.0 t\n"
+QRELS = "query-id\tcorpus-id\tscore\nq1\tb\t1\nq2\tb\t2\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "run.txt").write_text(RUN)
+    (tmp_path / "better.run.trec").write_text(RUN.replace("a 1 3.0", "b 1 3.0").replace("b 2 2.0", "a 2 2.0"))
+    (tmp_path / "qrels.tsv").write_text(QRELS)
+    return tmp_path
+
+
+def evaluate(folder: Path, *arguments: str) -> int:
+    return main(["evaluate", *(re.sub("^@", f"{folder}/", text) for text in arguments)])
+
+
+def test_the_stored_runs_of_trec_dl_2020_have_their_published_figures(shared: Path, capsys):
+    folder = shared / "data" / "trec-dl-2020-hits"
+    runs = {"BM25": "BM25", "SPLADE++": "SPLADE_P_P_ENSEMBLE_DISTIL", "TAS-B": "D_BERT_KD_TASB"}
+    named = [f"{name}={folder}/runs/{file}.trec" for name, file in runs.items()]
+    assert main(["evaluate", *named, "--qrels", str(folder), "--resamples", "200"]) == 0
+    rows = {line.split()[0]: line.split() for line in reversed(capsys.readouterr().out.splitlines()) if line}
+    assert [rows[name][1].rstrip("*") for name in runs] == ["0.4796", "0.7197", "0.6854"]
+
+
+def test_every_output_is_written_and_the_table_printed(folder: Path, capsys):
+    suffixes = ("txt", "md", "csv", "json", "tex", "html")
+    outputs = [f"@out.{suffix}" for suffix in suffixes]
+    assert evaluate(folder, "@run.txt", "@better.run.trec", "--qrels", "@qrels.tsv", "--output", *outputs) == 0
+    printed = capsys.readouterr().out
+    assert (folder / "out.txt").read_text() == printed
+    assert re.search(r"^better +1\.0000 ", printed, re.MULTILINE)
+    told = json.loads((folder / "out.json").read_text())
+    assert told["runs"]["run"]["mean"]["RR@10"] == 0.75
+    assert told["runs"]["better"]["mean"]["RR@10"] == 1.0
+    assert {path.suffix[1:] for path in folder.glob("out.*")} == set(suffixes)
+
+
+def test_a_run_with_both_stages_has_latency_and_all_plots(folder: Path, capsys):
+    hits = [RankedHit("b", -1.0, 1, 2.0, 2, "t", -1.0), RankedHit("a", -2.0, 2, 3.0, 1, "t", -2.0)]
+    lists = [RankedList(qid, "a query", hits, seconds=seconds) for qid, seconds in (("q1", 0.05), ("q2", 0.15))]
+    write_jsonl(folder / "reranked.jsonl", lists)
+    write_rerank_config(folder / "tuned.json", RerankConfig(depth=2, fusion=FusionConfig(weight=0.8)))
+    arguments = ["@run.txt", "@reranked.jsonl", "--qrels", "@qrels.tsv", "--plots", "@plots", "--config", "@tuned.json"]
+    assert evaluate(folder, *arguments) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reranked"))
+    assert row.split()[-2:] == ["100.0", "145.0"]
+    assert sorted(path.stem for path in (folder / "plots").iterdir()) == [
+        "depth", "fusion-weight", "gain-against-first-stage", "latency", "query-gains-1",
+    ]  # fmt: skip
+
+
+def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, capsys):
+    queries = [
+        {"_id": "q1", "text": "?", "metadata": {"answers": ["blue"]}},
+        {"_id": "q2", "text": "?", "metadata": {"answers": ["red"]}},
+        {"_id": "q3", "text": "?", "metadata": {"answers": ["not judged"]}},
+    ]
+    corpus = [{"_id": "a", "title": "blue", "text": "a red sky"}, {"_id": "b", "title": "", "text": "Blue."}]
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    arguments = ["@run.txt", "--qrels", "@qrels.tsv", "--answers", "@queries.jsonl", "--output", "@out.json"]
+    assert evaluate(folder, *arguments, "--corpus", "@corpus.jsonl") == 0
+    answers = json.loads((folder / "out.json").read_text())["runs"]["run"]["answers"]
+    assert answers["all queries"]["queries"] == 2
+    assert answers["all queries"]["R@5"] == 1.0
+    assert evaluate(folder, *arguments) == 2
+    assert "name them with --corpus" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("run", "qrels", "told"),
+    [
+        (RUN, QRELS.replace("q1\tb\t1", "q1 b 1"), "qrels.tsv:2: spaces where BEIR's qrels have tabs"),
+        (RUN, QRELS.replace("b\t2", "b\t-2"), "qrels.tsv:3: negative grade -2"),
+        (RUN, QRELS.replace("b\t2", "b\tx"), "qrels.tsv:3: the grade 'x' is not a whole number"),
+        (RUN + "q1 Q0 c 3 1.0 t\n", QRELS, "run.txt:5: query q1 occurs a second time"),
+        (RUN.replace("q2 Q0 a", "q2 Q0 b"), QRELS, "document b for query q2 occurs twice"),
+        (RUN.replace("2 2.0", "2 4.0"), QRELS, "run.txt:2: score 4.0 of query q1 is above that of the line before"),
+        (RUN.replace("2 2.0", "2 nan"), QRELS, "run.txt:2: the score is nan"),
+        (RUN.replace("2 2.0 t", "2"), QRELS, "run.txt:2: 4 columns"),
+        (RUN.replace("q", "x"), QRELS, "run: no query of the run is in the qrels (run: x1, x2; qrels: q1, q2)"),
+        ("", QRELS, "run.txt is empty"),
+        (RUN, "", "qrels.tsv is empty"),
+    ],
+)
+def test_wrong_input_is_one_sentence_with_its_place(folder: Path, capsys, run: str, qrels: str, told: str):
+    (folder / "run.txt").write_text(run)
+    (folder / "qrels.tsv").write_text(qrels)
+    assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv", "--output", "@out.md") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("qpeft: error: ")
+    assert error.count("\n") == 1
+    assert told in error
+    assert not (folder / "out.md").exists()
+
+
+def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
+    (folder / "run.txt").write_text(RUN + "q3 Q0 zz 1 1.0 t\n")
+    assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv") == 0
+    told = capsys.readouterr().out
+    assert "1 of the 2 docids of run are in no judgement" in told
+    assert "run has 1 queries without judgements" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["@run.txt", "@run.txt", "--qrels", "@qrels.tsv"], "both be named run: name one of them with NAME=FILE"),
+        (["@none.txt", "--qrels", "@qrels.tsv"], "no such file"),
+        (["@run.txt", "--qrels", "@none.tsv"], "no such file"),
+        (["@run.txt", "--qrels", "@"], "qrels/test.tsv"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--measures", "nDCG"], ""),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--measures", "nDGC@10"], "'nDGC@10' is no measure"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--baseline", "x"], "the baseline 'x' is none of the runs"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--output", "@x.doc"], "must end in one of .txt, .md"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--output", "@no/x.md"], "does not exist"),
+        (["--qrels", "@qrels.tsv"], "RUN"),
+    ],
+)
+def test_wrong_arguments_are_told(folder: Path, capsys, arguments: list[str], told: str):
+    assert evaluate(folder, *arguments) == (2 if told else 0)
+    assert told in capsys.readouterr().err

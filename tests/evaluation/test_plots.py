@@ -1,0 +1,114 @@
+"""Plots show the values they are given, with labels and units, and do not rest on colour alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.figures import sweep_figures
+from pyserini_qpeft.evaluation.plots import (
+    plot_depth,
+    plot_fusion_weight,
+    plot_gain_against_first_stage,
+    plot_latency,
+    plot_query_gains,
+    save_plot,
+)
+from pyserini_qpeft.evaluation.sweep import TwoStageHit
+from pyserini_qpeft.fusion import FusionConfig
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+@pytest.fixture(scope="module")
+def gains() -> pd.Series:
+    return pd.Series([0.2, -0.1, 0.0, 0.5, 0.0], index=list("abcde"))
+
+
+def test_query_gains_are_sorted_bars_with_a_count_of_each_kind(gains):
+    figure = plot_query_gains(gains, "q-peft", "bm25", "nDCG@10")
+    axes = figure.axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [0.5, 0.2, -0.1]
+    assert [round(bar.get_x() + bar.get_width() / 2) for bar in axes.patches] == [1, 2, 5]
+    assert {"better on 2", "worse on 1", "equal on 2", "mean +0.1200"} == set(legend(figure))
+    assert "nDCG@10" in axes.get_ylabel()
+    assert "q-peft minus bm25" in axes.get_title()
+
+
+def test_depths_are_the_ticks_and_the_first_stage_is_a_line():
+    curve = pd.Series([0.3, 0.4, 0.45], index=[100, 5, 20])
+    axes = plot_depth({"q-peft": curve}, "AP", first_stage=0.25).axes[0]
+    assert axes.get_lines()[0].get_xdata().tolist() == [5, 20, 100]
+    assert axes.get_lines()[0].get_ydata().tolist() == [0.4, 0.45, 0.3]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["5", "20", "100"]
+    assert "hits rescored" in axes.get_xlabel()
+
+
+def test_the_dev_choice_is_marked_on_its_curve():
+    curve = pd.Series([0.3, 0.5, 0.4], index=[0.0, 0.5, 1.0])
+    figure = plot_fusion_weight({"q-peft": curve}, "AP", {"q-peft": 0.25})
+    star = figure.axes[0].get_lines()[1]
+    assert (star.get_xdata(), star.get_ydata()) == ([0.25], [0.4])
+    assert "chosen on dev: 0.25 (0.4000)" in legend(figure)
+
+
+def test_gain_against_first_stage_takes_queries_by_name_not_by_place():
+    first_stage = pd.Series(np.linspace(0, 1, 10), index=[f"q{i}" for i in range(10)])
+    gain = (1 - first_stage).sample(frac=1, random_state=0)
+    axes = plot_gain_against_first_stage(first_stage, {"q-peft": gain}, "AP").axes[0]
+    points, means = axes.get_lines()[:2]
+    assert np.allclose(points.get_xdata() + points.get_ydata(), 1)
+    assert np.allclose(means.get_xdata(), [1 / 18, 5 / 18, 0.5, 13 / 18, 17 / 18])
+
+
+def test_first_stages_are_named_beside_their_points():
+    first_stage = pd.Series({"BM25": 0.48, "TAS-B": 0.68})
+    axes = plot_gain_against_first_stage(first_stage, {"R": first_stage * 0.1}, "AP", named=True).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["BM25", "TAS-B"]
+
+
+def test_latency_is_in_milliseconds():
+    points = pd.DataFrame({"milliseconds": [10.0, 900.0], "value": [0.4, 0.6]}, index=["bm25", "q-peft"])
+    axes = plot_latency(points, "AP").axes[0]
+    assert "(ms)" in axes.get_xlabel()
+    assert [line.get_xdata()[0] for line in axes.get_lines()] == [10.0, 900.0]
+
+
+def test_many_curves_differ_in_colour_or_marker():
+    curves = {str(i): pd.Series([0.1, 0.2], index=[0.0, 1.0]) for i in range(20)}
+    lines = plot_fusion_weight(curves, "AP").axes[0].get_lines()
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 20
+
+
+def test_stored_scores_give_both_sweeps():
+    run = {f"q{n}": [TwoStageHit(f"d{i}", 10.0 - i, -float((i - n) ** 2)) for i in range(8)] for n in range(4)}
+    qrels = {f"q{n}": {f"d{n}": 1} for n in range(4)}
+    chosen = RerankConfig(depth=6, fusion=FusionConfig(weight=0.5))
+    figures = dict(sweep_figures({"r": run}, qrels, "RR", chosen))
+    assert list(figures) == ["depth", "fusion-weight"]
+    alone = figures["depth"].axes[0].get_lines()[0]
+    assert alone.get_xdata().tolist() == [5, 8]
+    assert alone.get_ydata().tolist() == [1.0, 1.0]
+    assert "first stage 0.5208" in legend(figures["depth"])
+    assert figures["fusion-weight"].axes[0].get_lines()[0].get_ydata()[-1] == 1.0
+    assert dict(sweep_figures({}, qrels, "RR")) == {}
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_figures_are_written_without_a_window(gains, tmp_path: Path, suffix: str, magic: bytes):
+    save_plot(plot_query_gains(gains, "a", "b", "AP"), tmp_path / f"plot{suffix}")
+    assert (tmp_path / f"plot{suffix}").read_bytes().startswith(magic)
+
+
+def test_a_place_that_cannot_be_written_is_told(gains, tmp_path: Path):
+    figure = plot_query_gains(gains, "a", "b", "AP")
+    with pytest.raises(QPeftError, match=r"plots end in one of .*\.png"):
+        save_plot(figure, tmp_path / "plot.doc")
+    with pytest.raises(QPeftError, match="does not exist"):
+        save_plot(figure, tmp_path / "missing" / "plot.png")
