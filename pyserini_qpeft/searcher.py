@@ -41,7 +41,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: A hit has no text anywhere, or its score is not a number; the docid is named.
         """
-        hits = self.searcher.search(q, **self._wanted(self.searcher.search, k), **options)
+        hits = self.searcher.search(q, **{**self._wanted(self.searcher.search, k), **options})
         return self.reranker.rerank(q, hits, k=k, searcher=self._stored(), corpus=self.corpus)
 
     def batch_search(
@@ -59,8 +59,8 @@ class RerankingSearcher:
         Returns:
             The hits of each id, in the order of `qids`.
         """
-        wanted = self._wanted(self.searcher.batch_search, k)
-        found = self.searcher.batch_search(list(queries), list(qids), threads=threads, **wanted, **options)
+        wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}
+        found = self.searcher.batch_search(list(queries), list(qids), **wanted)
         requests = [(query, found.get(qid, [])) for query, qid in zip(queries, qids, strict=True)]
         ranked = self.reranker.rerank_batch(requests, k=k, searcher=self._stored(), corpus=self.corpus)
         return dict(zip(qids, ranked, strict=True))
@@ -78,4 +78,12 @@ class RerankingSearcher:
     def _stored(self) -> Any:
         """The searcher that has documents: a hybrid searcher's are in its sparse half."""
         halves = (self.searcher, getattr(self.searcher, "sparse_searcher", None))
-        return next((half for half in halves if hasattr(half, "doc")), None)
+        return next((half for half in halves if _gives_documents(half)), None)
+
+
+def _gives_documents(searcher: Any) -> bool:
+    try:
+        searcher.doc("")
+    except AttributeError:  # no such method, or a FaissSearcher over a folder, whose method asks for what it never got
+        return False
+    return True

@@ -45,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for a user's mistake, 130 when interrupted, 141 when the reader of a pipe went away.
     """
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        try:
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone is noticed in time
     except QPeftError as error:
         print(f"qpeft: error: {error}", file=sys.stderr)
         return 2

@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from pyserini_qpeft.cli.options import add_options, read_options
-from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.fusion import FusionConfig, FusionMethod
 from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.config import RerankConfig
     from pyserini_qpeft.reranker import QPeftReranker
 
 
@@ -44,6 +43,9 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
     """Add the options that say what is rescored and how scores become a ranking."""
+    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.fusion import FusionConfig, FusionMethod
+
     add_options(parser, RerankConfig, ("depth", "below_depth"), prefix=prefix)
     parser.add_argument(
         f"{prefix}fusion",
@@ -67,12 +69,15 @@ def read_model_choice(args: argparse.Namespace) -> ModelChoice:
     return read_options(ModelChoice, args)
 
 
-def read_rerank_config(args: argparse.Namespace) -> RerankConfig:
+def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     """What is to be rescored and how, as given on the command line.
 
     Raises:
         QPeftError: A value that does not exist, or a weight of a fusion that was not asked for.
     """
+    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.fusion import FusionConfig
+
     fusion = None
     if args.fusion_method:
         weight = {} if args.fusion_weight is None else {"weight": args.fusion_weight}
@@ -82,7 +87,7 @@ def read_rerank_config(args: argparse.Namespace) -> RerankConfig:
     return read_options(RerankConfig, args, fusion=fusion, scoring=read_options(ScoringConfig, args))
 
 
-def load_reranker(choice: ModelChoice, config: RerankConfig | None = None, *, quiet: bool = False) -> "QPeftReranker":
+def load_reranker(choice: ModelChoice, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
     """The reranker; transformers' own progress bar is left out where `quiet`."""
     from transformers.utils import logging
 

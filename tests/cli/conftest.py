@@ -1,0 +1,110 @@
+import gzip
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pyserini_qpeft.cli.__main__ import main
+
+PASSAGES = {
+    "river": ("The Nile", "The Nile is the longest river of Africa and flows through Egypt."),
+    "city": ("Paris", "Paris is the capital of France, on the river Seine."),
+    "priest": ("Aaron", "Aaron is a prophet, high priest and the brother of Moses."),
+    "song": ("", "Linda Davis sings does he love you with Reba."),
+    "7": ("Seven \U0001f600", "Rome, the capital of Italy, was built on seven hills by a river."),
+    "blank": ("", ""),
+}
+QUERIES = {
+    "q1": "which river flows through the capital",
+    "2": "who is the brother of Moses",
+    "q3": "zebra",
+    "q4": "the capital of France",
+}
+
+
+@dataclass
+class Done:
+    """What a command left: exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def qpeft(capfd) -> Callable[..., Done]:
+    """Runs the command line in this process, where the JVM and torch are loaded once."""
+
+    def run(*arguments: object) -> Done:
+        capfd.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        sys.stdout.flush()
+        return Done(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def told(qpeft) -> Callable[..., str]:
+    """Runs a command that is a mistake; returns the one sentence that tells so."""
+
+    def run(*arguments: object) -> str:
+        done = qpeft(*arguments)
+        last = done.err.strip().splitlines()
+        assert (done.code, done.out) == (2, ""), done
+        assert [line for line in last if line.startswith("qpeft: error: ")] == last[-1:], done.err
+        assert "Traceback" not in done.err
+        return last[-1].removeprefix("qpeft: error: ")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def beir(tmp_path_factory) -> Path:
+    """A small collection in the BEIR layout."""
+    folder = tmp_path_factory.mktemp("beir")
+    documents = [{"_id": docid, "title": title, "text": text} for docid, (title, text) in PASSAGES.items()]
+    queries = [{"_id": qid, "text": text, "metadata": {}} for qid, text in QUERIES.items()]
+    for name, records in (("corpus", documents), ("queries", queries)):
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index(beir, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("indexes") / "beir"
+    assert main(["index", "--corpus", str(beir), "--index", str(folder), "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_file(beir, index, tmp_path_factory) -> Path:
+    """The first stage's run over the small collection."""
+    file = tmp_path_factory.mktemp("runs") / "bm25.txt"
+    topics = str(beir / "queries.jsonl.gz")
+    arguments = ["--index", str(index), "--topics", topics, "--output", str(file), "--first-stage-only", "--quiet"]
+    assert main(["search", *arguments]) == 0
+    return file
+
+
+@pytest.fixture(scope="session")
+def model(tiny_model_dir) -> Sequence[str]:
+    """Options that name the tiny model, in the precision that gives the same scores everywhere."""
+    return ("--model", str(tiny_model_dir), "--dtype", "float32", "--device", "cpu")
+
+
+def lists(file: Path) -> dict[str, list[tuple[str, float]]]:
+    """A TREC run as plain lists, read without the package; ranks must count from 1."""
+    read: dict[str, list[tuple[str, float]]] = {}
+    for line in file.read_text().splitlines():
+        qid, _, docid, rank, score, _ = line.split(" ")
+        read.setdefault(qid, []).append((docid, float(score)))
+        assert int(rank) == len(read[qid])
+    return read
