@@ -1,0 +1,123 @@
+"""Pyserini's ``--prcl`` interface: ``rerank(doc_ids, scores) -> (scores, doc_ids)``.
+
+Pyserini's search command (``pyserini/search/lucene/__main__.py``) gives its one reranker docids and scores, but
+neither query nor text. :class:`PrclReranker` is bound to a query from the start; :class:`PrclSearcher` wraps the
+searcher of that command, so that one object serves every query. Set beside the command line's ``--prcl``,
+``--prcl.r 0 --prcl.n 0`` has every list reranked: Pyserini leaves out those of at most r + n hits, 110 by default.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyserini_qpeft.errors import QPeftError
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.reranker import QPeftReranker
+
+
+class PrclReranker:
+    """A reranker for the hits of one query, called as Pyserini calls ``PseudoRelevanceClassifierReranker``.
+
+    Args:
+        reranker: What scores the passages.
+        query: The query whose hits are to be reranked.
+        searcher: Any searcher whose ``doc(docid)`` gives the text, or
+        corpus: a mapping from docid to passage text.
+    """
+
+    def __init__(
+        self,
+        reranker: "QPeftReranker",
+        query: str,
+        *,
+        searcher: Any = None,
+        corpus: Mapping[str, str] | None = None,
+    ) -> None:
+        self.reranker = reranker
+        self.query = query
+        self.searcher = searcher
+        self.corpus = corpus
+
+    def rerank(self, doc_ids: Sequence[str], search_scores: Sequence[float]) -> tuple[list[float], list[str]]:
+        """Rerank one list of hits.
+
+        Args:
+            doc_ids: Docids in first-stage order.
+            search_scores: Their first-stage scores, in the same order.
+
+        Returns:
+            The scores, sorted descending, and the docids in that order: all of them, equal scores in the order given.
+
+        Raises:
+            QPeftError: The lists differ in length, a docid has no text, or the reranker drops hits below its depth
+                (Pyserini looks up a score for every docid it gave).
+        """
+        if len(doc_ids) != len(search_scores):
+            raise QPeftError(
+                f"{len(doc_ids)} docids came with {len(search_scores)} scores: give one score for each docid."
+            )
+        hits = list(zip(doc_ids, search_scores, strict=True))
+        ranked = self.reranker.rerank(self.query, hits, searcher=self.searcher, corpus=self.corpus)
+        if len(ranked) != len(hits):
+            raise QPeftError(
+                f"the reranker kept {len(ranked)} of {len(hits)} hits, and Pyserini needs a score for each: "
+                'set below_depth="keep".'
+            )
+        return [float(hit.score) for hit in ranked], [doc_ids[hit.first_stage_rank - 1] for hit in ranked]
+
+
+class PrclSearcher:
+    """A Pyserini searcher that remembers its queries, and is the reranker of its own hits too.
+
+    Everything but ``search``, ``batch_search`` and ``rerank`` is the wrapped searcher's own. The lists it hands out
+    are its own copies, put into the new order by ``rerank``: Pyserini writes the new scores into the hits without
+    sorting them, and its MS MARCO and KILT writers go by the order of the list.
+
+    Args:
+        searcher: The searcher to wrap; it gives the texts too, unless there is a
+        corpus: mapping from docid to passage text.
+        reranker: What scores the passages.
+    """
+
+    def __init__(self, searcher: Any, reranker: "QPeftReranker", *, corpus: Mapping[str, str] | None = None) -> None:
+        self._searcher = searcher
+        self._reranker = reranker
+        self._corpus = corpus
+        self._waiting: list[tuple[str, list[Any]]] = []
+
+    def search(self, q: str, *args: Any, **kwargs: Any) -> list[Any]:
+        """The wrapped searcher's ``search``; the next ``rerank`` is for this query."""
+        hits = list(self._searcher.search(q, *args, **kwargs))
+        self._waiting = [(q, hits)]
+        return hits
+
+    def batch_search(
+        self, queries: Sequence[str], qids: Sequence[str], *args: Any, **kwargs: Any
+    ) -> dict[str, list[Any]]:
+        """The wrapped searcher's ``batch_search``; the next calls of ``rerank`` are for these queries."""
+        found = self._searcher.batch_search(queries, qids, *args, **kwargs)
+        results = {qid: list(found[qid]) for qid in qids}
+        self._waiting = [(query, results[qid]) for query, qid in zip(queries, qids, strict=True)]
+        return results
+
+    def rerank(self, doc_ids: Sequence[str], search_scores: Sequence[float]) -> tuple[list[float], list[str]]:
+        """Rerank the hits of the query they answer, known by docids and scores; see :meth:`PrclReranker.rerank`."""
+        asked = list(zip(doc_ids, search_scores, strict=True))
+        places = (place for place, (_, hits) in enumerate(self._waiting) if _pairs(hits) == asked)
+        place = next(places, None)
+        if place is None:
+            raise QPeftError("these hits answer no query of this searcher's last search: search first.")
+        query, hits = self._waiting.pop(place)
+        bound = PrclReranker(self._reranker, query, searcher=self._searcher, corpus=self._corpus)
+        scores, docids = bound.rerank(doc_ids, search_scores)
+        order = {docid: rank for rank, docid in enumerate(docids)}
+        hits.sort(key=lambda hit: order[hit.docid.strip()])
+        return scores, docids
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._searcher, name)
+
+
+def _pairs(hits: Sequence[Any]) -> list[tuple[str, float]]:
+    """Docids and scores as Pyserini's search command takes them from hits."""
+    return [(hit.docid.strip(), hit.score) for hit in hits]

@@ -1,0 +1,117 @@
+"""rank_llm's model coordinator interface, over its ``Request`` and ``Candidate``.
+
+Made for ``rank_llm.rerank.Reranker(RankLLMReranker(reranker))``. Like rank_llm's own ``IdentityReranker`` it is no
+subclass of ``RankLLM``, whose constructor demands a prompt template and an inference handler.
+"""
+
+import asyncio
+import copy
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pyserini_qpeft.depth import score_tail
+from pyserini_qpeft.errors import QPeftError
+
+if TYPE_CHECKING:
+    from rank_llm.data import Candidate, Request, Result
+
+    from pyserini_qpeft.candidates.records import RankedHit
+    from pyserini_qpeft.reranker import QPeftReranker
+
+
+class RankLLMReranker:
+    """A model coordinator for rank_llm's requests, which come back as results made of deep copies.
+
+    Args:
+        reranker: What scores the passages.
+        name: What rank_llm calls it in the names of its output files.
+    """
+
+    def __init__(self, reranker: "QPeftReranker", name: str = "qpeft") -> None:
+        self.reranker = reranker
+        self.name = name
+        self._one_at_a_time = threading.Lock()
+
+    def rerank_batch(
+        self,
+        requests: "Sequence[Request]",
+        rank_start: int = 0,
+        rank_end: int = 100,
+        shuffle_candidates: bool = False,
+        logging: bool = False,
+        **kwargs: Any,
+    ) -> "list[Result]":
+        """Rerank the candidates at places `rank_start` to `rank_end` of each request, all requests in one go.
+
+        Args:
+            requests: Queries with their candidates in first-stage order; nothing in them is changed.
+            rank_start: The first place to rerank, from 0.
+            rank_end: The place to stop before.
+            shuffle_candidates: No effect: the score of a passage does not depend on the others or their order.
+            logging: No effect: there is no prompt or answer to show.
+            **kwargs: `top_k_retrieve`, where given, caps `rank_end`; rank_llm's other options have no effect.
+
+        Returns:
+            One result for each request. Candidates outside the places keep theirs, and get scores above or below
+            the reranked ones that say so: first-stage scores are on another scale, and would reorder the list.
+
+        Raises:
+            QPeftError: The places are not 0 <= rank_start <= rank_end, or a candidate has no text.
+        """
+        if not 0 <= rank_start <= rank_end:
+            raise QPeftError(
+                f"rank_start={rank_start} and rank_end={rank_end} name no places: give 0 <= rank_start <= rank_end."
+            )
+        rank_end = min(rank_end, kwargs.get("top_k_retrieve") or rank_end)
+        windows = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
+        with self._one_at_a_time:
+            rankings = self.reranker.rerank_batch(windows)
+        return [
+            _result(request, rank_start, rank_end, ranked) for request, ranked in zip(requests, rankings, strict=True)
+        ]
+
+    def rerank(self, request: "Request", *args: Any, **kwargs: Any) -> "Result":
+        """Rerank one request; arguments as in :meth:`rerank_batch`."""
+        return self.rerank_batch([request], *args, **kwargs)[0]
+
+    async def rerank_batch_async(self, requests: "Sequence[Request]", *args: Any, **kwargs: Any) -> "list[Result]":
+        """:meth:`rerank_batch` in a thread, one call at a time, so that the event loop stays free."""
+        return await asyncio.to_thread(self.rerank_batch, requests, *args, **kwargs)
+
+    async def rerank_async(self, request: "Request", *args: Any, **kwargs: Any) -> "Result":
+        """:meth:`rerank` in a thread, one call at a time, so that the event loop stays free."""
+        return await asyncio.to_thread(self.rerank, request, *args, **kwargs)
+
+    def get_name(self) -> str:
+        """The name rank_llm shows for this coordinator."""
+        return self.name
+
+    def get_output_filename(self, top_k_candidates: int, dataset_name: str | None, *_: Any, **__: Any) -> str:
+        """The stem of the files that ``Reranker.write_rerank_results`` writes."""
+        parts = (self.name, str(top_k_candidates), dataset_name, datetime.now().isoformat())
+        return "_".join(part for part in parts if part)
+
+
+def _result(request: "Request", rank_start: int, rank_end: int, ranked: "Sequence[RankedHit]") -> "Result":
+    """Copies of a request's candidates: those before `rank_start`, the reranked ones, those from `rank_end` on."""
+    from rank_llm.data import Result
+
+    candidates = copy.deepcopy(request.candidates)
+    before, window, after = candidates[:rank_start], candidates[rank_start:rank_end], candidates[rank_end:]
+    reranked = []
+    for hit in ranked:
+        candidate = window[hit.first_stage_rank - 1]
+        candidate.score = float(hit.score)
+        reranked.append(candidate)
+    if reranked:
+        scores = [candidate.score for candidate in reranked]
+        _rescore(before, [-score for score in reversed(score_tail([-score for score in scores], len(before)))])
+        _rescore(after, score_tail(scores, len(after)))
+    return Result(query=copy.deepcopy(request.query), candidates=[*before, *reranked, *after], invocations_history=[])
+
+
+def _rescore(candidates: "Sequence[Candidate]", scores: Sequence[float]) -> None:
+    for candidate, score in zip(candidates, scores, strict=True):
+        candidate.score = score

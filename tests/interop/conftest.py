@@ -1,0 +1,42 @@
+"""A tiny reranker and a few passages for every library's interface."""
+
+from pathlib import Path
+
+import pytest
+
+from pyserini_qpeft.reranker import QPeftReranker
+
+QUERY = "what is the capital of France?"
+PASSAGES = {
+    "paris": "The capital of France is Paris.",
+    "nile": "The Nile, a river that runs through Egypt, is 6,650 km long.",
+    "aaron": "Aaron is a prophet, high priest and the brother of Moses.",
+    "empty": "",
+    "tokyo": "東京は日本の首都です 🗼 — Ω",
+    "linda": "Linda Davis sings Does He Love Me with Reba.",
+}
+
+
+@pytest.fixture(scope="session")
+def reranker(tiny_model_dir: Path) -> QPeftReranker:
+    """A bare random-weight model: its likelihoods are all below zero, as those of any model."""
+    return QPeftReranker.from_pretrained(tiny_model_dir, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def best_first(reranker: QPeftReranker) -> list[str]:
+    """The docids of the passages in the order of their likelihoods."""
+    scores = dict(zip(PASSAGES, reranker.score(QUERY, list(PASSAGES.values())), strict=True))
+    order = sorted(PASSAGES, key=lambda docid: -scores[docid])
+    assert order != list(PASSAGES), "the order given must not be the right one by chance"
+    return order
+
+
+@pytest.fixture
+def passages() -> dict[str, str]:
+    return dict(PASSAGES)
+
+
+@pytest.fixture
+def query() -> str:
+    return QUERY
