@@ -27,3 +27,14 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import save_tiny_model
 
     return save_tiny_model(tmp_path_factory.mktemp("tiny-llama"))
+
+
+@pytest.fixture(scope="session")
+def cacm_index(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Lucene index that Anserini's authors made: HTML as raw text."""
+    import tarfile
+
+    folder = tmp_path_factory.mktemp("cacm")
+    with tarfile.open(shared / "data" / "cacm" / "lucene9-index.cacm.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "lucene9-index.cacm"
