@@ -63,12 +63,16 @@ class ResumableWriter:
         with telling_write_errors(self.partial):
             # Unbuffered: what is finished is in the file, and a full disk is told of once.
             self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
-        self._lock()
-        whole = 0 if restart else self._read_finished()
-        with telling_write_errors(self.partial):
-            self._file.truncate(whole)
-            if not self._places:
-                self._append({"settings": self._settings})
+        try:
+            self._lock()
+            whole = 0 if restart else self._read_finished()
+            with telling_write_errors(self.partial):
+                self._file.truncate(whole)
+                if not self._places:
+                    self._append({"settings": self._settings})
+        except QPeftError:
+            self._file.close()
+            raise
 
     @property
     def unfinished(self) -> list[str]:
@@ -102,7 +106,6 @@ class ResumableWriter:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._file.close()
             raise QPeftError(f"another job is writing {self.partial}: wait for it, or choose another output") from None
 
     def _append(self, record: dict[str, Any]) -> int:
@@ -123,7 +126,7 @@ class ResumableWriter:
         """Notes the finished queries of an earlier job; returns up to which byte the file is whole."""
         with telling_read_errors(self.partial), open(self.partial, "rb") as file:
             header = file.readline()
-            if header and not header.startswith(_HEADER):
+            if not (header.startswith(_HEADER) or _HEADER.startswith(header)):
                 raise QPeftError(f"{self.partial} is in the way, and is no unfinished run: move it elsewhere")
             place = len(header)
             for line in file:
@@ -140,7 +143,6 @@ class ResumableWriter:
     def _compare(self, settings: dict[str, Any]) -> None:
         names = [name for name in {**settings, **self._settings} if settings.get(name) != self._settings.get(name)]
         if names:
-            self._file.close()
             changed = ", ".join(f"{name} {settings.get(name)!r} (now {self._settings.get(name)!r})" for name in names)
             raise QPeftError(
                 f"{self.partial} is an unfinished run with {changed}: set that back to go on with it, or restart"

@@ -32,7 +32,7 @@ def read_topics(path: PathLike) -> Topics:
     Raises:
         QPeftError: an empty file, an unknown format, a qid that occurs twice, a query without text.
     """
-    start = first_line(path, what="topics").lstrip()
+    start = first_line(path, what="a list of topics").lstrip()
     if start[0] in "{[":
         topics = _json_topics(path)
     elif start[0] == "<":
@@ -59,7 +59,7 @@ def read_answers(path: PathLike) -> dict[str, list[str]]:
         QPeftError: not JSON, or answers that are not strings.
     """
     read: dict[str, list[str]] = {}
-    for where, record in json_records(path, what="queries with answers"):
+    for where, record in json_records(path, what="a query with answers"):
         metadata = record.get("metadata")
         answers = metadata.get("answers") if isinstance(metadata, dict) else None
         answers = record.get("answers") if answers is None else answers
@@ -72,7 +72,7 @@ def read_answers(path: PathLike) -> dict[str, list[str]]:
 
 
 def _json_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
-    for where, record in json_records(path, what="topics"):
+    for where, record in json_records(path, what="a topic"):
         query = record.get("query")
         fields = query if isinstance(query, dict) else record
         yield where, request_qid(record, where), first_of(fields, _QUERY_FIELDS)

@@ -40,24 +40,27 @@ def read_run(path: PathLike, *, strict: bool = False) -> Run:
 
 def _read_trec(path: PathLike, *, strict: bool) -> Run:
     run: Run = {}
-    last_qid, last_rank = None, 0
+    last_qid, last_rank = "", -1
     for number, line in numbered_lines(path):
+        where = f"{path}:{number}"
         fields = line.split(maxsplit=5)
         if len(fields) < 6:
-            raise QPeftError(
-                f"{path}:{number}: {len(fields)} columns, where a TREC run has 6 (qid Q0 docid rank score tag)"
-            )
+            raise QPeftError(f"{where}: {len(fields)} columns, where a TREC run has 6 (qid Q0 docid rank score tag)")
         qid, _, docid, rank, score, _ = fields
-        hit = ScoredDoc(docid, as_score(score, f"{path}:{number}"))
-        if strict:
-            if qid != last_qid and qid in run:
-                raise QPeftError(f"{path}:{number}: query {qid} occurs a second time, after other queries")
-            if not rank.isdecimal() or (qid == last_qid and int(rank) <= last_rank):
-                raise QPeftError(f"{path}:{number}: rank {rank} of query {qid} does not follow {last_rank}")
-            last_qid, last_rank = qid, int(rank)
-            if run.get(qid) and run[qid][-1].score < hit.score:
-                raise QPeftError(f"{path}:{number}: score {score} of query {qid} is above that of the line before")
-        run.setdefault(qid, []).append(hit)
+        hits = run.setdefault(qid, [])
+        hits.append(ScoredDoc(docid, as_score(score, where)))
+        if not strict:
+            continue
+        if not rank.isdecimal():
+            raise QPeftError(f"{where}: the rank {rank!r} is not a whole number")
+        if len(hits) > 1:
+            if qid != last_qid:
+                raise QPeftError(f"{where}: query {qid} occurs a second time, after other queries")
+            if int(rank) <= last_rank:
+                raise QPeftError(f"{where}: rank {rank} of query {qid} does not follow {last_rank}")
+            if hits[-1].score > hits[-2].score:
+                raise QPeftError(f"{where}: score {score} of query {qid} is above that of the line before")
+        last_qid, last_rank = qid, int(rank)
     return run
 
 

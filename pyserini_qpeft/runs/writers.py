@@ -96,8 +96,9 @@ def _check(ranked: RankedList, *, one_word: bool) -> None:
             raise QPeftError(
                 f"docid {hit.docid!r} of query {ranked.qid} has white space in it, which no run can hold: write JSONL"
             )
-        if not math.isfinite(hit.score):
-            raise QPeftError(f"query {ranked.qid}: the score of document {hit.docid} is {hit.score}")
-        if hit.score > above:
+        score = float(hit.score)  # numpy would compare in the precision of the coarser of two
+        if not math.isfinite(score):
+            raise QPeftError(f"query {ranked.qid}: the score of document {hit.docid} is {score}")
+        if score > above:
             raise QPeftError(f"query {ranked.qid}: document {hit.docid} scores above the one before it")
-        above = hit.score
+        above = score

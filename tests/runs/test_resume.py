@@ -1,0 +1,195 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.runs.records import RankedList
+from pyserini_qpeft.runs.resume import ResumableWriter, file_fingerprint
+from pyserini_qpeft.runs.writers import write_jsonl, write_msmarco, write_trec
+
+QIDS = ["q1", "q2", "é3", "q4"]
+SETTINGS = {"model": "tiny", "depth": 100}
+WRITERS = {"trec": write_trec, "msmarco": write_msmarco, "jsonl": write_jsonl}
+
+
+def results(qid: str) -> RankedList:
+    hits = [RankedHit(f"d{i}", -i / 3, i, 10.0 - i, i, text=f"text {i}\nof é🙂") for i in range(1, 4)]
+    return RankedList(qid, f"query {qid}", [] if qid == "q2" else hits)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def work(output, *, upto=None, form="trec", settings=SETTINGS, restart=False, order=1) -> list[str]:
+    """Does the unfinished queries and is interrupted after `upto` of them; returns those done."""
+    done = []
+    with ResumableWriter(output, QIDS, settings, form=form, restart=restart) as writer:
+        for qid in writer.unfinished[::order]:
+            if upto is not None and len(done) == upto:
+                raise Interrupted
+            writer.write(results(qid))
+            done.append(qid)
+    return done
+
+
+def interrupted(output, upto, **options):
+    with pytest.raises(Interrupted):
+        work(output, upto=upto, **options)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("name", ["run", "run.gz"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_interrupted_run_ends_byte_for_byte_as_an_uninterrupted_one(tmp_path, form, name, order):
+    output = tmp_path / name
+    interrupted(output, 2, form=form, order=order)
+    assert not output.exists()
+
+    assert len(work(output, form=form)) == 2
+
+    WRITERS[form](tmp_path / f"whole-{name}", [results(qid) for qid in QIDS])
+    assert output.read_bytes() == (tmp_path / f"whole-{name}").read_bytes()
+    assert not (tmp_path / f"{name}.partial").exists()
+
+
+@given(cut=st.integers(0, 10_000))
+def test_a_kill_at_any_byte_loses_no_more_than_the_query_it_hit(tmp_path_factory, cut):
+    output = tmp_path_factory.mktemp("run") / "run"
+    partial = output.with_name("run.partial")
+    interrupted(output, 3)
+    whole = partial.read_bytes()
+    cut %= len(whole) + 1
+    partial.write_bytes(whole[:cut])
+    kept = max(whole[:cut].count(b"\n") - 1, 0)
+
+    assert work(output) == QIDS[kept:]
+
+    write_trec(output.with_name("whole"), [results(qid) for qid in QIDS])
+    assert output.read_bytes() == output.with_name("whole").read_bytes()
+
+
+def test_a_killed_process_leaves_every_query_it_finished(tmp_path):
+    script = (
+        "import sys, time\n"
+        "from pyserini_qpeft.runs.records import RankedList\n"
+        "from pyserini_qpeft.runs.resume import ResumableWriter\n"
+        "writer = ResumableWriter(sys.argv[1], ['1', '2', '3'], {})\n"
+        "writer.write(RankedList('1', '', [])); writer.write(RankedList('3', '', []))\n"
+        "print('two', flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run")], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"two\n"
+
+    with pytest.raises(QPeftError, match=r"another job is writing .*run\.partial"):
+        ResumableWriter(tmp_path / "run", ["1", "2", "3"], {})
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+    with ResumableWriter(tmp_path / "run", ["1", "2", "3"], {}) as writer:
+        assert writer.unfinished == ["2"]
+
+
+def test_other_settings_are_refused_and_named(tmp_path):
+    interrupted(tmp_path / "run", 1)
+
+    with pytest.raises(QPeftError, match=r"run\.partial is an unfinished run with depth 100 \(now 50\): .*restart"):
+        work(tmp_path / "run", settings={"model": "tiny", "depth": 50})
+    with pytest.raises(QPeftError, match=r"with form 'trec' \(now 'jsonl'\)"):
+        work(tmp_path / "run", form="jsonl")
+    assert work(tmp_path / "run") == QIDS[1:]
+
+
+def test_a_restart_does_everything_again_with_any_settings(tmp_path):
+    interrupted(tmp_path / "run", 2)
+
+    interrupted(tmp_path / "run", 1, settings={"depth": 50}, restart=True)
+    assert work(tmp_path / "run", settings={"depth": 50}) == QIDS[1:]
+
+
+def test_a_job_that_finished_nothing_leaves_nothing_in_the_way(tmp_path):
+    interrupted(tmp_path / "run", 0)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_of_a_job_that_was_killed_before_its_first_query_do_not_matter(tmp_path):
+    writer = ResumableWriter(tmp_path / "run", QIDS, SETTINGS)
+    writer._file.close()
+    assert (tmp_path / "run.partial").exists()
+
+    assert work(tmp_path / "run", settings={"depth": 50}) == QIDS
+
+
+def test_a_file_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "run.partial").write_text("my notes\n")
+
+    with pytest.raises(QPeftError, match="is in the way, and is no unfinished run"):
+        work(tmp_path / "run")
+    assert (tmp_path / "run.partial").read_text() == "my notes\n"
+
+
+def test_an_earlier_run_stays_until_the_new_one_is_whole(tmp_path):
+    (tmp_path / "run").write_text("old\n")
+
+    interrupted(tmp_path / "run", 3)
+    assert (tmp_path / "run").read_text() == "old\n"
+    work(tmp_path / "run")
+    assert (tmp_path / "run").read_text().startswith("q1 Q0 d1 1 ")
+
+
+def test_a_query_that_the_format_cannot_hold_leaves_the_others(tmp_path):
+    unfit = RankedList("q2", "", [RankedHit("d", float("nan"), 1, 1.0, 1)])
+    interrupted(tmp_path / "run", 1)
+
+    with (
+        pytest.raises(QPeftError, match="the score of document d is nan"),
+        ResumableWriter(tmp_path / "run", QIDS, SETTINGS) as writer,
+    ):
+        writer.write(unfit)
+
+    assert work(tmp_path / "run") == QIDS[1:]
+
+
+def test_places_where_no_run_can_be_are_told_of(tmp_path):
+    with pytest.raises(QPeftError, match=r"cannot write .*: the folder .*absent does not exist"):
+        ResumableWriter(tmp_path / "absent" / "run", QIDS, SETTINGS)
+    with pytest.raises(QPeftError, match="it is no file"):
+        ResumableWriter(tmp_path, QIDS, SETTINGS)
+
+
+def test_a_full_disk_is_told_of_once_and_the_run_goes_on_when_there_is_room(tmp_path):
+    script = (
+        "import resource, sys\n"
+        "from pyserini_qpeft.runs.records import RankedList\n"
+        "from pyserini_qpeft.runs.resume import ResumableWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with ResumableWriter(sys.argv[1], map(str, range(9)), {}, form='jsonl') as writer:\n"
+        "        for qid in writer.unfinished: writer.write(RankedList(qid, 'query ' * 30, []))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "run")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert told.stdout == f"QPeftError cannot write {tmp_path / 'run.partial'}: File too large\n"
+    with ResumableWriter(tmp_path / "run", map(str, range(9)), {}, form="jsonl") as writer:
+        assert writer.unfinished == ["3", "4", "5", "6", "7", "8"]
+
+
+def test_the_fingerprint_of_a_file_is_that_of_its_content(tmp_path):
+    for name, content in (("a", b"x" * 100_000), ("b", b"x" * 100_000), ("c", b"x" * 99_999 + b"y")):
+        (tmp_path / name).write_bytes(content)
+    os.utime(tmp_path / "b", (0, time.time() - 1000))
+
+    assert file_fingerprint(tmp_path / "a") == file_fingerprint(tmp_path / "b") != file_fingerprint(tmp_path / "c")
+    with pytest.raises(QPeftError, match="no such file"):
+        file_fingerprint(tmp_path / "d")
