@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
-    from pyserini_qpeft.evaluation.tables import to_text
+    from pyserini_qpeft.evaluation.tables import notes, sections, to_text
     from pyserini_qpeft.runs.ranked import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.runs.trec import read_run
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         answers=_answers(runs, qrels, args.answers, args.corpus),
         latency=_latency(lists),
     )
-    print(to_text(comparison), end="")
+    print(to_text(sections(comparison), notes(comparison)), end="")
     _write(comparison, lists, qrels, args)
 
 
@@ -157,19 +157,23 @@ def _write(
     comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", args: argparse.Namespace
 ) -> None:
     from pyserini_qpeft.evaluation import tables
+    from pyserini_qpeft.evaluation.report import to_html
     from pyserini_qpeft.runs.files import atomic_write
 
     wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
     figures = dict(_figures(comparison, lists, qrels, args.config)) if wants_plots else {}
-    texts = {
-        ".txt": tables.to_text,
-        ".md": tables.to_markdown,
-        ".csv": tables.to_csv,
-        ".json": tables.to_json,
-        ".tex": tables.to_latex,
-    }
+    shown, told = tables.sections(comparison), tables.notes(comparison)
     for path in args.output:
-        text = _html(comparison, figures) if path.suffix == ".html" else texts[path.suffix](comparison)
+        match path.suffix:
+            case ".csv":
+                text = tables.to_csv(comparison)
+            case ".json":
+                text = tables.to_json(comparison)
+            case ".html":
+                title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
+                text = to_html(title, shown, told, figures.items())
+            case suffix:
+                text = {".txt": tables.to_text, ".md": tables.to_markdown, ".tex": tables.to_latex}[suffix](shown, told)
         with atomic_write(path) as file:
             file.write(text)
     if args.plots is not None:
@@ -178,14 +182,6 @@ def _write(
         args.plots.mkdir(parents=True, exist_ok=True)
         for name, figure in figures.items():
             save_plot(figure, args.plots / f"{name}.png")
-
-
-def _html(comparison: "Comparison", figures: "Mapping[str, Figure]") -> str:
-    from pyserini_qpeft.evaluation import tables
-    from pyserini_qpeft.evaluation.report import to_html
-
-    title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
-    return to_html(title, tables.sections(comparison), tables.notes(comparison), figures.items())
 
 
 def _figures(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from pyserini_qpeft.evaluation.comparison import Comparison
@@ -69,15 +69,16 @@ def notes(comparison: Comparison) -> list[str]:
     return told
 
 
-def to_text(comparison: Comparison) -> str:
-    """For reading in a terminal."""
-    return _document(comparison, "simple", title=lambda name: f"{name}\n", note=lambda said: said)
+def to_text(tables: Sequence[Section], told: Sequence[str]) -> str:
+    """Tables and notes for reading in a terminal."""
+    return _document(tables, told, "simple", title=lambda name: f"{name}\n", note=str)
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Tables as GitHub reads them."""
+def to_markdown(tables: Sequence[Section], told: Sequence[str]) -> str:
+    """Tables and notes as GitHub reads them."""
     return _document(
-        comparison,
+        tables,
+        told,
         "github",
         title=lambda name: f"### {name}\n",
         note=lambda said: f"- {said}",
@@ -85,14 +86,9 @@ def to_markdown(comparison: Comparison) -> str:
     )
 
 
-def to_latex(comparison: Comparison) -> str:
-    """Tables for a paper, with `booktabs`; the notes are comments."""
-    return _document(
-        comparison,
-        "latex_booktabs",
-        title=lambda name: f"% {name}",
-        note=lambda said: f"% {said}",
-    )
+def to_latex(tables: Sequence[Section], told: Sequence[str]) -> str:
+    """Tables for a paper, with `booktabs`; titles and notes are comments."""
+    return _document(tables, told, "latex_booktabs", title=lambda name: f"% {name}", note=lambda said: f"% {said}")
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -186,7 +182,8 @@ def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | No
 
 
 def _document(
-    comparison: Comparison,
+    tables: Sequence[Section],
+    told: Sequence[str],
     style: str,
     title: Callable[[str], str],
     note: Callable[[str], str],
@@ -195,7 +192,7 @@ def _document(
     from tabulate import tabulate
 
     parts = []
-    for section in sections(comparison):
+    for section in tables:
         # A cell is text already: tabulate must not read "1e5" or "007", names of runs, as numbers.
         table = tabulate(
             [[cell(text) for text in row] for row in section.rows],
@@ -205,7 +202,7 @@ def _document(
             colalign=["left" if section.align(head) == "word" else "right" for head in section.columns],
         )
         parts.append(f"{title(section.title)}\n{table}")
-    parts.append("\n".join(note(said) for said in notes(comparison)))
+    parts.append("\n".join(note(said) for said in told))
     return "\n\n".join(parts) + "\n"
 
 

@@ -66,17 +66,21 @@ def test_the_notes_say_how_trec_eval_counts_and_how_it_was_tested(comparison):
 
 @pytest.mark.parametrize("written", [to_text, to_markdown])
 def test_text_and_markdown_keep_names_as_they_are(comparison, written):
-    assert re.search(r"007_<b>&\S*%.*0\.8750\*", written(comparison))
+    assert re.search(r"007_<b>&\S*%.*0\.8750\*", written(sections(comparison), notes(comparison)))
 
 
 def test_markdown_tables_have_as_many_cells_in_each_row(comparison):
-    blocks = [block.splitlines() for block in to_markdown(comparison).split("\n\n") if block.startswith("|")]
+    blocks = [
+        block.splitlines()
+        for block in to_markdown(sections(comparison), notes(comparison)).split("\n\n")
+        if block.startswith("|")
+    ]
     cells = [{len(re.findall(r"(?<!\\)\|", row)) - 1 for row in block} for block in blocks]
     assert cells == [{len(section.columns)} for section in sections(comparison)]
 
 
 def test_latex_escapes_names_and_balances_its_tables(comparison):
-    text = to_latex(comparison)
+    text = to_latex(sections(comparison), notes(comparison))
     assert r"007\_" in text
     assert r"\&" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
@@ -105,7 +109,7 @@ def test_json_of_a_single_query_has_no_p_value():
     comparison = compare({"a": run, "b": {"q": [ScoredDoc("b", 2.0), *run["q"]]}}, {"q": {"a": 1}})
     told = json.loads(to_json(comparison), parse_constant=pytest.fail)
     assert told["differences"][0]["p"]["t"] is None
-    assert "–" in to_text(comparison)
+    assert "–" in to_text(sections(comparison), notes(comparison))
 
 
 class Reader(HTMLParser):
