@@ -64,7 +64,7 @@ class RankLLMReranker:
             raise QPeftError(
                 f"rank_start={rank_start} and rank_end={rank_end} name no places: give 0 <= rank_start <= rank_end."
             )
-        rank_end = min(rank_end, kwargs.get("top_k_retrieve") or rank_end)
+        rank_end = max(rank_start, min(rank_end, kwargs.get("top_k_retrieve") or rank_end))
         windows = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
         with self._one_at_a_time:
             rankings = self.reranker.rerank_batch(windows)

@@ -116,6 +116,11 @@ def test_top_k_retrieve_caps_the_places(rank_llm_reranker, reranker, request_):
     ]
 
 
+def test_a_cap_above_the_first_place_leaves_all_as_it_is(reranker, request_):
+    result = RankLLMReranker(reranker).rerank(request_, rank_start=3, rank_end=5, top_k_retrieve=2)
+    assert result.candidates == request_.candidates
+
+
 def test_shuffling_changes_nothing(rank_llm_reranker, reranker, request_):
     ours = rank_llm_reranker(RankLLMReranker(reranker))
     assert ours.rerank(request_, shuffle_candidates=True, logging=True) == ours.rerank(request_)
