@@ -20,9 +20,9 @@ class FusionConfig:
     Attributes:
         method: `zscore` and `minmax` normalise both scores over the query's list and add them;
             `rrf` is reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
-        weight: share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
+        weight: Share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
             the first stage gets the rest.
-        rrf_k: the constant that `rrf` adds to each rank.
+        rrf_k: The constant that `rrf` adds to each rank.
     """
 
     method: FusionMethod = "zscore"
@@ -46,16 +46,16 @@ def fuse(first_stage: Sequence[float], likelihood: Sequence[float], config: Fusi
     Hits whose fused scores are equal keep the first stage's order under a stable sort.
 
     Args:
-        first_stage: first-stage score of each hit; higher is better.
-        likelihood: mean log-likelihood of the query given each hit, in the same order; higher is better.
-        config: method and weight.
+        first_stage: First-stage score of each hit; higher is better.
+        likelihood: Mean log-likelihood of the query given each hit, in the same order; higher is better.
+        config: Method and weight.
 
     Returns:
         float64 array of the same length; a list of equal scores counts for nothing (`zscore`, `minmax`).
 
     Raises:
-        QPeftError: a score is NaN or infinite.
-        ValueError: the lists differ in length.
+        QPeftError: A score is NaN or infinite.
+        ValueError: The lists differ in length.
     """
     if len(first_stage) != len(likelihood):
         raise ValueError(f"{len(first_stage)} first-stage scores but {len(likelihood)} likelihoods")

@@ -21,11 +21,11 @@ def to_candidates(hits: Iterable[Any], texts: TextSource | None = None) -> list[
     the one that the hit was given; else what `texts` has; else what its index stored with it.
 
     Args:
-        hits: any number, none too; a docid may occur more than once and may be a whole number.
-        texts: where to look for the text of hits that bring none (see `candidates.texts`).
+        hits: Any number, none too; a docid may occur more than once and may be a whole number.
+        texts: Where to look for the text of hits that bring none (see `candidates.texts`).
 
     Raises:
-        QPeftError: a hit of unknown make, without text anywhere, or whose score is no finite number.
+        QPeftError: A hit of unknown make, without text anywhere, or whose score is no finite number.
     """
     return [_candidate(hit, place, texts) for place, hit in enumerate(hits, start=1)]
 
@@ -34,11 +34,11 @@ def first_stage_hits(hits: Iterable[Any], *, first_rank: int = 1) -> list[Ranked
     """The hits in the first stage's own order and with its scores; no text is needed.
 
     Args:
-        hits: as for `to_candidates`.
-        first_rank: rank of the first of them.
+        hits: As for `to_candidates`.
+        first_rank: Rank of the first of them.
 
     Raises:
-        QPeftError: a hit of unknown make, or whose score is no finite number.
+        QPeftError: A hit of unknown make, or whose score is no finite number.
     """
     ranked = []
     for place, hit in enumerate(hits, start=1):

@@ -8,9 +8,9 @@ class Candidate:
     """A first-stage hit together with its text.
 
     Attributes:
-        docid: identifier of the passage.
-        text: title and body as one string (see `candidates.passage.passage_text`).
-        score: the first stage's score.
+        docid: Identifier of the passage.
+        text: Title and body as one string (see `candidates.passage.passage_text`).
+        score: The first stage's score.
     """
 
     docid: str
@@ -23,13 +23,13 @@ class RankedHit:
     """A hit in its final place, with what the first stage said of it.
 
     Attributes:
-        docid: identifier of the passage.
-        score: what the list is sorted by, descending.
-        rank: place in the list, from 1.
-        first_stage_score: score before reranking.
-        first_stage_rank: place before reranking, from 1.
-        text: the text that was scored, where it was kept.
-        likelihood: mean log-likelihood (natural logarithm) of a query token; None below the depth.
+        docid: Identifier of the passage.
+        score: What the list is sorted by, descending.
+        rank: Place in the list, from 1.
+        first_stage_score: Score before reranking.
+        first_stage_rank: Place before reranking, from 1.
+        text: The text that was scored, where it was kept.
+        likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
     """
 
     docid: str

@@ -24,7 +24,7 @@ def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
     """Texts from a mapping of docids, such as a `runs.corpus.Corpus` or a BEIR corpus in memory.
 
     Args:
-        passages: docid to text, taken as it is, or to a mapping of fields such as `title` and `text`. Keys
+        passages: Docid to text, taken as it is, or to a mapping of fields such as `title` and `text`. Keys
             may be whole numbers.
     """
 
@@ -45,10 +45,10 @@ def from_searcher(searcher: Any) -> TextSource:
     """Texts from the index of a Pyserini searcher, of which `doc(docid)` gives the stored document.
 
     Args:
-        searcher: a `LuceneSearcher` or anything with such a `doc`.
+        searcher: A `LuceneSearcher` or anything with such a `doc`.
 
     Raises:
-        QPeftError: it has no `doc`.
+        QPeftError: It has no `doc`.
     """
     if not callable(getattr(searcher, "doc", None)):
         raise QPeftError(
@@ -76,8 +76,8 @@ def stored_text(raw: str | None, contents: str | None) -> str | None:
     """The passage in the two fields that an Anserini index may store.
 
     Args:
-        raw: the document as it was indexed: JSON, HTML or TREC markup, or plain text.
-        contents: what was analysed for search; used where there is no raw.
+        raw: The document as it was indexed: JSON, HTML or TREC markup, or plain text.
+        contents: What was analysed for search; used where there is no raw.
 
     Returns:
         The text; None where nothing is stored.

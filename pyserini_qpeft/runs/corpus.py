@@ -38,10 +38,10 @@ class Corpus(Mapping[str, str]):
 
         Args:
             path: BEIR folder, or its `corpus.jsonl[.gz]`, or Pyserini's `{"id", "contents"}` lines.
-            docids: those to keep in memory; all when not given. One that the corpus has not is no error here.
+            docids: Those to keep in memory; all when not given. One that the corpus has not is no error here.
 
         Raises:
-            QPeftError: no corpus there, a line that is no document, or a docid with two different texts.
+            QPeftError: No corpus there, a line that is no document, or a docid with two different texts.
         """
         wanted = None if docids is None else frozenset(docids)
         passages: dict[str, str] = {}
@@ -65,7 +65,7 @@ def iter_documents(path: PathLike) -> Iterator[Document]:
     """Yields the documents of a corpus in file order, none kept in memory.
 
     Raises:
-        QPeftError: no corpus there, or a line that is no document.
+        QPeftError: No corpus there, or a line that is no document.
     """
     return (document for _, document in _documents(corpus_file(path), None))
 
@@ -74,7 +74,7 @@ def corpus_file(path: PathLike) -> Path:
     """The corpus file that `path` is, or that is in the BEIR folder `path`.
 
     Raises:
-        QPeftError: there is none.
+        QPeftError: There is none.
     """
     place = Path(path)
     if not place.is_dir():

@@ -19,7 +19,7 @@ def as_id(value: object, where: str, what: str) -> str:
     """A docid or qid as a string; whole numbers become one.
 
     Raises:
-        QPeftError: neither a string nor a whole number, or blank.
+        QPeftError: Neither a string nor a whole number, or blank.
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise QPeftError(f"{where}: {what} {'is missing' if value in (None, '') else f'{value!r} is no id'}")
@@ -30,7 +30,7 @@ def as_score(value: object, where: str) -> float:
     """A score given as number or text.
 
     Raises:
-        QPeftError: not a finite number.
+        QPeftError: Not a finite number.
     """
     try:
         score = float(value)  # type: ignore[arg-type]
@@ -45,7 +45,7 @@ def as_query(value: object, where: str) -> str:
     """The text of a query, stripped.
 
     Raises:
-        QPeftError: no string, or blank.
+        QPeftError: No string, or blank.
     """
     if not isinstance(value, str):
         raise QPeftError(f"{where}: the query has no text")
@@ -68,7 +68,7 @@ def json_records(path: PathLike, *, what: str) -> Iterator[tuple[str, dict[str, 
     (Pyserini's DPR JSON). Only the first way is read without holding the file in memory.
 
     Raises:
-        QPeftError: an empty file, broken JSON, or something else than objects.
+        QPeftError: An empty file, broken JSON, or something else than objects.
     """
     by_line = _is_json(first_line(path, what=what))
     if by_line:

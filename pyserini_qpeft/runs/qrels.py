@@ -11,12 +11,12 @@ def read_qrels(path: PathLike, *, strict: bool = False) -> Qrels:
     """Reads judgements: TREC's `qid 0 docid grade`, or BEIR's `query-id corpus-id score` with or without header.
 
     Args:
-        path: the file; gzipped or not.
-        strict: for evaluation: also refuse negative grades, spaces in place of the tabs of a file with
+        path: The file; gzipped or not.
+        strict: For evaluation: also refuse negative grades, spaces in place of the tabs of a file with
             BEIR's header, and a judgement that comes twice.
 
     Raises:
-        QPeftError: an empty file, a line of other form, a grade that is no whole number, or a passage judged
+        QPeftError: An empty file, a line of other form, a grade that is no whole number, or a passage judged
             twice with different grades.
     """
     qrels: Qrels = {}

@@ -20,7 +20,7 @@ def read_ranked_lists(path: PathLike) -> list[RankedList]:
     """Reads reranked lists with the scores of both stages, and the seconds of each query where it has them.
 
     Raises:
-        QPeftError: broken JSON, a query that occurs twice, or a hit without a first-stage score and rank.
+        QPeftError: Broken JSON, a query that occurs twice, or a hit without a first-stage score and rank.
     """
     lists: dict[str, RankedList] = {}
     for where, record in json_records(path, what="a run"):

@@ -20,11 +20,11 @@ class RankedList:
     """The final list of one query, as it is written.
 
     Attributes:
-        qid: identifier of the query.
-        query: its text.
-        hits: in rank order.
-        hints: the hint tokens of each hit, parallel to `hits` (JSONL only).
-        seconds: time spent on this query (JSONL only).
+        qid: Identifier of the query.
+        query: Its text.
+        hits: In rank order.
+        hints: The hint tokens of each hit, parallel to `hits` (JSONL only).
+        seconds: Time spent on this query (JSONL only).
     """
 
     qid: str

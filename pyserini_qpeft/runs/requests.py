@@ -20,7 +20,7 @@ def read_requests(path: PathLike) -> Run:
     Queries and answers of the same file are read by `topics.read_topics` and `topics.read_answers`.
 
     Raises:
-        QPeftError: broken JSON, an object without a list of hits, a hit without docid, a score that is not a
+        QPeftError: Broken JSON, an object without a list of hits, a hit without docid, a score that is not a
             finite number, or a query that occurs twice.
     """
     run: Run = {}

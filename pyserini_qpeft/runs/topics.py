@@ -24,13 +24,13 @@ def read_topics(path: PathLike) -> Topics:
     `<topic number="…">` (the query, or else the title).
 
     Args:
-        path: the file; gzipped or not.
+        path: The file; gzipped or not.
 
     Returns:
         Text of each query, stripped, in file order; ids are strings.
 
     Raises:
-        QPeftError: an empty file, an unknown format, a qid that occurs twice, a query without text.
+        QPeftError: An empty file, an unknown format, a qid that occurs twice, a query without text.
     """
     start = first_line(path, what="a list of topics").lstrip()
     if start[0] in "{[":
@@ -56,7 +56,7 @@ def read_answers(path: PathLike) -> dict[str, list[str]]:
         Answers of each query that has any; queries without are left out.
 
     Raises:
-        QPeftError: not JSON, or answers that are not strings.
+        QPeftError: Not JSON, or answers that are not strings.
     """
     read: dict[str, list[str]] = {}
     for where, record in json_records(path, what="a query with answers"):

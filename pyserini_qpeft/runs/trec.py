@@ -20,12 +20,12 @@ def read_run(path: PathLike, *, strict: bool = False) -> Run:
     A docid that occurs twice for a query is kept twice, and told of in a warning.
 
     Args:
-        path: the file; gzipped or not.
-        strict: for evaluation: refuse a docid that occurs twice for a query, a query whose lines are in two
+        path: The file; gzipped or not.
+        strict: For evaluation: refuse a docid that occurs twice for a query, a query whose lines are in two
             places, and scores or ranks that are not in order.
 
     Raises:
-        QPeftError: no such file, an empty one, a line with too few columns, a score that is not a finite
+        QPeftError: No such file, an empty one, a line with too few columns, a score that is not a finite
             number, broken JSON.
     """
     start = first_line(path, what="a run").lstrip()
@@ -70,7 +70,7 @@ def _look_for_repeats(run: Run, path: PathLike, *, strict: bool) -> None:
     for qid, hits in run.items():
         if len({hit.docid for hit in hits}) == len(hits):
             continue
-        seen: set[str] = set()
+        seen: Set[str] = set()
         for hit in hits:
             if hit.docid in seen:
                 repeats += 1

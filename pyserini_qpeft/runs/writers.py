@@ -45,7 +45,7 @@ def to_trec(ranked: RankedList, tag: str = "qpeft") -> str:
     Scores have all their digits, so that no two of them become equal in print.
 
     Raises:
-        QPeftError: a score is NaN or infinite, scores ascend, or an id has white space in it.
+        QPeftError: A score is NaN or infinite, scores ascend, or an id has white space in it.
     """
     _check(ranked, one_word=True)
     return "".join(f"{ranked.qid} Q0 {hit.docid} {hit.rank} {float(hit.score)!r} {tag}\n" for hit in ranked.hits)
@@ -63,7 +63,7 @@ def to_jsonl(ranked: RankedList) -> str:
     A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `text` and `hints` where known.
 
     Raises:
-        QPeftError: a score is NaN or infinite, or scores ascend.
+        QPeftError: A score is NaN or infinite, or scores ascend.
     """
     _check(ranked, one_word=False)
     hits = []
