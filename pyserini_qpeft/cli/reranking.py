@@ -2,7 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from pyserini_qpeft.cli.options import add_options, read_options
@@ -12,6 +13,8 @@ from pyserini_qpeft.scoring.config import ScoringConfig
 if TYPE_CHECKING:
     from pyserini_qpeft.config import RerankConfig
     from pyserini_qpeft.reranker import QPeftReranker
+
+_RANKING = ("depth", "below_depth")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
     from pyserini_qpeft.config import RerankConfig
     from pyserini_qpeft.fusion import FusionConfig, FusionMethod
 
-    add_options(parser, RerankConfig, ("depth", "below_depth"), prefix=prefix)
+    parser.add_argument(
+        f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion as qpeft tune wrote them"
+    )
+    add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
         f"{prefix}fusion",
         dest="fusion_method",
@@ -70,21 +76,26 @@ def read_model_choice(args: argparse.Namespace) -> ModelChoice:
 
 
 def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
-    """What is to be rescored and how, as given on the command line.
+    """What is to be rescored and how, as given on the command line, and else in the stored configuration.
 
     Raises:
         QPeftError: A value that does not exist, or a weight of a fusion that was not asked for.
     """
     from pyserini_qpeft.config import RerankConfig
     from pyserini_qpeft.fusion import FusionConfig
+    from pyserini_qpeft.settings import read_rerank_config as read_stored_config
 
-    fusion = None
+    stored = read_stored_config(args.config) if args.config is not None else RerankConfig()
+    fusion = stored.fusion
+    weight = {} if args.fusion_weight is None else {"weight": args.fusion_weight}
     if args.fusion_method:
-        weight = {} if args.fusion_weight is None else {"weight": args.fusion_weight}
         fusion = FusionConfig(args.fusion_method, **weight)
-    elif args.fusion_weight is not None:
+    elif weight and fusion is None:
         raise QPeftError("a fusion weight needs --fusion: without it the likelihood alone ranks.")
-    return read_options(RerankConfig, args, fusion=fusion, scoring=read_options(ScoringConfig, args))
+    elif fusion is not None:
+        fusion = replace(fusion, **weight)
+    given = {name: value for name, value in vars(args).items() if name in _RANKING}
+    return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
 
 
 def load_reranker(choice: ModelChoice, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
