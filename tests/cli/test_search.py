@@ -1,0 +1,129 @@
+import gzip
+import json
+
+import pytest
+
+
+def prefixed(model):
+    """The options of a model as `search` spells them."""
+    return [option.replace("--", "--qpeft.") for option in model]
+
+
+@pytest.fixture
+def query(tmp_path):
+    """Writes topics of one query."""
+
+    def write(text: str):
+        file = tmp_path / "topics.tsv"
+        file.write_text(f"1\t{text}\n")
+        return file
+
+    return write
+
+
+def test_on_an_index_made_elsewhere_the_first_stage_is_pyserinis(qpeft, cacm_index, query, tmp_path, lists):
+    topics = query("information retrieval")
+    where = ["--index", cacm_index, "--topics", topics, "--hits", "10", "--output", tmp_path / "run"]
+    done = qpeft("search", *where, "--first-stage-only")
+    assert (done.code, done.out) == (0, "")
+    hits = lists(tmp_path / "run")["1"]
+    assert (hits[0][0], f"{hits[0][1]:.5f}") == ("CACM-3134", "4.76550")
+    assert (hits[9][0], f"{hits[9][1]:.5f}") == ("CACM-2516", "4.21740")
+
+
+def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):
+    where = ["search", "--index", cacm_index, "--topics", query("information retrieval"), "--hits", "10"]
+    own = [*where, *prefixed(model), "--quiet"]
+    assert qpeft(*where, "--output", tmp_path / "first", "--first-stage-only").code == 0
+    assert qpeft(*own, "--output", tmp_path / "zero", "--qpeft.depth", "0").code == 0
+    assert (tmp_path / "zero").read_bytes() == (tmp_path / "first").read_bytes()
+    weightless = ["--qpeft.fusion", "--qpeft.fusion-weight", "0"]
+    assert qpeft(*own, "--output", tmp_path / "fused", *weightless).code == 0
+    first, fused = (lists(tmp_path / name)["1"] for name in ("first", "fused"))
+    assert [docid for docid, _ in fused] == [docid for docid, _ in first]
+
+
+def test_cacm_from_its_topics_to_a_reranked_run_of_texts_without_markup(qpeft, cacm_index, shared, model, tmp_path):
+    topics = tmp_path / "queries.jsonl"
+    lines = gzip.decompress((shared / "data" / "cacm" / "queries.jsonl.gz").read_bytes()).decode().splitlines()
+    topics.write_text("\n".join(lines[:3]))
+    where = ["--index", cacm_index, "--topics", topics, "--hits", "8", "--output", tmp_path / "run.json"]
+    assert qpeft("search", *where, *prefixed(model), "--output-format", "json", "--quiet").code == 0
+    written = [json.loads(line) for line in (tmp_path / "run.json").read_text().splitlines()]
+    assert [record["qid"] for record in written] == [json.loads(line)["_id"] for line in lines[:3]]
+    for record in written:
+        hits = record["hits"]
+        assert sorted(hit["first_stage_rank"] for hit in hits) == list(range(1, 9))
+        assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+        assert all(hit["text"] and "<" not in hit["text"][:5] for hit in hits)
+
+
+def test_search_in_one_go_equals_search_and_then_rerank(qpeft, beir, index, run_file, model, tmp_path, lists):
+    topics = beir / "queries.jsonl.gz"
+    search = ["search", "--index", index, "--topics", topics, "--output", tmp_path / "one", "--quiet"]
+    assert qpeft(*search, *prefixed(model)).code == 0
+    rerank = ["rerank", "--run", run_file, "--topics", topics, "--corpus", beir, "--output", tmp_path / "two"]
+    assert qpeft(*rerank, *model, "--quiet").code == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert lists(tmp_path / "one").keys() == {"q1", "2", "q4"}  # nothing is found for the zebra
+
+
+def test_pyserinis_options_mean_what_they_mean_to_pyserini(qpeft, beir, index, tmp_path, lists):
+    where = ["search", "--index", index, "--topics", beir / "queries.jsonl.gz", "--first-stage-only", "--quiet"]
+    runs = {}
+    for name, options in {
+        "plain": [],
+        "bm25": ["--k1", "2", "--b", "0.9"],
+        "qld": ["--qld"],
+        "two": ["--hits", "2"],
+    }.items():
+        assert qpeft(*where, "--output", tmp_path / name, *options).code == 0
+        runs[name] = lists(tmp_path / name)
+    assert runs["plain"]["q1"] != runs["bm25"]["q1"] != runs["qld"]["q1"]
+    assert runs["two"]["q1"] == runs["plain"]["q1"][:2]
+
+
+def test_the_first_stage_as_json_brings_texts_and_as_ms_marco_ranks(qpeft, beir, index, tmp_path):
+    where = ["search", "--index", index, "--topics", beir / "queries.jsonl.gz", "--first-stage-only", "--quiet"]
+    assert qpeft(*where, "--output", tmp_path / "json", "--output-format", "json").code == 0
+    first = json.loads((tmp_path / "json").read_text().splitlines()[1])
+    assert first["hits"][0]["text"].startswith("Aaron\nAaron is a prophet")
+    assert qpeft(*where, "--output", tmp_path / "msmarco", "--output-format", "msmarco").code == 0
+    assert "2\tpriest\t1\n" in (tmp_path / "msmarco").read_text()
+
+
+def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, told, beir, model, tmp_path):
+    from pyserini.index.lucene import LuceneIndexer
+
+    from pyserini_qpeft.runs.corpus import Corpus
+
+    indexer = LuceneIndexer(args=["-index", str(tmp_path / "bare")], threads=1)
+    for docid, text in Corpus.open(beir).items():
+        indexer.add_doc_dict({"id": docid, "contents": text})
+    indexer.close()
+    search = ["search", "--index", tmp_path / "bare", "--topics", beir / "queries.jsonl.gz", "--quiet"]
+    search += ["--output", tmp_path / "run", *prefixed(model)]
+    assert "stores no text" in told(*search)
+    assert not (tmp_path / "run").exists()
+    assert qpeft(*search, "--corpus", beir).code == 0
+    assert "priest" in (tmp_path / "run").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"--index": "no-such-index"}, "no-such-index is neither a folder nor a prebuilt index that Pyserini knows."),
+        ({"--topics": "no-such-topics"}, "the topics no-such-topics are neither a file nor a name"),
+        ({"--output": "no/such/folder/run"}, "the folder no/such/folder does not exist"),
+        ({"--hits": "many"}, "argument --hits: invalid int value: 'many'"),
+        ({"--k1": "0.9"}, "Must set *both* k1 and b for BM25!"),
+        ({"--no-such-option": "1"}, "unrecognized arguments: --no-such-option 1"),
+        ({"--qpeft.model": "no/such/model"}, "'no/such/model'"),
+        ({"--device": "abacus"}, "unknown or absent device 'abacus'"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence_and_leave_nothing(told, beir, index, model, tmp_path, wrong, sentence):
+    options = {"--index": index, "--topics": beir / "queries.jsonl.gz", "--output": tmp_path / "run", "--hits": 5}
+    options |= dict(zip(prefixed(model)[::2], model[1::2], strict=True)) | wrong
+    assert sentence in told("search", *(part for pair in options.items() for part in pair), "--quiet")
+    assert list(tmp_path.iterdir()) == []
