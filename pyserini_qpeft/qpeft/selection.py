@@ -1,6 +1,6 @@
 """Q-PEFT-R's choice of hints: the passage's tokens nearest to the query (arXiv 2404.04522, section 3)."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ class HintSelector:
     def __init__(self, config: QPeftConfig, embeddings: nn.Module, tokenizer: Any) -> None:
         self.config = config
         self.embeddings = embeddings
-        rows = int(embeddings.weight.shape[0])  # type: ignore[union-attr,arg-type]
+        rows = len(self._weight)
         self.barred = barred_tokens(tokenizer, tuple(config.filters), rows)
         self.special = barred_tokens(tokenizer, (), rows)
         self._directions: torch.Tensor | None = None
@@ -74,12 +74,16 @@ class HintSelector:
         nearest = np.argsort(-values, kind="stable")[: self.config.num_hints]
         return candidates[nearest], values[nearest]
 
+    @property
+    def _weight(self) -> torch.Tensor:
+        return cast(torch.Tensor, self.embeddings.weight)
+
     def _table(self) -> torch.Tensor:
         """Every token's embedding at length 1, float32 `[vocabulary, width]`, made once."""
-        weight = self.embeddings.weight
-        if self._directions is None or self._directions.device != weight.device:  # type: ignore[union-attr]
+        device = self._weight.device
+        if self._directions is None or self._directions.device != device:
             with torch.no_grad():
-                ids = torch.arange(weight.shape[0], device=weight.device)  # type: ignore[union-attr,index,arg-type]
-                blocks = [functional.normalize(self.embeddings(block).float(), dim=-1) for block in ids.split(16384)]
-                self._directions = torch.cat(blocks)
+                blocks = torch.arange(len(self._weight), device=device).split(16384)  # type: ignore[no-untyped-call]
+                rows = [functional.normalize(self.embeddings(block).float(), dim=-1) for block in blocks]
+                self._directions = torch.cat(rows)
         return self._directions

@@ -22,6 +22,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
 
     prefix = "qpeft_"
     tuner_layer_cls = QPeftLayer
+    qpeft_layer: Any  # a QPeftLayer, of whose peft half mypy sees nothing
     target_module_mapping: dict[str, Any] = {}  # noqa: RUF012 (peft's own declaration)
     # peft then refuses `inject_adapter_in_model`, which has no place for a module beside the base.
     uses_shared_state = True
