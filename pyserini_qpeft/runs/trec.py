@@ -70,7 +70,7 @@ def _look_for_repeats(run: Run, path: PathLike, *, strict: bool) -> None:
     for qid, hits in run.items():
         if len({hit.docid for hit in hits}) == len(hits):
             continue
-        seen: Set[str] = set()
+        seen: set[str] = set()
         for hit in hits:
             if hit.docid in seen:
                 repeats += 1
