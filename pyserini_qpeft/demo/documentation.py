@@ -10,13 +10,13 @@ Each line is a document in the BEIR layout: `_id` is the qualified name by which
 docstring.
 """
 
+import ast
 import contextlib
 import importlib
 import inspect
 import json
 import os
 import pkgutil
-import re
 import sys
 import types
 import warnings
@@ -30,6 +30,16 @@ LEFT_OUT = {
     *("this", "turtledemo", "genericpath", "nt", "ntpath", "nturl2path", "posix", "posixpath", "pyexpat"),
     *("sre_compile", "sre_constants", "sre_parse"),
 }
+
+
+class Elided:
+    """Stands for a default value that is not shown."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+ELIDED = Elided()
 
 
 class Documented(NamedTuple):
@@ -97,9 +107,7 @@ def public_names(module: types.ModuleType) -> dict[str, object]:
     """What a module offers: the names in its `__all__`, or else those it did not take from another module."""
     declared = getattr(module, "__all__", None)
     names = dir(module) if declared is None else declared
-    values = {
-        name: getattr(module, name) for name in names if not name.startswith("_") and hasattr(module, name)
-    }
+    values = {name: getattr(module, name) for name in names if not name.startswith("_") and hasattr(module, name)}
 
     def at_home(value: object) -> bool:
         home = getattr(value, "__module__", None) or module.__name__
@@ -141,9 +149,31 @@ def signature(value: object) -> str:
         return ""
     # A builtin can carry a signature that does not even parse, which ends in any exception.
     with contextlib.suppress(Exception):
-        shown = re.sub(r"^\((self|cls)\b(, /)?(, )?", "(", str(inspect.signature(value)))
-        return "" if " at 0x" in shown else shown  # an address in memory would differ from run to run
+        found = inspect.signature(value)
+        parameters = [plain(parameter) for parameter in found.parameters.values()]
+        if parameters and parameters[0].name in ("self", "cls") and parameters[0].default is inspect.Parameter.empty:
+            del parameters[0]
+        return str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
     return ""
+
+
+def plain(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter without its annotation, and its default only where that is a short literal.
+
+    Any other default would show this machine (its environment, its addresses in memory), and differ in each run.
+    """
+    default = parameter.default
+    if default is not inspect.Parameter.empty and not is_short_literal(default):
+        default = ELIDED
+    return parameter.replace(default=default, annotation=inspect.Parameter.empty)
+
+
+def is_short_literal(value: object) -> bool:
+    """Whether a value can be written down in a few letters of Python."""
+    with contextlib.suppress(Exception):
+        shown = repr(value)
+        return len(shown) <= 30 and bool(ast.literal_eval(shown) == value)
+    return False
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""The demo's results as text for a terminal of 100 columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.runs.records import RankedList
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDTH = 100
+ROWS = 10
+_MARKS = {2: "●", 1: "○"}
+_BEFORE, _AFTER, _HINTS = 34, 34, 19
+
+
+def side_by_side(
+    before: RankedList, after: RankedList, hints: Sequence[Sequence[str]], grades: Mapping[str, int]
+) -> str:
+    """The top of one question's list before and after reranking, with the hints of each passage on the right.
+
+    Args:
+        before: The first stage's list.
+        after: The same hits reranked.
+        hints: Hint tokens of each hit shown of `after`, in its order.
+        grades: Grade of each judged docid.
+    """
+    lines = [
+        f"“{before.query}”",
+        f"    {'before: BM25':{_BEFORE}}   {'after: BM25 + likelihood':{_AFTER}} was  hints",
+    ]
+    # A hint can come from several places of the passage; shown once.
+    words = [" ".join(dict.fromkeys(token for token in tokens if token)) for tokens in hints]
+    for rank, (old, new, word) in enumerate(zip(before.hits[:ROWS], after.hits[:ROWS], words, strict=False), start=1):
+        line = f"{rank:2}  {_cell(old, grades, _BEFORE)}   {_cell(new, grades, _AFTER)} {new.first_stage_rank:3}  "
+        lines.append((line + (word if len(word) <= _HINTS else f"{word[: _HINTS - 1]}…")).rstrip())
+    return "\n".join(lines)
+
+
+def legend() -> str:
+    """What the marks mean."""
+    return "● answers the question   ○ helps   (judged by hand)   was: rank before"
+
+
+def measures_table(means: "pd.DataFrame") -> str:
+    """The means as a table: a line for each stage."""
+    rows = [["", *means.columns]]
+    rows += [[str(stage), *(f"{mean:.4f}" for mean in values)] for stage, values in means.iterrows()]
+    return "\n".join(f"    {stage:12}" + "".join(f"{cell:>10}" for cell in cells) for stage, *cells in rows)
+
+
+def _cell(hit: RankedHit, grades: Mapping[str, int], width: int) -> str:
+    mark = _MARKS.get(grades.get(hit.docid, 0), " ")
+    room = width - len(f"{mark} ")
+    name = hit.docid if len(hit.docid) <= room else f"…{hit.docid[1 - room :]}"  # the end of a name says most
+    return f"{mark} {name:{room}}"
