@@ -1,0 +1,103 @@
+"""Everything that a base model depends on, in one place: a frozen dataclass read from a YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+SETTINGS = Path(__file__).with_name("settings.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The shape of the Llama."""
+
+    vocabulary: int = 8192
+    width: int = 256
+    layers: int = 6
+    heads: int = 8
+    key_value_heads: int = 4
+    intermediate: int = 768
+    positions: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """Muon for the matrices of the body, AdamW for embeddings and norms, warm-up and cosine decay for both."""
+
+    steps: int = 2000
+    learning_rate: float = 2e-3
+    embedding_learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.02
+    floor: float = 0.02
+    clip: float = 1.0
+    checkpoint_minutes: float = 2.0
+    log_every: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PlainConfig:
+    """Running text: how much of each source (in characters; absent = none) and how it is cut."""
+
+    characters: dict[str, int] = field(default_factory=dict)
+    tokenizer_characters: int = 12_000_000
+    window: int = 256
+    batch: int = 16
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """(passage, query) pairs: groups of passages that are close to each other, each with some queries."""
+
+    passages: dict[str, int] = field(default_factory=dict)
+    passes: int = 1
+    group: int = 4
+    queries: int = 2
+    passage_tokens: tuple[int, ...] = (96, 160, 240, 352)
+    batch_tokens: int = 8192
+    contrast: float = 0.0
+    contrast_scale: float = 10.0
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeConfig:
+    """The whole recipe."""
+
+    seed: int = 1
+    model: ModelConfig = field(default_factory=ModelConfig)
+    plain: PlainConfig = field(default_factory=PlainConfig)
+    pairs: PairsConfig = field(default_factory=PairsConfig)
+
+    @classmethod
+    def read(cls, path: Path = SETTINGS) -> Self:
+        """Reads the YAML file at `path`; a key that the recipe does not know is an error."""
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _build(cls, values)
+
+
+_NESTED = {
+    "model": ModelConfig,
+    "plain": PlainConfig,
+    "pairs": PairsConfig,
+    "optimizer": OptimizerConfig,
+}
+
+
+def _build(kind: Any, values: dict[str, Any]) -> Any:
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no setting {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    built: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in _NESTED:
+            built[name] = _build(_NESTED[name], value)
+        else:
+            built[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**built)

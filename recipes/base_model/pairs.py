@@ -1,0 +1,198 @@
+"""Groups of passages that lie close to each other, each passage with queries of its own: what the shipped base learns.
+
+Within a group the other passages' queries serve as the wrong ones, so a group should be hard to tell apart: passages
+of one article or module, or nearest neighbours by tf-idf.
+
+Run: `python -m recipes.base_model.pairs --shared ../shared --work FOLDER` writes `FOLDER/pairs.jsonl.gz`, which is
+all that the second training sees and what `recipes.check_leaks` reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from recipes.base_model import docstrings, made_queries, sources
+from recipes.base_model.config import SETTINGS, PairsConfig, RecipeConfig
+from recipes.base_model.made_queries import Rarity, words
+from recipes.base_model.neighbours import grouped
+from recipes.base_model.questions import Questions
+from recipes.base_model.sources import Passage
+from recipes.base_model.text import documents
+from recipes.check_leaks import Forbidden
+
+
+RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A passage as it is shown, its queries, and how each of them was made."""
+
+    passage: str
+    queries: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+def write_pairs(shared: Path, config: PairsConfig, seed: int, path: Path, forbidden: Forbidden) -> Counter[str]:
+    """Writes the groups of all sources in one shuffled order; returns how many queries of each kind there are."""
+    counts: Counter[str] = Counter()
+    lines: list[str] = []
+    for source, number in config.passages.items():
+        random = Random(f"{seed}:{source}")
+        questions = Questions.of(shared, source, seed)
+        passages = some_groups(passages_of(source, shared, seed), number, random)
+        for group in groups(passages, questions, number, config, random, forbidden):
+            lines.append(json.dumps([[p.passage, p.queries, p.kinds] for p in group], ensure_ascii=False))
+            counts.update(f"{source}:{kind}" for pair in group for kind in pair.kinds)
+    Random(seed).shuffle(lines)
+    with gzip.open(path, "wt", encoding="utf-8", compresslevel=3) as file:
+        file.writelines(line + "\n" for line in lines)
+    return counts
+
+
+def read_pairs(path: Path) -> Iterator[list[Pair]]:
+    """The groups of a file that `write_pairs` wrote."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield [Pair(passage, tuple(queries), tuple(kinds)) for passage, queries, kinds in json.loads(line)]
+
+
+def passages_of(source: str, shared: Path, seed: int) -> list[Passage]:
+    """The passages of a source; running text is cut into passages of some sentences."""
+    if source == "stdlib":
+        return list(docstrings.standard_library())
+    if source == "packages":
+        return list(docstrings.packages())
+    if source in sources.COLLECTIONS:
+        return sources.passages(shared / "data" / source)
+    return _cut(documents(shared, {source: RUNNING_TEXT}, seed), source)
+
+
+def some_groups(passages: Sequence[Passage], number: int, random: Random) -> list[Passage]:
+    """All passages of randomly chosen groups, of half as many again as are wanted: the rest need not be looked at."""
+    by_group: dict[str, list[Passage]] = {}
+    for passage in passages:
+        by_group.setdefault(passage.group, []).append(passage)
+    names = list(by_group)
+    random.shuffle(names)
+    chosen: list[Passage] = []
+    for name in names:
+        if len(chosen) >= 1.5 * number:
+            break
+        chosen += by_group[name]
+    return chosen
+
+
+def groups(
+    passages: Sequence[Passage],
+    questions: Questions,
+    number: int,
+    config: PairsConfig,
+    random: Random,
+    forbidden: Forbidden,
+) -> Iterator[list[Pair]]:
+    """Groups until `number` passages have been used, going through `passages` as often as that needs."""
+    rarity = Rarity.of(p.full for p in passages)
+    made = 0
+    while made < number:
+        before = made
+        for group in grouped(passages, config.group, random):
+            chosen = [pair for p in group if (pair := pair_of(p, questions, rarity, config, random, forbidden))]
+            if len(chosen) == config.group:
+                yield chosen
+                made += len(chosen)
+            if made >= number:
+                return
+        if made == before:
+            return
+
+
+def pair_of(
+    passage: Passage,
+    questions: Questions,
+    rarity: Rarity,
+    config: PairsConfig,
+    random: Random,
+    forbidden: Forbidden,
+) -> Pair | None:
+    """A passage with `config.queries` distinct queries, none of them forbidden; None where it has not that many.
+
+    Real questions come first, as many as there are but for one place in four; the rest is made. At most one query
+    changes the passage (a sentence or the title taken out of it), and it is the first to be made.
+    """
+    shown = passage.full
+    found: dict[str, str] = {}
+    real = questions.draw(passage.docid, config.queries, random)
+    for query in real:
+        if random.random() < 0.75 and not forbidden.holds(query):
+            found[query] = "question"
+    for attempt in range(4 * config.queries):
+        if len(found) >= config.queries:
+            break
+        kind = random.choice(_kinds(passage))
+        query: str | None = None
+        if kind == "keywords":
+            query = made_queries.keywords(shown, rarity, random)
+        elif kind == "reshaped":
+            query = made_queries.question(shown, random)
+        elif kind == "how-to":
+            query = made_queries.how_to(passage.text, random)
+        elif attempt == 0 and not found and kind == "sentence":
+            made = made_queries.sentence(passage.text, random)
+            if made:
+                query, rest = made
+                shown = f"{passage.title}\n{rest}".strip()
+        elif attempt == 0 and not found and kind == "title" and passage.docid not in questions.barred_titles:
+            made = made_queries.title(passage)
+            if made:
+                query, shown = made
+        if query and query not in found and not forbidden.holds(query):
+            found[query] = kind
+    if len(found) < config.queries or len(words(shown)) < 8:
+        return None
+    return Pair(shown, tuple(found), tuple(found.values()))
+
+
+def _kinds(passage: Passage) -> tuple[str, ...]:
+    if passage.source in ("stdlib", "packages"):
+        return ("keywords", "how-to", "how-to", "sentence", "title", "reshaped")
+    return ("keywords", "keywords", "sentence", "sentence", "reshaped", "reshaped", "title")
+
+
+def _cut(texts: Sequence[str], source: str) -> list[Passage]:
+    passages = []
+    for index, text in enumerate(texts):
+        random = Random(f"{source}:{index}")
+        kept: list[str] = []
+        size, aim = 0, random.randint(30, 180)
+        for sentence in made_queries.sentences(text):
+            kept.append(sentence)
+            size += len(words(sentence))
+            if size >= aim:
+                passages.append(Passage(source, f"{source}:{index}", "", " ".join(kept)))
+                kept, size, aim = [], 0, random.randint(30, 180)
+    return passages
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--settings", type=Path, default=SETTINGS)
+    arguments = parser.parse_args()
+    config = RecipeConfig.read(arguments.settings)
+    forbidden = Forbidden.read(arguments.shared / "data")
+    counts = write_pairs(arguments.shared, config.pairs, config.seed, arguments.work / "pairs.jsonl.gz", forbidden)
+    for kind, count in sorted(counts.items()):
+        print(f"{count:7d}  {kind}")
+
+
+if __name__ == "__main__":
+    main()
