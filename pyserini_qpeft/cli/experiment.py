@@ -1,0 +1,68 @@
+"""`qpeft experiment`: a whole experiment from one YAML file, checked against what it expects."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.evaluation.experiment.outcome import Outcome
+
+NAME = "experiment"
+HELP = "run a whole experiment from one YAML file; finished cells are kept and reused"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="experiment (YAML)")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FOLDER", help="folder for runs, tables and all else; kept"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what is not done yet, write the tables, and check the scores; 1 where one has moved."""
+    import sys
+
+    from pyserini_qpeft.cli.__main__ import main
+    from pyserini_qpeft.evaluation.experiment.cells import ExperimentRunner
+    from pyserini_qpeft.evaluation.experiment.outcome import Outcome
+    from pyserini_qpeft.evaluation.experiment.reading import read_experiment
+    from pyserini_qpeft.evaluation.tables import to_text
+
+    experiment = read_experiment(args.file)
+    args.output.mkdir(parents=True, exist_ok=True)
+    outcome = Outcome(experiment, ExperimentRunner(experiment, args.output, main).cells())
+    _write(outcome, args.output)
+    print(to_text(outcome.sections(), outcome.notes()), end="")
+    moved = outcome.moved()
+    for score in moved:
+        print(f"moved: {score}", file=sys.stderr)
+    checked = sum(len(values) for columns in experiment.expected.values() for values in columns.values())
+    if checked:
+        print(f"{checked - len(moved)} of {checked} expected scores hold", file=sys.stderr)
+    return 1 if moved else 0
+
+
+def _write(outcome: "Outcome", folder: Path) -> None:
+    """Tables with the commands of each cell as Markdown and HTML, and the scores as the YAML expects them."""
+    import yaml
+
+    from pyserini_qpeft.evaluation.plots import plot_gain_against_first_stage
+    from pyserini_qpeft.evaluation.report import to_html
+    from pyserini_qpeft.evaluation.tables import to_markdown
+    from pyserini_qpeft.runs.files import atomic_write
+
+    sections, notes, commands = outcome.sections(), outcome.notes(), outcome.commands()
+    with atomic_write(folder / "table.md") as file:
+        file.write(f"## {outcome.experiment.name}\n\n{to_markdown(sections, notes)}\n### Commands\n")
+        for name, lines in commands.items():
+            file.write(f"\n{name}\n\n```\n" + "\n".join(lines) + "\n```\n")
+    first_stage, gains = outcome.first_stage_and_gains()
+    figures = []
+    if gains:
+        figures = [("gains", plot_gain_against_first_stage(first_stage, gains, outcome.measures[0], named=True))]
+    told = [*notes, *(f"{name}: {' ; '.join(lines)}" for name, lines in commands.items())]
+    with atomic_write(folder / "report.html") as file:
+        file.write(to_html(outcome.experiment.name, sections, told, figures))
+    with atomic_write(folder / "expected.yaml") as file:
+        yaml.safe_dump({"expected": outcome.as_expected()}, file, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,189 @@
+"""Every cell of an experiment's table: scored once at the greatest depth, ranked for each depth and fusion."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.answers import score_answers
+from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs, FirstStageRun, first_stage_run
+from pyserini_qpeft.evaluation.experiment.spec import Adapter, Collection, Experiment, FirstStage, Fusion, Variant
+from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, command_line, slug
+from pyserini_qpeft.evaluation.measures import score_queries
+from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, rank
+from pyserini_qpeft.fusion import FusionConfig
+from pyserini_qpeft.runs.corpus import corpus_file
+from pyserini_qpeft.runs.ranked import read_ranked_lists
+from pyserini_qpeft.runs.records import Run
+from pyserini_qpeft.settings import read_rerank_config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_STAGE = "first stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row of one column, for one seed.
+
+    Attributes:
+        row: `first stage`, or model, adapter, depth and fusion.
+        column: collection and first stage.
+        seed: None where nothing depends on it.
+        scores: float64 frame, qids by measures.
+        commands: what makes this cell from nothing, in order.
+    """
+
+    row: str
+    column: str
+    seed: int | None
+    scores: "pd.DataFrame"
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A collection with one of its first stages, searched or read."""
+
+    inputs: CollectionInputs
+    stage: FirstStage
+    first: FirstStageRun
+
+    @property
+    def name(self) -> str:
+        return f"{self.inputs.collection.name} / {self.stage.name}"
+
+    @cached_property
+    def text_of(self) -> Callable[[str], str | None]:
+        return self.inputs.text_of(self.first.run)
+
+
+@dataclass(frozen=True)
+class ExperimentRunner:
+    """Runs what is not done yet and measures everything.
+
+    Attributes:
+        experiment: what is compared.
+        folder: where all that is made is kept.
+        run_verb: runs a verb of `qpeft`.
+    """
+
+    experiment: Experiment
+    folder: Path
+    run_verb: RunVerb
+    _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
+
+    def cells(self) -> Iterator[Cell]:
+        """Yields the cells, column by column."""
+        for collection in self.experiment.collections:
+            for stage in collection.first_stages:
+                column = self._column(collection, stage)
+                yield self._measured(FIRST_STAGE, column, None, column.first.run, column.first.steps, column.first.file)
+                for adapter in self.experiment.adapters:
+                    for variant in adapter.variants:
+                        yield from self._reranked(column, adapter, variant)
+
+    def _reranked(self, column: _Column, adapter: Adapter, variant: Variant) -> Iterator[Cell]:
+        training = self._training(adapter, variant)
+        scores = self._scores(column, adapter, variant, training)
+        for depth in self.experiment.depths:
+            for fusion in self.experiment.fusions:
+                row = f"{adapter.name}, depth {depth}{_fusion_name(fusion)}"
+                steps = [*column.first.steps, *([training] if training else [])]
+                options: dict[str, object] = {"depth": depth}
+                chosen = None
+                if fusion == "dev":
+                    dev, tuning = self._tuning(column, adapter, variant, training, depth)
+                    chosen = read_rerank_config(tuning.make(self.run_verb)).fusion
+                    steps += [*dev.first.steps, self._scoring(dev, adapter, variant, training), tuning]
+                    options = {"config": tuning.output}
+                elif fusion != "none":
+                    chosen = FusionConfig(self.experiment.method, float(fusion))
+                    options |= {"fusion": self.experiment.method, "fusion-weight": float(fusion)}
+                final = self._scoring(column, adapter, variant, training, options)
+                run = rank(scores, depth, chosen)
+                yield self._measured(row, column, variant.seed, run, [*steps, final], final.output)
+
+    def _column(self, collection: Collection, stage: FirstStage) -> _Column:
+        key = (collection.name, stage.name)
+        if key not in self._columns:
+            inputs = CollectionInputs(collection, self.folder / slug(collection.name))
+            found = first_stage_run(inputs, stage, self.experiment.hits, self.run_verb)
+            self._columns[key] = _Column(inputs, stage, found)
+        return self._columns[key]
+
+    def _training(self, adapter: Adapter, variant: Variant) -> Step | None:
+        if variant.train is None:
+            return None
+        step = Step("train", {"seed": variant.seed, **variant.train}, self.folder / "adapters" / slug(adapter.name))
+        step.make(self.run_verb)
+        return step
+
+    def _scoring(
+        self,
+        column: _Column,
+        adapter: Adapter,
+        variant: Variant,
+        training: Step | None,
+        options: dict[str, object] | None = None,
+    ) -> Step:
+        """The command that reranks a column; at the greatest depth and without fusion unless told otherwise."""
+        return Step(
+            "rerank",
+            {
+                "run": column.first.file,
+                "topics": column.inputs.topics_file,
+                "corpus": corpus_file(column.inputs.collection.folder),
+                **variant.options,
+                **({"adapter": training.output} if training else {}),
+                **(options or {"depth": max(self.experiment.depths)}),
+                "output-format": "json",
+                "quiet": True,
+            },
+            column.inputs.folder / f"{slug(column.stage.name)}-{slug(adapter.name)}.jsonl",
+        )
+
+    def _scores(self, column: _Column, adapter: Adapter, variant: Variant, training: Step | None) -> TwoStageRun:
+        step = self._scoring(column, adapter, variant, training)
+        return from_ranked_lists(read_ranked_lists(step.make(self.run_verb)))
+
+    def _tuning(
+        self, column: _Column, adapter: Adapter, variant: Variant, training: Step | None, depth: int
+    ) -> tuple[_Column, Step]:
+        """The dev queries, and the command that chooses the fusion weight on them."""
+        collection = column.inputs.collection
+        if collection.dev is None:
+            raise QPeftError(f"collections: {collection.name} has no dev queries to choose the fusion weight on")
+        stages = {stage.name: stage for stage in collection.dev.first_stages}
+        if column.stage.name not in stages and len(stages) > 1:
+            raise QPeftError(f"collections: {collection.name}: dev has no first stage {column.stage.name}")
+        dev = self._column(collection.dev, stages.get(column.stage.name) or next(iter(stages.values())))
+        options = {
+            "run": self._scoring(dev, adapter, variant, training).make(self.run_verb),
+            "qrels": dev.inputs.qrels_file,
+            "measure": self.experiment.measures[0],
+            "method": self.experiment.method,
+            "depths": depth,
+        }
+        return dev, Step("tune", options, dev.inputs.folder / f"{slug(dev.stage.name)}-{slug(adapter.name)}.json")
+
+    def _measured(
+        self, row: str, column: _Column, seed: int | None, run: Run, steps: Sequence[Step], output: Path
+    ) -> Cell:
+        inputs, measures = column.inputs, self.experiment.measures
+        scores = score_queries(run, inputs.qrels, measures)
+        cutoffs = self.experiment.answer_cutoffs
+        if cutoffs and inputs.answers:
+            by_answers = score_answers(run, inputs.answers, column.text_of, cutoffs).drop(columns="in_list")
+            scores = scores.join(by_answers.add_suffix(" (answers)"))
+        evaluate = ["evaluate", str(output), "--qrels", str(inputs.qrels_file), "--measures", *measures]
+        return Cell(row, column.name, seed, scores, (*(step.command for step in steps), command_line(evaluate)))
+
+
+def _fusion_name(fusion: Fusion) -> str:
+    if fusion == "none":
+        return ""
+    return ", fused (dev)" if fusion == "dev" else f", fused ({fusion:g})"

@@ -1,0 +1,135 @@
+"""What an experiment reads of a collection: judged queries, their judgements and answers, first-stage hits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.spec import Collection, FirstStage
+from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
+from pyserini_qpeft.runs.corpus import corpus_file, iter_documents
+from pyserini_qpeft.runs.files import atomic_write
+from pyserini_qpeft.runs.qrels import read_qrels
+from pyserini_qpeft.runs.records import Qrels, Run, Topics
+from pyserini_qpeft.runs.topics import read_answers, read_topics
+from pyserini_qpeft.runs.trec import read_run
+
+
+@dataclass(frozen=True)
+class CollectionInputs:
+    """The judged queries of a collection, and their files under the experiment's folder.
+
+    Attributes:
+        collection: what is read.
+        folder: where the files go.
+    """
+
+    collection: Collection
+    folder: Path
+
+    @cached_property
+    def qrels(self) -> Qrels:
+        """Judgements of the queries that count."""
+        qrels = read_qrels(self.collection.folder / "qrels" / f"{self.collection.split}.tsv", strict=True)
+        return dict(list(qrels.items())[: self.collection.queries])
+
+    @cached_property
+    def topics(self) -> Topics:
+        """Their texts."""
+        known = read_topics(self._queries_file)
+        missing = [qid for qid in self.qrels if qid not in known]
+        if missing:
+            raise QPeftError(f"{self._queries_file} lacks the judged query {missing[0]}")
+        return {qid: known[qid] for qid in self.qrels}
+
+    @cached_property
+    def answers(self) -> dict[str, list[str]]:
+        """Their answers, where the collection has them."""
+        with self._queries_file.open("rb") as file:
+            is_json = file.read(2) == b"\x1f\x8b" or self._queries_file.suffix == ".jsonl"
+        answers = read_answers(self._queries_file) if is_json else {}
+        return {qid: answers[qid] for qid in self.qrels if qid in answers}
+
+    def text_of(self, run: Run) -> Callable[[str], str | None]:
+        """The texts, without titles, of a run's passages."""
+        wanted = {hit.docid for hits in run.values() for hit in hits}
+        texts = {one.docid: one.text for one in iter_documents(self.collection.folder) if one.docid in wanted}
+        return texts.get
+
+    @cached_property
+    def topics_file(self) -> Path:
+        """The judged queries as a file."""
+        return _written(self.folder / "topics.tsv", "".join(f"{qid}\t{text}\n" for qid, text in self._one_line()))
+
+    @cached_property
+    def qrels_file(self) -> Path:
+        """Their judgements as a file."""
+        lines = (f"{qid}\t{docid}\t{grade}\n" for qid, grades in self.qrels.items() for docid, grade in grades.items())
+        return _written(self.folder / "qrels.tsv", "query-id\tcorpus-id\tscore\n" + "".join(lines))
+
+    def _one_line(self) -> list[tuple[str, str]]:
+        return [(qid, " ".join(text.split())) for qid, text in self.topics.items()]
+
+    @property
+    def _queries_file(self) -> Path:
+        for name in ("queries.jsonl", "queries.jsonl.gz"):
+            if (self.collection.folder / name).is_file():
+                return self.collection.folder / name
+        raise QPeftError(f"{self.collection.folder} holds no queries.jsonl or queries.jsonl.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStageRun:
+    """First-stage hits of a collection's judged queries, and the commands that made them."""
+
+    run: Run
+    file: Path
+    steps: tuple[Step, ...]
+
+
+def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_verb: RunVerb) -> FirstStageRun:
+    """Search the collection, or take the stored run, for the queries that count.
+
+    Args:
+        inputs: the collection.
+        stage: where hits come from.
+        hits: how many of each query.
+        run_verb: runs a verb.
+
+    Raises:
+        QPeftError: a step failed, or no judged query has hits.
+    """
+    steps: tuple[Step, ...] = ()
+    if stage.run is None:
+        corpus = corpus_file(inputs.collection.folder)
+        # The same for every split of the folder: its name comes from the corpus alone.
+        index = Step(
+            "index", {"corpus": corpus, "overwrite": True}, inputs.folder.parent / "indexes" / "index", "index"
+        )
+        options = {"index": index.make(run_verb), "topics": inputs.topics_file, "hits": hits, "quiet": True}
+        search = Step(
+            "search",
+            {**options, **stage.options, "first-stage-only": True},
+            inputs.folder / f"{slug(stage.name)}-search.trec",
+        )
+        steps = (index, search)
+        found = read_run(search.make(run_verb))
+    else:
+        found = read_run(stage.run)
+    run = {qid: found[qid][:hits] for qid in inputs.topics if qid in found}
+    if not run:
+        raise QPeftError(f"{inputs.collection.name}: first stage {stage.name} has no judged query")
+    lines = (
+        f"{qid} Q0 {hit.docid} {rank} {hit.score!r} first-stage\n"
+        for qid, listed in run.items()
+        for rank, hit in enumerate(listed, start=1)
+    )
+    return FirstStageRun(run, _written(inputs.folder / f"{slug(stage.name)}.trec", "".join(lines)), steps)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(text)
+    return path

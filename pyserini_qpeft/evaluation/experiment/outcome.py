@@ -1,0 +1,161 @@
+"""What came of an experiment: a table for each measure, and which scores are not those expected."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyserini_qpeft.evaluation.experiment.cells import FIRST_STAGE, Cell
+from pyserini_qpeft.evaluation.experiment.spec import Experiment
+from pyserini_qpeft.evaluation.significance import SignificanceConfig, holm, paired_p_value
+from pyserini_qpeft.evaluation.tables import CONVENTIONS, SIGNIFICANT, Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One measure in one row and column.
+
+    Attributes:
+        mean: over queries and seeds.
+        deviation: standard deviation of the seeds' means; None for one seed.
+        per_query: mean over the seeds of each query.
+        significant: whether it differs from the first stage; never for the first stage itself.
+    """
+
+    mean: float
+    deviation: float | None
+    per_query: "pd.Series[float]"
+    significant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A score that is not the expected one; `found` is None where the experiment has no such cell."""
+
+    row: str
+    column: str
+    measure: str
+    expected: float
+    found: float | None
+
+    def __str__(self) -> str:
+        place = f"{self.row}, {self.column}, {self.measure}"
+        if self.found is None:
+            return f"{place}: expected {self.expected:.4f}, and the experiment has no such score"
+        return f"{place}: {self.found:.4f}, expected {self.expected:.4f} ({self.found - self.expected:+.4f})"
+
+
+class Outcome:
+    """The cells of an experiment, put together.
+
+    Args:
+        experiment: what was compared.
+        cells: all of them.
+    """
+
+    def __init__(self, experiment: Experiment, cells: Iterable[Cell]) -> None:
+        self.experiment = experiment
+        self.cells = list(cells)
+        self.rows = list(dict.fromkeys(cell.row for cell in self.cells))
+        self.columns = list(dict.fromkeys(cell.column for cell in self.cells))
+        self.measures = list(dict.fromkeys(str(name) for cell in self.cells for name in cell.scores.columns))
+        self.scores = {measure: self._scores(measure) for measure in self.measures}
+
+    def sections(self) -> list[Section]:
+        """A table for each measure, rows by columns."""
+        return [
+            Section(
+                measure,
+                ("run", *self.columns),
+                tuple((row, *(_shown(scores.get((row, column))) for column in self.columns)) for row in self.rows),
+            )
+            for measure, scores in self.scores.items()
+        ]
+
+    def notes(self) -> list[str]:
+        """How the tables are to be read."""
+        tests = SignificanceConfig()
+        told = [
+            CONVENTIONS,
+            f"{SIGNIFICANT}: p < {tests.alpha:g} against the first stage of the column (paired t-test, two-sided, "
+            "Holm-corrected over all comparisons of the table; with several seeds, on each query's mean over them).",
+        ]
+        if any(score.deviation is not None for scores in self.scores.values() for score in scores.values()):
+            told.append("±: standard deviation over the seeds.")
+        if "dev" in self.experiment.fusions:
+            told.append(f"fused (dev): weight chosen on the dev queries by {self.experiment.measures[0]}.")
+        return told
+
+    def commands(self) -> dict[str, tuple[str, ...]]:
+        """The commands that make each cell from nothing, by its name."""
+        return {
+            f"{cell.row} | {cell.column}" + ("" if cell.seed is None else f" | seed {cell.seed}"): cell.commands
+            for cell in self.cells
+        }
+
+    def as_expected(self) -> dict[str, dict[str, dict[str, float]]]:
+        """All scores, rounded to four places, in the shape of the file's `expected`."""
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        for measure, scores in self.scores.items():
+            for (row, column), score in scores.items():
+                found.setdefault(row, {}).setdefault(column, {})[measure] = round(score.mean, 4)
+        return found
+
+    def moved(self) -> list[Moved]:
+        """The expected scores that the experiment did not give, within its tolerance."""
+        told = []
+        for row, columns in self.experiment.expected.items():
+            for column, values in columns.items():
+                for measure, expected in values.items():
+                    score = self.scores.get(measure, {}).get((row, column))
+                    found = None if score is None else score.mean
+                    # Half a unit of the fourth place is what rounding the expected value may cost.
+                    if found is None or abs(found - expected) > self.experiment.tolerance + 0.00005:
+                        told.append(Moved(row, column, measure, expected, found))
+        return told
+
+    def first_stage_and_gains(self) -> tuple["pd.Series[float]", dict[str, "pd.Series[float]"]]:
+        """The first measure of each column's first stage, and what each row gains over it."""
+        import pandas as pd
+
+        scores = self.scores[self.measures[0]]
+        first = pd.Series({column: scores[FIRST_STAGE, column].mean for column in self.columns})
+        gains = {
+            row: pd.Series({column: scores[row, column].mean - first[column] for column in self.columns})
+            for row in self.rows
+            if row != FIRST_STAGE
+        }
+        return first, gains
+
+    def _scores(self, measure: str) -> dict[tuple[str, str], Score]:
+        by_place: dict[tuple[str, str], list[pd.Series[float]]] = {}
+        for cell in self.cells:
+            if measure in cell.scores:
+                by_place.setdefault((cell.row, cell.column), []).append(cell.scores[measure].dropna())
+        scores = {place: _over_seeds(values) for place, values in by_place.items()}
+        others = [place for place in scores if place[0] != FIRST_STAGE]
+        p = [paired_p_value("t", scores[place].per_query, scores[FIRST_STAGE, place[1]].per_query) for place in others]
+        alpha = SignificanceConfig().alpha
+        for place, corrected in zip(others, holm(p), strict=True):
+            old = scores[place]
+            scores[place] = Score(old.mean, old.deviation, old.per_query, significant=corrected < alpha)
+        return scores
+
+
+def _over_seeds(values: list["pd.Series[float]"]) -> Score:
+    import pandas as pd
+
+    means = [float(one.mean()) for one in values]
+    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+    return Score(float(np.mean(means)), deviation, pd.concat(values, axis=1).mean(axis=1))
+
+
+def _shown(score: Score | None) -> str:
+    if score is None:
+        return "–"
+    spread = "" if score.deviation is None else f" ± {score.deviation:.4f}"
+    return f"{score.mean:.4f}{SIGNIFICANT if score.significant else ''}{spread}"

@@ -1,0 +1,232 @@
+"""The YAML file of an experiment, read and checked."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.spec import (
+    Adapter,
+    Collection,
+    Expected,
+    Experiment,
+    FirstStage,
+    Fusion,
+    Options,
+    Variant,
+)
+from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures
+from pyserini_qpeft.fusion import FusionConfig
+from pyserini_qpeft.runs.files import PathLike, read_whole
+
+
+def read_experiment(path: PathLike) -> Experiment:
+    """Read an experiment.
+
+    A text that names a file or folder beside the YAML file is that path; any other (a hub id, a shipped name)
+    stays as it is.
+
+    Raises:
+        QPeftError: broken YAML (with its line), an unknown or missing key, or a value of the wrong kind.
+    """
+    try:
+        read = yaml.safe_load(read_whole(path))
+    except yaml.MarkedYAMLError as mistake:
+        line = mistake.problem_mark.line + 1 if mistake.problem_mark else 1
+        raise QPeftError(f"{path}:{line}: broken YAML: {mistake.problem}") from None
+    except yaml.YAMLError as mistake:
+        raise QPeftError(f"{path}: broken YAML: {mistake}") from None
+    try:
+        return _experiment(read, Path(path).parent)
+    except QPeftError as mistake:
+        raise QPeftError(f"{path}: {mistake}") from None
+
+
+def _experiment(read: Any, home: Path) -> Experiment:
+    keys = _keys(
+        read,
+        "the experiment",
+        required=("name", "collections", "models"),
+        optional=(
+            *("depths", "fusion", "fusion-method", "seeds", "hits", "measures"),
+            *("answer-cutoffs", "expected", "tolerance"),
+        ),
+    )
+    measures = tuple(_several(keys.get("measures", list(DEFAULT_MEASURES)), str, "measures"))
+    method = _one(keys.get("fusion-method", "zscore"), str, "fusion-method")
+    FusionConfig(method=method)
+    seeds = _several(keys.get("seeds", [0]), int, "seeds")
+    return Experiment(
+        name=_one(keys["name"], str, "name"),
+        collections=tuple(
+            _collection(name, inner, home) for name, inner in _keys(keys["collections"], "collections").items()
+        ),
+        adapters=tuple(
+            adapter
+            for name, inner in _keys(keys["models"], "models").items()
+            for adapter in _model(name, inner, seeds, home)
+        ),
+        depths=tuple(_at_least_one(_several(keys.get("depths", [100]), int, "depths"), "depths")),
+        fusions=tuple(_fusion(one) for one in _listed(keys.get("fusion", "none"))),
+        method=method,
+        hits=_at_least_one([_one(keys.get("hits", 100), int, "hits")], "hits")[0],
+        measures=tuple(str(measure) for measure in parse_measures(measures)),
+        answer_cutoffs=tuple(
+            _at_least_one(_several(keys.get("answer-cutoffs", []), int, "answer-cutoffs"), "answer-cutoffs")
+        ),
+        expected=_expected(keys.get("expected", {})),
+        tolerance=float(_one(keys.get("tolerance", 0.0001), (int, float), "tolerance")),
+    )
+
+
+def _collection(name: str, read: Any, home: Path) -> Collection:
+    where = f"collections: {name}"
+    keys = _keys(read, where, required=("folder",), optional=("split", "queries", "first-stages", "dev"))
+    folder = _folder(keys["folder"], home, where)
+    stages = _first_stages(keys.get("first-stages", {"BM25": {}}), home, where)
+    dev = None
+    if "dev" in keys:
+        inner = _keys(keys["dev"], f"{where}: dev", optional=("folder", "split", "queries", "first-stages"))
+        dev_stages = stages
+        if "first-stages" in inner:
+            dev_stages = _first_stages(inner["first-stages"], home, f"{where}: dev")
+        dev = Collection(
+            name=f"{name} dev",
+            folder=_folder(inner["folder"], home, f"{where}: dev") if "folder" in inner else folder,
+            split=_one(inner.get("split", "dev"), str, f"{where}: dev: split"),
+            queries=_queries(inner, f"{where}: dev"),
+            first_stages=dev_stages,
+        )
+    return Collection(
+        name, folder, _one(keys.get("split", "test"), str, f"{where}: split"), _queries(keys, where), stages, dev
+    )
+
+
+def _first_stages(read: Any, home: Path, where: str) -> tuple[FirstStage, ...]:
+    stages = []
+    for name, inner in _keys(read, f"{where}: first-stages").items():
+        if isinstance(inner, str):
+            run = home / inner
+            if not run.is_file():
+                raise QPeftError(f"{where}: the run {inner} of first stage {name} does not exist")
+            stages.append(FirstStage(name, run=run))
+        else:
+            stages.append(FirstStage(name, options=_options(inner, home, f"{where}: {name}")))
+    if not stages:
+        raise QPeftError(f"{where}: name a first stage")
+    return tuple(stages)
+
+
+def _model(name: str, read: Any, seeds: Sequence[int], home: Path) -> list[Adapter]:
+    where = f"models: {name}"
+    keys = _keys(read, where, required=("adapters",), optional=("options",))
+    adapters = []
+    for label, inner in _keys(keys["adapters"], f"{where}: adapters").items():
+        own = {"adapter": inner} if isinstance(inner, str) else dict(_keys(inner or {}, f"{where}: {label}"))
+        train = own.pop("train", None)
+        options = {**_keys(keys.get("options") or {}, f"{where}: options"), **own}
+        seeded = train is not None or any("{seed}" in value for value in options.values() if isinstance(value, str))
+        variants = [
+            Variant(
+                seed=seed,
+                options=_options(_with_seed(options, seed), home, f"{where}: {label}"),
+                train=None if train is None else _options(_with_seed(train, seed), home, f"{where}: {label}: train"),
+            )
+            for seed in (seeds if seeded else [None])
+        ]
+        adapters.append(Adapter(f"{name}/{label}", tuple(variants)))
+    return adapters
+
+
+def _with_seed(read: Any, seed: int | None) -> Any:
+    if not isinstance(read, Mapping) or seed is None:
+        return read
+    return {key: value.replace("{seed}", str(seed)) if isinstance(value, str) else value for key, value in read.items()}
+
+
+def _expected(read: Any) -> Expected:
+    return {
+        row: {
+            column: {
+                measure: float(_one(value, (int, float), f"expected: {row}: {column}: {measure}"))
+                for measure, value in _keys(values, f"expected: {row}: {column}").items()
+            }
+            for column, values in _keys(columns, f"expected: {row}").items()
+        }
+        for row, columns in _keys(read, "expected").items()
+    }
+
+
+def _fusion(read: Any) -> Fusion:
+    if read in ("none", "dev") and isinstance(read, str):
+        return "dev" if read == "dev" else "none"
+    if isinstance(read, int | float) and not isinstance(read, bool) and 0 <= read <= 1:
+        return float(read)
+    raise QPeftError(f"fusion must be none, dev or a weight from 0 to 1, and is {read!r}")
+
+
+def _options(read: Any, home: Path, where: str) -> Options:
+    found: dict[str, Any] = {}
+    for name, value in _keys(read or {}, where).items():
+        if isinstance(value, str) and value and (home / value).exists():
+            value = home / value
+        if isinstance(value, Mapping):
+            raise QPeftError(f"{where}: {name} must be a single value or a list")
+        found[name] = value
+    return found
+
+
+def _folder(read: Any, home: Path, where: str) -> Path:
+    folder = home / str(_one(read, str, f"{where}: folder"))
+    if not folder.is_dir():
+        raise QPeftError(f"{where}: the folder {read} does not exist")
+    return folder
+
+
+def _queries(keys: Mapping[str, Any], where: str) -> int | None:
+    return _at_least_one([_one(keys["queries"], int, f"{where}: queries")], "queries")[0] if "queries" in keys else None
+
+
+def _keys(
+    read: Any, where: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] | None = None
+) -> Mapping[str, Any]:
+    """The mapping at a place, its keys as text; any key is allowed where none are required or optional."""
+    if not isinstance(read, Mapping):
+        raise QPeftError(f"{where}: expected keys and values, not {read!r}")
+    keys = {str(key): value for key, value in read.items()}
+    for key in required:
+        if key not in keys:
+            raise QPeftError(f"{where}: {key} is missing")
+    if required or optional is not None:
+        known = (*required, *(optional or ()))
+        for key in keys:
+            if key not in known:
+                raise QPeftError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+    return keys
+
+
+def _one(read: Any, kind: type | tuple[type, ...], where: str) -> Any:
+    if not isinstance(read, kind) or isinstance(read, bool):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        raise QPeftError(f"{where} must be {' or '.join(_KINDS[one] for one in kinds)}, and is {read!r}")
+    return read
+
+
+def _several(read: Any, kind: type, where: str) -> list[Any]:
+    return [_one(value, kind, where) for value in _listed(read)]
+
+
+def _listed(read: Any) -> list[Any]:
+    return read if isinstance(read, list) else [read]
+
+
+def _at_least_one(numbers: list[int], where: str) -> list[int]:
+    for number in numbers:
+        if number < 1:
+            raise QPeftError(f"{where} must be 1 or more, and is {number}")
+    return numbers
+
+
+_KINDS = {str: "text", int: "a whole number", float: "a number"}

@@ -1,0 +1,194 @@
+"""`qpeft experiment` end to end: the table is what its commands give, finished cells are kept, moved scores told."""
+
+import json
+import random
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.cells import ExperimentRunner
+from pyserini_qpeft.evaluation.experiment.outcome import Outcome
+from pyserini_qpeft.evaluation.experiment.reading import read_experiment
+
+WORDS = [
+    "river",
+    "capital",
+    "France",
+    "Egypt",
+    "Moses",
+    "brother",
+    "prophet",
+    "sings",
+    "Paris",
+    "Nile",
+    "long",
+    "seven",
+    "hills",
+    "zebra",
+    "question",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> Path:
+    """A collection with answers and two splits, a stored run of all its queries, a model and two adapters."""
+    from tiny import adapted, tiny_tokenizer
+
+    home = tmp_path_factory.mktemp("experiment")
+    (home / "beir" / "qrels").mkdir(parents=True)
+    (home / "model").symlink_to(tiny_model_dir)
+    for seed in (1, 2):
+        adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(home / f"adapter-{seed}")
+    draw = random.Random(0)
+    documents = {f"d{i}": " ".join(draw.choices(WORDS, k=12)) for i in range(30)}
+    queries = {f"q{i}": " ".join(draw.choices(WORDS, k=4)) for i in range(14)}
+    lines = [json.dumps({"_id": docid, "title": "Title", "text": text}) for docid, text in documents.items()]
+    (home / "beir" / "corpus.jsonl").write_text("\n".join(lines))
+    lines = [json.dumps({"_id": q, "text": t, "metadata": {"answers": t.split()[:1]}}) for q, t in queries.items()]
+    (home / "beir" / "queries.jsonl").write_text("\n".join(lines))
+    run = []
+    for split, qids in (("test", list(queries)[:8]), ("dev", list(queries)[8:])):
+        judged = [f"{qid}\t{docid}\t1" for qid in qids for docid in draw.sample(sorted(documents), 3)]
+        (home / "beir" / "qrels" / f"{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]))
+        for qid in qids:
+            run += [f"{qid} Q0 {d} {i} {20 - i} t" for i, d in enumerate(draw.sample(sorted(documents), 12), 1)]
+    (home / "run.txt").write_text("\n".join(run) + "\n")
+    return home
+
+
+SPEC = {
+    "name": "A small experiment",
+    "measures": ["RR@10", "nDCG@5"],
+    "depths": [4, 9],
+    "hits": 10,
+    "fusion": ["none", "dev", 0.5],
+    "seeds": [1, 2],
+    "answer-cutoffs": [3],
+    "collections": {"small": {"folder": "beir", "first-stages": {"stored": "run.txt"}, "dev": {"queries": 5}}},
+    "models": {
+        "tiny": {
+            "options": {"model": "model", "dtype": "float32", "device": "cpu"},
+            "adapters": {"bare": "none", "R": "adapter-{seed}"},
+        }
+    },
+}
+
+
+def written(home: Path, name: str, **changes: object) -> Path:
+    (home / name).write_text(yaml.safe_dump(SPEC | changes, sort_keys=False))
+    return home / name
+
+
+@pytest.fixture(scope="module")
+def outcome(home: Path) -> Outcome:
+    experiment = read_experiment(written(home, "whole.yaml"))
+    return Outcome(experiment, ExperimentRunner(experiment, home / "out", main).cells())
+
+
+def test_the_table_has_every_row_and_a_deviation_where_there_are_seeds(outcome: Outcome):
+    adapters = [f"tiny/{adapter}, depth {depth}" for adapter in ("bare", "R") for depth in (4, 9)]
+    fusions = ("", ", fused (dev)", ", fused (0.5)")
+    assert outcome.rows == ["first stage", *(adapter + fusion for adapter in adapters for fusion in fusions)]
+    assert outcome.columns == ["small / stored"]
+    assert outcome.measures == ["RR@10", "nDCG@5", "R@3 (answers)", "H@3 (answers)"]
+    scores = outcome.scores["RR@10"]
+    assert scores["tiny/R, depth 9", "small / stored"].deviation is not None
+    assert scores["tiny/bare, depth 9", "small / stored"].deviation is None
+
+
+@pytest.mark.parametrize(
+    "row", ["first stage", "tiny/bare, depth 4", "tiny/R, depth 9, fused (dev)", "tiny/R, depth 4, fused (0.5)"]
+)
+def test_the_commands_of_a_row_give_its_scores(home: Path, outcome: Outcome, row: str):
+    cell = next(cell for cell in outcome.cells if cell.row == row)
+    for command in cell.commands[:-1]:
+        assert main(shlex.split(command)[1:]) == 0
+    evaluate = shlex.split(cell.commands[-1])[1:]
+    assert main([*evaluate, "--output", str(home / "check.json")]) == 0
+    (told,) = json.loads((home / "check.json").read_text())["runs"].values()
+    assert told["mean"] == pytest.approx(cell.scores[["RR@10", "nDCG@5"]].mean().to_dict(), abs=1e-12)
+
+
+def test_finished_cells_are_kept_and_a_change_runs_only_what_it_touches(home: Path, outcome: Outcome):
+    calls: list[list[str]] = []
+
+    def counted(arguments) -> int:
+        calls.append(list(arguments))
+        return main(arguments)
+
+    def run(name: str, **changes: object) -> Outcome:
+        calls.clear()
+        experiment = read_experiment(written(home, name, **changes))
+        return Outcome(experiment, ExperimentRunner(experiment, home / "out", counted).cells())
+
+    again = run("again.yaml")
+    assert calls == []
+    assert again.as_expected() == outcome.as_expected()
+
+    run("more.yaml", fusion=["none", "dev", 0.5, 0.7])
+    assert calls == []
+
+    adapters = {"bare": "none", "R": {"adapter": "adapter-1", "passage-tokens": 8}}
+    model = {**SPEC["models"]["tiny"], "adapters": adapters}
+    run("other.yaml", models={"tiny": model}, fusion="none")
+    assert [(call[0], call[call.index("--passage-tokens") + 1]) for call in calls] == [("rerank", "8")]
+
+
+def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, capsys):
+    expected = outcome.as_expected()
+    file = written(home, "expected.yaml", expected=expected)
+    assert main(["experiment", str(file), "--output", str(home / "out")]) == 0
+    total = 13 * 4
+    assert f"{total} of {total} expected scores hold" in capsys.readouterr().err
+
+    expected["first stage"]["small / stored"]["RR@10"] += 0.01
+    expected["gone"] = {"small / stored": {"RR@10": 0.5}}
+    file = written(home, "expected.yaml", expected=expected)
+    assert main(["experiment", str(file), "--output", str(home / "out")]) == 1
+    told = capsys.readouterr().err
+    assert "moved: first stage, small / stored, RR@10: " in told
+    assert "(-0.0100)" in told
+    assert "moved: gone, small / stored, RR@10: expected 0.5000, and the experiment has no such score" in told
+    assert f"{total - 1} of {total + 1} expected scores hold" in told
+
+    table = (home / "out" / "table.md").read_text()
+    assert "## A small experiment" in table
+    assert all(cell.commands[-1] in table for cell in outcome.cells)
+    stored = yaml.safe_load((home / "out" / "expected.yaml").read_text())["expected"]
+    assert stored == outcome.as_expected()
+    assert "data:image/png" in (home / "out" / "report.html").read_text()
+
+
+def test_mistakes_are_told(home: Path):
+    def run(**changes: object) -> None:
+        experiment = read_experiment(written(home, "wrong.yaml", **changes))
+        list(ExperimentRunner(experiment, home / "wrong", main).cells())
+
+    alone = {"small": {"folder": "beir", "first-stages": {"stored": "run.txt"}}}
+    with pytest.raises(QPeftError, match="small has no dev queries to choose the fusion weight on"):
+        run(collections=alone, fusion="dev")
+    with pytest.raises(QPeftError, match="a step of the experiment failed: qpeft rerank"):
+        run(models={"tiny": {"options": {"model": "beir"}, "adapters": {"bare": "none"}}})
+
+
+def test_bm25_of_nfcorpus_and_scifact_has_its_published_figures(shared: Path, tmp_path: Path, capfd):
+    folders = {name: str(shared / "data" / name) for name in ("nfcorpus", "scifact")}
+    expected = {
+        "nfcorpus / BM25": {"nDCG@10": 0.3218, "R@100": 0.2457},
+        "scifact / BM25": {"nDCG@10": 0.6789, "R@100": 0.9253},
+    }
+    spec = {
+        "name": "BM25",
+        "measures": ["nDCG@10", "R@100"],
+        "collections": {name: {"folder": folder} for name, folder in folders.items()},
+        "models": {},
+        "tolerance": 0,
+        "expected": {"first stage": expected},
+    }
+    (tmp_path / "bm25.yaml").write_text(yaml.safe_dump(spec))
+    code = main(["experiment", str(tmp_path / "bm25.yaml"), "--output", str(tmp_path / "out")])
+    assert (code, capfd.readouterr().err.splitlines()[-1]) == (0, "4 of 4 expected scores hold")

@@ -1,0 +1,95 @@
+"""The YAML of an experiment: what it may say, and mistakes told with their place."""
+
+from pathlib import Path
+
+import pytest
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.reading import read_experiment
+
+WHOLE = """
+name: everything
+measures: [MRR@10, nDCG@10]
+depths: [10, 20]
+fusion: [none, dev, 0.4]
+seeds: [1, 2]
+answer-cutoffs: [5, 10]
+tolerance: 0.001
+collections:
+  one:
+    folder: one
+    first-stages: {BM25: {k1: 0.9}, stored: run.txt}
+    dev: {queries: 5}
+models:
+  m:
+    options: {model: org/model, dtype: bfloat16}
+    adapters:
+      bare: none
+      R: adapters/r-{seed}
+      trained: {train: {variant: attention, dev: one}, passage-tokens: 100}
+expected:
+  first stage: {one / BM25: {nDCG@10: 0.5}}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "adapters" / "r-2").mkdir(parents=True)
+    (tmp_path / "run.txt").write_text("q Q0 d 1 1 t\n")
+    return tmp_path
+
+
+def read(home: Path, text: str):
+    (home / "x.yaml").write_text(text)
+    return read_experiment(home / "x.yaml")
+
+
+def test_a_whole_experiment_is_read(home: Path):
+    experiment = read(home, WHOLE)
+    assert experiment.measures == ("RR@10", "nDCG@10")
+    assert experiment.fusions == ("none", "dev", 0.4)
+    (collection,) = experiment.collections
+    assert [(stage.name, stage.run, dict(stage.options)) for stage in collection.first_stages] == [
+        ("BM25", None, {"k1": 0.9}),
+        ("stored", home / "run.txt", {}),
+    ]
+    assert (collection.dev.split, collection.dev.queries, collection.dev.folder) == ("dev", 5, home / "one")
+    assert experiment.expected == {"first stage": {"one / BM25": {"nDCG@10": 0.5}}}
+
+
+def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_there_are_files(home: Path):
+    bare, r, trained = read(home, WHOLE).adapters
+    shared = {"model": "org/model", "dtype": "bfloat16"}
+    assert [(one.seed, one.options) for one in bare.variants] == [(None, {**shared, "adapter": "none"})]
+    assert [(one.seed, one.options["adapter"]) for one in r.variants] == [
+        (1, "adapters/r-1"),
+        (2, home / "adapters" / "r-2"),
+    ]
+    assert [one.seed for one in trained.variants] == [1, 2]
+    assert trained.variants[0].options == {**shared, "passage-tokens": 100}
+    assert trained.variants[0].train == {"variant": "attention", "dev": home / "one"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("name: everything", "name: [", r"x.yaml:\d+: broken YAML"),
+        ("name: everything", "", "name is missing"),
+        ("name: everything", "names: a\nname: b", "unknown key 'names'"),
+        ("folder: one", "folder: two", "collections: one: the folder two does not exist"),
+        ("stored: run.txt", "stored: gone.txt", "the run gone.txt of first stage stored does not exist"),
+        ("depths: [10, 20]", "depths: [0]", "depths must be 1 or more, and is 0"),
+        ("depths: [10, 20]", "depths: ten", "depths must be a whole number, and is 'ten'"),
+        ("fusion: [none, dev, 0.4]", "fusion: 2", "fusion must be none, dev or a weight from 0 to 1, and is 2"),
+        ("measures: [MRR@10, nDCG@10]", "measures: nDGC@10", "'nDGC@10' is no measure"),
+        ("{nDCG@10: 0.5}", "{nDCG@10: high}", "expected: first stage: one / BM25: nDCG@10 must be a whole number or"),
+        ("bare: none", "bare: {a: {b: c}}", "a must be a single value or a list"),
+        ("dev: {queries: 5}", "dev: {querys: 5}", "unknown key 'querys'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(home: Path, old: str, new: str, told: str):
+    assert old in WHOLE
+    with pytest.raises(QPeftError, match=told) as mistake:
+        read(home, WHOLE.replace(old, new))
+    assert "x.yaml" in str(mistake.value)
