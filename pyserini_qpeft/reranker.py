@@ -15,7 +15,7 @@ from pyserini_qpeft.candidates.records import Candidate, RankedHit
 from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher
 from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.depth import score_tail
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import NoNumberError
 from pyserini_qpeft.explanation import Explanation, Hint, TokenScore
 from pyserini_qpeft.fusion import fuse
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -222,9 +222,10 @@ class QPeftReranker:
     def _ranked(self, request: _Request, likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
         for candidate, likelihood in zip(request.head, likelihoods, strict=True):
             if not np.isfinite(likelihood):
-                raise QPeftError(
+                raise NoNumberError(
                     f"the score of document {candidate.docid!r} for query {request.query!r} is {likelihood}: "
-                    "the model's numbers overflow; try another dtype (float32)."
+                    "the model's numbers overflow; try another dtype (float32).",
+                    request.query,
                 )
         final = likelihoods.astype(np.float64)
         if self.config.fusion is not None:

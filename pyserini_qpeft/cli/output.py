@@ -12,7 +12,7 @@ from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.records import RankedHit
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice, read_rerank_config
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import NoNumberError, QPeftError
 from pyserini_qpeft.runs.files import atomic_write
 from pyserini_qpeft.runs.records import RankedList, Run, Topics
 from pyserini_qpeft.runs.resume import ResumableWriter, file_fingerprint
@@ -97,9 +97,13 @@ def write_reranked(
         reranker = reranker or load_reranker(choice, config, quiet=args.quiet)
         stream = reranker.rerank_stream(((topics[qid], run[qid]) for qid in unfinished), corpus=texts)
         progress = tqdm(stream, desc="rerank", total=len(unfinished), unit="query", disable=args.quiet)
-        for qid, hits in zip(unfinished, progress, strict=True):
-            hints = _hints(reranker, topics[qid], hits) if form == "jsonl" else None
-            writer.write(RankedList(qid, topics[qid], hits, hints))
+        try:
+            for qid, hits in zip(unfinished, progress, strict=True):
+                hints = _hints(reranker, topics[qid], hits) if form == "jsonl" else None
+                writer.write(RankedList(qid, topics[qid], hits, hints))
+        except NoNumberError as error:
+            qid = next(qid for qid in unfinished if topics[qid] == error.query)
+            raise QPeftError(f"query {qid}: {error}") from error
     print(_told(args.output, len(unfinished), reranker.last_report), file=sys.stderr)
 
 

@@ -100,11 +100,16 @@ def model(tiny_model_dir) -> Sequence[str]:
     return ("--model", str(tiny_model_dir), "--dtype", "float32", "--device", "cpu")
 
 
-def lists(file: Path) -> dict[str, list[tuple[str, float]]]:
-    """A TREC run as plain lists, read without the package; ranks must count from 1."""
-    read: dict[str, list[tuple[str, float]]] = {}
-    for line in file.read_text().splitlines():
-        qid, _, docid, rank, score, _ = line.split(" ")
-        read.setdefault(qid, []).append((docid, float(score)))
-        assert int(rank) == len(read[qid])
+@pytest.fixture(scope="session")
+def lists() -> Callable[[Path], dict[str, list[tuple[str, float]]]]:
+    """Reads a TREC run as plain lists, without the package; ranks must count from 1."""
+
+    def read(file: Path) -> dict[str, list[tuple[str, float]]]:
+        found: dict[str, list[tuple[str, float]]] = {}
+        for line in file.read_text().splitlines():
+            qid, _, docid, rank, score, _ = line.split(" ")
+            found.setdefault(qid, []).append((docid, float(score)))
+            assert int(rank) == len(found[qid])
+        return found
+
     return read

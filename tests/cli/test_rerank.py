@@ -271,7 +271,7 @@ def test_adapters_that_do_not_fit_are_told(told, arguments, written, tmp_path):
     assert list(written.parent.iterdir()) == []
 
 
-def test_a_score_that_is_no_number_names_the_document(told, arguments, written, tmp_path):
+def test_a_score_that_is_no_number_names_query_and_document(told, arguments, written, tmp_path):
     import torch
     from tiny import tiny_model, tiny_tokenizer
 
@@ -281,9 +281,9 @@ def test_a_score_that_is_no_number_names_the_document(told, arguments, written, 
     model.save_pretrained(tmp_path / "nan")
     tiny_tokenizer().save_pretrained(tmp_path / "nan")
     sentence = told(*arguments(model=tmp_path / "nan"))
-    assert "nan" in sentence
-    assert "query" in sentence
-    assert any(docid in sentence for docid in ("river", "city", "7"))
+    assert sentence.startswith("query q1: the score of document ")
+    assert " is nan" in sentence
+    assert any(f"'{docid}'" in sentence for docid in ("river", "city", "7"))
     assert not written.exists()
 
 
