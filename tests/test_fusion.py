@@ -55,6 +55,12 @@ def test_minmax_and_rrf_at_equal_weights_equal_those_of_ranx(two_runs):
         assert dict(zip(two_runs[0], (2 * ours).tolist(), strict=True)) == pytest.approx(theirs, abs=1e-12)
 
 
+def test_equal_scores_share_the_best_of_their_ranks():
+    fused = fuse([3.0, 2.0, 2.0, 1.0], [0.0, -1.0, -2.0, -3.0], FusionConfig("rrf", weight=0.0, rrf_k=60))
+
+    assert fused.tolist() == [1 / 61, 1 / 62, 1 / 62, 1 / 64]
+
+
 def test_zscore_equals_scipy():
     from scipy.stats import zscore
 
