@@ -42,11 +42,11 @@ PACKAGES = {
 PERMISSIVE = ("bsd", "mit", "apache", "psf", "python software foundation")
 
 # Modules written in C have no source to parse.
-C_MODULES = (
-    "array binascii builtins cmath datetime errno fcntl gc itertools marshal math mmap posix pwd resource select "
-    "signal sys time unicodedata zlib _bisect _collections _csv _functools _heapq _io _operator _random _socket "
-    "_sqlite3 _struct _thread"
-).split()
+_C_MODULES = """
+    array binascii builtins cmath datetime errno fcntl gc itertools marshal math mmap posix pwd resource select
+    signal sys time unicodedata zlib _bisect _collections _csv _functools _heapq _io _operator _random _socket
+    _sqlite3 _struct _thread
+"""
 
 
 def licence_of(distribution: str) -> str:
@@ -61,7 +61,7 @@ def standard_library() -> Iterator[Passage]:
     root = Path(sysconfig.get_path("stdlib"))
     skipped = {"test", "tests", "idle_test", "site-packages", "lib2to3", "__pycache__", "idlelib"}
     yield from _from_folder(root, "", "stdlib", skipped)
-    for name in C_MODULES:
+    for name in _C_MODULES.split():
         try:
             module = import_module(name)
         except ImportError:

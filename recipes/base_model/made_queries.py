@@ -43,11 +43,12 @@ QUESTION_STARTS = (
     "why is",
 )
 HOW_STARTS = ("how do i", "how to", "how can i", "", "function to", "way to", "python")
-FUNCTION_WORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it "
-    "its may more most no not of on one or other our she so some such than that the their them then there these they "
-    "this those to was we were what when where which who will with would you your also any all each".split()
-)
+_FUNCTION_WORDS = """
+    a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it
+    its may more most no not of on one or other our she so some such than that the their them then there these they
+    this those to was we were what when where which who will with would you your also any all each
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def words(text: str) -> list[str]:

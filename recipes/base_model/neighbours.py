@@ -21,10 +21,8 @@ def grouped(passages: Sequence[Passage], size: int, random: Random) -> Iterator[
     """Groups of `size` passages of one source in random order; each passage in at most one group."""
     if not passages:
         return
-    if passages[0].source in ADJACENT:
-        order = _by_group(passages, size, random)
-    else:
-        order = _by_words(passages, size, random)
+    close = _by_group if passages[0].source in ADJACENT else _by_words
+    order = close(passages, size, random)
     random.shuffle(order)
     for rows in order:
         yield [passages[row] for row in rows]

@@ -27,7 +27,6 @@ from recipes.base_model.sources import Passage
 from recipes.base_model.text import documents
 from recipes.check_leaks import Forbidden
 
-
 RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from
 
 

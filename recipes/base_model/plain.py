@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recipes.base_model.config import SETTINGS, RecipeConfig
+from recipes.base_model.export import save
 from recipes.base_model.loop import train
 from recipes.base_model.model import mixed_precision, new_model
 from recipes.base_model.text import documents
@@ -94,11 +95,7 @@ def main() -> None:
     model = new_model(config.model, tokenizer, config.seed)
     seconds = train_plain(model, corpus, config, arguments.work / "plain-training")
     logger.info("trained in %.0f s", seconds)
-
-    import torch
-
-    model.to(torch.bfloat16).save_pretrained(arguments.work / "plain")
-    tokenizer.save_pretrained(arguments.work / "plain")
+    save(model, tokenizer, arguments.work / "plain")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from recipes.base_model.batches import Batch, batches, tokenize
 from recipes.base_model.config import SETTINGS, PairsConfig, RecipeConfig
+from recipes.base_model.export import save
 from recipes.base_model.loop import train
 from recipes.base_model.model import mixed_precision
 from recipes.base_model.pairs import read_pairs
@@ -106,8 +107,7 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(arguments.work / "plain", dtype=torch.float32)
     seconds = train_shipped(model, plan, config.pairs, arguments.work / "shipped-training")
     logger.info("trained in %.0f s", seconds)
-    model.to(torch.bfloat16).save_pretrained(arguments.work / "shipped")
-    tokenizer.save_pretrained(arguments.work / "shipped")
+    save(model, tokenizer, arguments.work / "shipped")
 
 
 if __name__ == "__main__":
