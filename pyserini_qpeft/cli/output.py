@@ -34,6 +34,9 @@ def add_output_options(parser: argparse._ActionsContainer) -> None:
         default="trec",
         help="trec, msmarco, or json: a line a query, with texts and hints (default: trec)",
     )
+    parser.add_argument(
+        "--seconds", action="store_true", help="json: write each query's share of the scoring time, for qpeft evaluate"
+    )
     parser.add_argument("--tag", default="qpeft", help="name of the run in TREC format (default: qpeft)")
     parser.add_argument("--restart", action="store_true", help="do not go on with an unfinished run of that output")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -83,6 +86,7 @@ def write_reranked(
     form = _FORMATS[args.output_format]
     settings = {
         "first_stage": _fingerprint(run, topics),
+        "texts": str(args.corpus or args.index),
         "model": choice.model,
         "adapter": choice.adapter,
         "adapter_weights": _adapter_fingerprint(choice.adapter),
@@ -97,14 +101,29 @@ def write_reranked(
         reranker = reranker or load_reranker(choice, config, quiet=args.quiet)
         stream = reranker.rerank_stream(((topics[qid], run[qid]) for qid in unfinished), corpus=texts)
         progress = tqdm(stream, desc="rerank", total=len(unfinished), unit="query", disable=args.quiet)
+        shares = _TimeShares()
         try:
             for qid, hits in zip(unfinished, progress, strict=True):
+                seconds = shares.next(reranker.last_report, hits) if args.seconds else None
                 hints = _hints(reranker, topics[qid], hits) if form == "jsonl" else None
-                writer.write(RankedList(qid, topics[qid], hits, hints))
+                writer.write(RankedList(qid, topics[qid], hits, hints, seconds))
         except NoNumberError as error:
             qid = next(qid for qid in unfinished if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error
     print(_told(args.output, len(unfinished), reranker.last_report), file=sys.stderr)
+
+
+class _TimeShares:
+    """The time of each scoring pass, shared among the queries scored in it by their passages."""
+
+    def __init__(self) -> None:
+        self._passages, self._seconds, self._per_passage = 0, 0.0, 0.0
+
+    def next(self, report: "ScoringReport", hits: list[RankedHit]) -> float:
+        if report.passages > self._passages:
+            self._per_passage = (report.seconds - self._seconds) / (report.passages - self._passages)
+            self._passages, self._seconds = report.passages, report.seconds
+        return self._per_passage * sum(hit.likelihood is not None for hit in hits)
 
 
 def _hints(reranker: "QPeftReranker", query: str, hits: list[RankedHit]) -> list[list[str] | None]:

@@ -19,7 +19,7 @@ from unittest import mock
 
 from pyserini_qpeft.candidates.texts import stored_text
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.loading import load_searchers
 from pyserini_qpeft.lucene.stored import index_folder
 from pyserini_qpeft.runs.records import Run, ScoredDoc, Topics
 
@@ -81,13 +81,13 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
             message = printed.getvalue().strip().rpartition("\n")[2]
             raise QPeftError(f"Pyserini's search stopped: {message or stop}") from stop
         except (JavaException, OSError, TypeError, ValueError) as error:
-            raise QPeftError(f"Pyserini's search failed: {getattr(error, 'innermessage', None) or error}") from error
+            raise QPeftError(f"Pyserini's search failed: {getattr(error, 'innermessage', None) or error}.") from error
     _LOG.info("%s", printed.getvalue().strip())
     return run
 
 
 def _check(arguments: Sequence[str]) -> None:
-    start_jvm()
+    load_searchers()
     from pyserini.search.lucene.__main__ import define_search_args
 
     class Parser(argparse.ArgumentParser):

@@ -6,6 +6,7 @@ from typing import Any
 from pyserini_qpeft.candidates.texts import from_searcher
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.loading import load_searchers
 
 
 def is_index(folder: Path) -> bool:
@@ -40,11 +41,7 @@ def index_folder(index: str | Path) -> Path:
 
 def open_searcher(index: str | Path) -> Any:
     """A Pyserini `LuceneSearcher` over an index folder or prebuilt name."""
-    folder = index_folder(index)
-    start_jvm()
-    from pyserini.search.lucene import LuceneSearcher
-
-    return LuceneSearcher(str(folder))
+    return load_searchers().LuceneSearcher(str(index_folder(index)))
 
 
 class StoredTexts:

@@ -24,7 +24,9 @@ def named_topics(name: str, topics_format: str = "default") -> Topics:
 
     try:
         topics = {str(qid): query for qid, query in get_query_iterator(name, TopicsFormat(topics_format))}
-    except (JavaException, ValueError, OSError, NotImplementedError, KeyError) as error:
+    except JavaException as error:
+        raise QPeftError(f"Pyserini could not get the topics {name}: {error.innermessage}.") from error
+    except (ValueError, OSError, NotImplementedError, KeyError) as error:
         raise QPeftError(
             f"the topics {name} are neither a file nor a name that Pyserini knows ({topics_format}): {error}."
         ) from error

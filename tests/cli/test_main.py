@@ -1,8 +1,10 @@
+import contextlib
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 
 import pytest
@@ -89,9 +91,15 @@ def test_interrupting_is_quiet(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    with open(pipe, "w"):  # opens once the program has come to read it
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    writing = None
+    while writing is None and process.poll() is None:
+        time.sleep(0.01)
+        with contextlib.suppress(OSError):  # until the program has come to read
+            writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert writing is not None
+    os.close(writing)
     assert (process.returncode, err) == (130, "qpeft: interrupted\n")
 
 

@@ -1,7 +1,10 @@
+import os
+
 import pytest
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene import StoredTexts, build_index, index_folder, open_searcher, start_jvm
+from pyserini_qpeft.lucene.loading import load_searchers
 
 
 def test_html_of_an_index_made_elsewhere_is_read_as_text(cacm_index):
@@ -49,3 +52,9 @@ def test_a_name_that_pyserini_does_not_know():
 def test_a_searcher_over_a_folder(corpus, tmp_path):
     build_index(corpus(("a", "", "apples"), ("b", "", "pears")), tmp_path / "index")
     assert [hit.docid for hit in open_searcher(tmp_path / "index").search("pear")] == ["b"]
+
+
+def test_loading_the_searchers_leaves_the_environment_as_it_was(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert load_searchers().LuceneSearcher is not None
+    assert "OPENAI_API_KEY" not in os.environ
