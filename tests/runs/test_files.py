@@ -102,6 +102,7 @@ class TestAtomicWrite:
 
         assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b"text\n"
         assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+        assert (tmp_path / "a.gz").read_bytes()[3:8] == bytes(5)  # of the header: neither name nor time
 
     def test_a_link_stays_a_link(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "target")
