@@ -17,6 +17,7 @@ _CHOICES = {
     "hint_position": ("suffix", "prefix"),
     "instruction_mode": ("hard", "soft"),
     "hint_table": ("frozen", "low-rank", "copy"),
+    "attention_start": ("matching", "random"),
 }
 
 
@@ -60,6 +61,10 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
     )
     num_heads: int = field(default=2, metadata={"help": "attention: heads"})
     attention_dropout: float = field(default=0.1, metadata={"help": "attention: dropout in training"})
+    attention_start: str = field(
+        default="matching",
+        metadata={"help": "attention starts by giving each query token its like in the passage, or at random"},
+    )
     template: dict[str, str] = field(
         default_factory=dict,
         metadata={"help": "the prompt's wording, where it differs from PromptTemplate's"},
@@ -68,6 +73,10 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
     vocab_size: int | None = field(default=None, metadata={"help": "rows of the base model's input embeddings"})
     instruction_ids: list[int] | None = field(
         default=None, metadata={"help": "token ids of the instruction, from which soft vectors start"}
+    )
+    lora_folder: str | None = field(
+        default=None,
+        metadata={"help": "folder, inside the adapter's own, of a LoRA that the base carries underneath"},
     )
     target_modules: str | None = field(
         default=DUMMY_TARGET_MODULES,

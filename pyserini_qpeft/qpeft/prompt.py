@@ -63,6 +63,8 @@ class QueryDependentPrompt(nn.Module):
             self.attention = nn.MultiheadAttention(
                 width, config.num_heads, dropout=config.attention_dropout, batch_first=True
             )
+            if config.attention_start == "matching":
+                _start_by_matching(self.attention, embeddings)
             if config.pooled_hints:
                 self.pool = nn.Parameter(torch.randn(config.pooled_hints, width) * width**-0.5)
 
@@ -120,10 +122,35 @@ class QueryDependentPrompt(nn.Module):
         return cast(torch.Tensor, self.mlp(attended))
 
 
+# Equal tokens start so many nats above unrelated ones: enough to stand out among a passage's few hundred.
+_MATCH = 8.0
+
+
+def _start_by_matching(attention: nn.MultiheadAttention, embeddings: nn.Module) -> None:
+    """Sets attention so that a query token finds its like in the passage and returns its embedding.
+
+    Queries and keys are centred and scaled embeddings, values and output are the embeddings themselves.
+    """
+    weight = cast(torch.Tensor, embeddings.weight)
+    if weight.device.type == "meta" or attention.out_proj.weight.device.type == "meta":
+        return
+    width = attention.embed_dim
+    vectors = _rows(embeddings, torch.arange(min(len(weight), 16384)), width)
+    centre = vectors.mean(0)
+    per_head = (vectors - centre).square().sum(1).mean() / attention.num_heads
+    scale = (_MATCH * (width / attention.num_heads) ** 0.5 / per_head.clamp(min=1e-12)).sqrt()
+    identity = torch.eye(width, device=vectors.device)
+    with torch.no_grad():
+        attention.in_proj_weight.copy_(torch.cat([scale * identity, scale * identity, identity]))
+        attention.in_proj_bias.copy_(torch.cat([-scale * centre, -scale * centre, torch.zeros_like(centre)]))
+        attention.out_proj.weight.copy_(identity)
+        attention.out_proj.bias.zero_()
+
+
 def _rows(embeddings: nn.Module, ids: torch.Tensor, width: int) -> torch.Tensor:
     """The embeddings of `ids` in float32, through the module's call; empty on the meta device, where peft fills in."""
     device = cast(torch.Tensor, embeddings.weight).device
     if device.type == "meta" or torch.empty(0).device.type == "meta":
         return torch.empty(len(ids), width)
     with torch.no_grad():
-        return torch.cat([embeddings(block.to(device)).float() for block in ids.split(16384)]).clone()
+        return torch.cat([embeddings(block.to(device)).float() for block in ids.split(16384)]).clone()  # type: ignore[no-untyped-call]

@@ -77,11 +77,14 @@ def torch_device(name: str | None) -> torch.device:
 
 
 def _with_adapter(base: Any, adapter: str) -> Any:
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
 
-    import pyserini_qpeft.qpeft  # noqa: F401 (registers the method with peft)
+    from pyserini_qpeft.qpeft import QPeftConfig
 
     try:
+        config = PeftConfig.from_pretrained(adapter)
+        if isinstance(config, QPeftConfig) and config.lora_folder:
+            base = PeftModel.from_pretrained(base, adapter, subfolder=config.lora_folder)
         return PeftModel.from_pretrained(base, adapter)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise QPeftError(f"cannot load the adapter {adapter!r}: {_first_line(error)}") from error

@@ -1,0 +1,44 @@
+"""`qpeft mine`: training examples from judged queries and a first stage."""
+
+import argparse
+import sys
+from pathlib import Path
+
+NAME = "mine"
+HELP = "write training examples of a BEIR folder, with hard negatives from an index or a run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.training.mining import MiningConfig
+
+    parser.add_argument("--collection", required=True, type=Path, metavar="FOLDER", help="BEIR folder")
+    parser.add_argument("--split", default="train", help="whose judgements (default: train)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--index", metavar="NAME", help="Lucene index of the collection: BM25 finds the negatives")
+    source.add_argument("--run", type=Path, metavar="FILE", help="run of any first stage to take the negatives from")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="DPR's JSON; gzipped if named .gz")
+    add_options(parser, MiningConfig)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Mine and say what came of it."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.runs.trec import read_run
+    from pyserini_qpeft.training.dpr import write_examples
+    from pyserini_qpeft.training.mining import Miner, MiningConfig, from_index, from_run
+
+    if args.output.exists():
+        raise QPeftError(f"{args.output} exists already: choose another name.")
+    miner = Miner(args.collection, args.split, read_options(MiningConfig, args))
+    first_stage = from_index(args.index) if args.run is None else from_run(read_run(args.run))
+    write_examples(args.output, miner.examples(first_stage))
+    report = miner.report
+    print(
+        f"{args.output}: {report.queries} queries, {report.negatives} hard negatives; "
+        f"{report.without_positives} queries without a positive in the corpus left out, "
+        f"{report.without_negatives} have no negative",
+        file=sys.stderr,
+    )

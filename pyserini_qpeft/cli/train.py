@@ -1,0 +1,89 @@
+"""`qpeft train`: an adapter from questions with passages."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.training.card import TrainingRecord
+    from pyserini_qpeft.training.config import TrainConfig
+
+NAME = "train"
+HELP = "train an adapter: Q-PEFT with retrieved or attended hints, prompt tuning, LoRA"
+
+_PROMPT = (
+    "num_hints",
+    "pooled_hints",
+    "filters",
+    "hint_position",
+    "instruction_mode",
+    "hint_table",
+    "hint_table_rank",
+    "mlp_layers",
+    "mlp_residual",
+    "num_heads",
+    "attention_dropout",
+    "attention_start",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.qpeft.config import QPeftConfig
+    from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+    from pyserini_qpeft.training.losses.config import LossConfig
+
+    parser.add_argument(
+        "--train", required=True, nargs="+", type=Path, metavar="FILE", help="DPR's JSON (qpeft mine makes it)"
+    )
+    parser.add_argument(
+        "--dev", nargs="+", type=Path, default=[], metavar="FILE", help="the same, to choose weights by"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="the adapter's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run beside the output")
+    add_options(parser, TrainConfig)
+    adapter = parser.add_argument_group("adapter")
+    add_options(adapter, AdapterConfig)
+    add_options(adapter, QPeftConfig, _PROMPT)
+    add_options(parser.add_argument_group("examples"), SamplingConfig)
+    add_options(parser.add_argument_group("loss"), LossConfig)
+    add_options(parser.add_argument_group("optimization"), OptimizationConfig)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and say what came of it."""
+    from pyserini_qpeft.training.run import train
+
+    config = read_config(args)
+    record = train(config, resume=args.resume)
+    if record is None:
+        print(f"{config.output}: finished already", file=sys.stderr)
+    else:
+        print(_told(record), file=sys.stderr)
+
+
+def read_config(args: argparse.Namespace) -> "TrainConfig":
+    """The settings that were given on the command line."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+    from pyserini_qpeft.training.losses.config import LossConfig
+
+    prompt = {name: getattr(args, name) for name in _PROMPT if hasattr(args, name)}
+    return read_options(
+        TrainConfig,
+        args,
+        train=tuple(args.train),
+        dev=tuple(args.dev),
+        adapter=read_options(AdapterConfig, args, prompt=prompt),
+        sampling=read_options(SamplingConfig, args),
+        loss=read_options(LossConfig, args),
+        optimization=read_options(OptimizationConfig, args),
+    )
+
+
+def _told(record: "TrainingRecord") -> str:
+    kept = next((point for point in record.curve if point["step"] == record.best_step), None)
+    dev = f", dev nDCG@10 {kept['ndcg']:.4f} (bare model {record.bare['ndcg']:.4f})" if kept else ""
+    return f"{record.config.output}: {record.steps} steps in {record.seconds:.0f} s{dev}"

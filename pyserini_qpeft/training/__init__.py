@@ -1,0 +1,1 @@
+"""Training of adapters: from questions with passages to a folder that `QPeftReranker.from_pretrained` loads."""

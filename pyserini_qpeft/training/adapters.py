@@ -1,0 +1,113 @@
+"""Makes, saves and loads what is trained: a Q-PEFT adapter, a LoRA, or one above the other."""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
+from torch import nn
+from transformers import set_seed
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.qpeft import PromptEncoder, PromptTemplate, QPeftConfig, QPeftModel
+from pyserini_qpeft.training.config import AdapterConfig
+
+LORA_FOLDER = "lora"
+_WEIGHTS = "adapter_model.safetensors"
+
+
+def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) -> Any:
+    """Puts a new adapter on a frozen base model.
+
+    Args:
+        base: The base model; its dropout is switched off, its weights stay as they are.
+        tokenizer: Its tokenizer.
+        config: What is to be trained.
+        seed: Fixes the first weights.
+
+    Returns:
+        A `PeftModel` of which the adapter's weights alone are trainable, in float32.
+    """
+    set_seed(seed)
+    switch_off_dropout(base)
+    model = base
+    if config.has_lora:
+        lora = LoraConfig(
+            r=config.lora_rank,
+            lora_alpha=config.lora_alpha,
+            lora_dropout=config.lora_dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+        model = get_peft_model(base, lora)
+    if config.variant != "lora":
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You are trying to modify a model with PEFT for a second time")
+            model = get_peft_model(model, prompt_config(config, tokenizer))
+    for name, weight in model.named_parameters():
+        weight.requires_grad_("lora_" in name or "qpeft_" in name)
+    return model
+
+
+def prompt_config(config: AdapterConfig, tokenizer: Any) -> QPeftConfig:
+    """The settings of the Q-PEFT adapter that these settings ask for."""
+    chosen: dict[str, Any] = dict(config.prompt)
+    if config.variant == "prompt-tuning":
+        chosen |= {"variant": "none", "instruction_mode": "soft"}
+    else:
+        chosen["variant"] = config.variant
+    prompt = QPeftConfig(**chosen, lora_folder=LORA_FOLDER if config.lora else None)
+    encoder = PromptEncoder(tokenizer, PromptTemplate(**prompt.template), passage_tokens=1)
+    return replace(prompt, instruction_ids=encoder.instruction.tolist())
+
+
+def switch_off_dropout(base: nn.Module) -> None:
+    """Sets every dropout of a base model to 0: a frozen model should score in training as it will afterwards."""
+    for module in base.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Saves the adapter, and a LoRA underneath in a folder of its own inside."""
+    model.save_pretrained(str(folder))
+    lora = lora_underneath(model)
+    if lora is not None:
+        lora.save_pretrained(str(folder / LORA_FOLDER))
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """Puts weights that `save_adapter` saved back into the same adapter.
+
+    Raises:
+        QPeftError: If they do not fit.
+    """
+    _load(model, folder)
+    lora = lora_underneath(model)
+    if lora is not None:
+        _load(lora, folder / LORA_FOLDER)
+
+
+def lora_underneath(model: Any) -> Any:
+    """The `PeftModel` of a LoRA under a Q-PEFT adapter, or None."""
+    tuner = model.base_model
+    return tuner.model if isinstance(tuner, QPeftModel) and isinstance(tuner.model, PeftModel) else None
+
+
+def trainable(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights that are trained, by name."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def _load(model: Any, folder: Path) -> None:
+    result = set_peft_model_state_dict(model, load_file(folder / _WEIGHTS))
+    missing = [name for name in result.missing_keys if "lora_" in name or "qpeft_" in name]
+    own = [name for name in missing if ("qpeft_" in name) == isinstance(model.base_model, QPeftModel)]
+    if own or result.unexpected_keys:
+        raise QPeftError(f"the weights in {folder} do not fit this adapter: {(own or result.unexpected_keys)[0]}.")

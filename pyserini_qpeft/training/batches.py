@@ -1,0 +1,88 @@
+"""From lists of candidates to the tensors of a step: a few batches of like length, and where each score belongs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import torch
+
+from pyserini_qpeft.scoring.batch import Batch, collate, plan_batches
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.scoring.sequences import PairSequence
+from pyserini_qpeft.training.losses.lists import ScoredLists
+from pyserini_qpeft.training.sampling import CandidateList
+
+Teacher = Mapping[str, Mapping[str, float]]
+"""A teacher's score of each query id and docid."""
+
+
+class Step(TypedDict):
+    """The tensors of a step.
+
+    Attributes:
+        batches: Keyword arguments of one forward pass each.
+        places: Where each pair's score goes, batch after batch, in the flattened `[queries, candidates]`.
+        positive: bool `[queries, candidates]`.
+        valid: bool `[queries, candidates]`.
+        teacher: float32 `[queries, candidates]`, NaN where unknown.
+    """
+
+    batches: list[Batch]
+    places: torch.Tensor
+    positive: torch.Tensor
+    valid: torch.Tensor
+    teacher: torch.Tensor
+
+
+class StepCollator:
+    """Makes a step's tensors.
+
+    Args:
+        scorer: Builds the sequences, the same as in scoring.
+        batch_tokens: Tokens in one forward pass, padding included.
+        teacher: Scores for margin-mse.
+    """
+
+    def __init__(self, scorer: LikelihoodScorer, batch_tokens: int, teacher: Teacher | None = None) -> None:
+        self.scorer = scorer
+        self.batch_tokens = batch_tokens
+        self.teacher = teacher or {}
+
+    def __call__(self, groups: Sequence[Sequence[CandidateList]]) -> Step:
+        """Flattens the groups and tokenises each distinct query and passage once."""
+        lists = [candidates for group in groups for candidates in group]
+        width = max(len(candidates.passages) for candidates in lists)
+        places: list[int] = []
+        pairs: list[tuple[str, str]] = []
+        positive = torch.zeros(len(lists), width, dtype=torch.bool)
+        valid = torch.zeros(len(lists), width, dtype=torch.bool)
+        teacher = torch.full((len(lists), width), torch.nan)
+        for row, candidates in enumerate(lists):
+            count = len(candidates.passages)
+            places += range(row * width, row * width + count)
+            pairs += [(candidates.query, passage.text) for passage in candidates.passages]
+            positive[row, :count] = torch.tensor(candidates.positive)
+            valid[row, :count] = True
+            known = self.teacher.get(candidates.qid, {})
+            scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
+            teacher[row, :count] = torch.tensor(scores)
+        sequences = self.scorer.sequences(pairs)
+        plan = plan_batches([len(sequence.ids) for sequence in sequences], self.batch_tokens)
+        return Step(
+            batches=[self._batch([sequences[i] for i in rows]) for rows in plan],
+            places=torch.tensor([places[i] for rows in plan for i in rows]),
+            positive=positive,
+            valid=valid,
+            teacher=teacher,
+        )
+
+    def _batch(self, sequences: list[PairSequence]) -> Batch:
+        scorer = self.scorer
+        instruction = slice(len(scorer.encoder.bos), len(scorer.builder.head))
+        return collate(sequences, scorer.adapter, scorer.builder.padding_id, instruction)
+
+
+def as_lists(scores: torch.Tensor, step: Mapping[str, Any]) -> ScoredLists:
+    """Puts the scores of a step's pairs, batch after batch, to their places."""
+    valid = step["valid"]
+    flat = scores.new_zeros(valid.numel()).index_put((step["places"],), scores)
+    return ScoredLists(flat.view(valid.shape), step["positive"], valid, step["teacher"])

@@ -1,0 +1,143 @@
+"""The model card and the record of a training run that lie in the adapter's folder."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pyserini_qpeft import __version__
+from pyserini_qpeft.training.config import TrainConfig
+
+_NAMES = {
+    "retrieval": "Q-PEFT-R: retrieved hints",
+    "attention": "Q-PEFT-A: attended hints",
+    "prompt-tuning": "prompt tuning: a trained instruction, no hints",
+    "lora": "LoRA",
+}
+_PACKAGES = ("torch", "transformers", "peft", "accelerate")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """What came of a run.
+
+    Attributes:
+        config: Its settings.
+        train_queries: Queries trained on.
+        dev_queries: Queries measured on; 0 without dev.
+        bare: Dev figures of the base model without an adapter, and the first stage's `ndcg` where it is known.
+        curve: Dev figures, each with its `step`.
+        best_step: Step of the weights that were kept.
+        steps: Steps taken.
+        seconds: Time of training since it was last started or resumed.
+        trainable: Number of weights that were trained.
+    """
+
+    config: TrainConfig
+    train_queries: int
+    dev_queries: int
+    bare: dict[str, float]
+    curve: list[dict[str, float]]
+    best_step: int
+    steps: int
+    seconds: float
+    trainable: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as plain values; files by their names alone, for their folders mean nothing elsewhere."""
+        settings = self.config.settings()
+        for name in ("train", "dev"):
+            settings[name] = [Path(path).name for path in settings[name]]
+        for name in ("teacher", "model"):
+            if settings[name] is not None and Path(settings[name]).exists():
+                settings[name] = Path(settings[name]).name
+        return {
+            "settings": settings,
+            "train_queries": self.train_queries,
+            "dev_queries": self.dev_queries,
+            "trainable_weights": self.trainable,
+            "bare": self.bare,
+            "dev": self.curve,
+            "best_step": self.best_step,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "versions": versions(),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of those that training is made with."""
+    found = {"pyserini-qpeft": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def model_card(record: TrainingRecord) -> str:
+    """The card in Markdown, with the hub's header."""
+    plain = record.as_json()
+    settings = plain["settings"]
+    variant = record.config.adapter.variant
+    title = _NAMES[variant] + (" above a LoRA" if record.config.adapter.lora else "")
+    base = settings["model"]
+    header = ["---", "library_name: peft", "tags: [reranking, q-peft, pyserini]"]
+    header += [f"base_model: {base}"] if base else []
+    header += [f"license: {record.config.licence}"] if record.config.licence else []
+    model = f'"{base}", ' if base else ""
+    lines = [
+        *header,
+        "---",
+        "",
+        f"# {title}",
+        "",
+        f"An adapter for reranking by query likelihood (Q-PEFT, arXiv 2404.04522), trained with pyserini-qpeft "
+        f"{__version__} on {base or 'the model that comes with the package'}.",
+        "",
+        "```python",
+        "from pyserini_qpeft import QPeftReranker",
+        "",
+        f"reranker = QPeftReranker.from_pretrained({model}adapter=FOLDER)",
+        "```",
+        "",
+        "## Training",
+        "",
+        f"- {record.train_queries} queries from {', '.join(settings['train'])}",
+        f"- {record.dev_queries} dev queries from {', '.join(settings['dev']) or 'nowhere'}",
+        f"- {record.trainable:,} trained weights; {record.steps} steps, {record.seconds:.0f} s; "
+        f"weights of step {record.best_step} kept",
+        f"- licence: {record.config.licence or 'not stated'}",
+        f"- versions: {', '.join(f'{name} {number}' for name, number in plain['versions'].items())}",
+        "",
+        *_curve(record),
+        "## Settings",
+        "",
+        "```json",
+        json.dumps(settings, indent=2, ensure_ascii=False),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _curve(record: TrainingRecord) -> list[str]:
+    if not record.curve:
+        return []
+    lines = [
+        "## Dev",
+        "",
+        "nDCG@10 of the likelihood alone, and fused with the first stage at the default weight.",
+        "",
+        "| step | loss | nDCG@10 | fused |",
+        "|---|---|---|---|",
+    ]
+    if "first_stage_ndcg" in record.bare:
+        lines.append(f"| first stage | | {record.bare['first_stage_ndcg']:.4f} | |")
+    rows = [("bare model", record.bare), *((str(int(point["step"])), point) for point in record.curve)]
+    for name, point in rows:
+        fused = f"{point['fused_ndcg']:.4f}" if "fused_ndcg" in point else ""
+        lines.append(f"| {name} | {point['loss']:.4f} | {point['ndcg']:.4f} | {fused} |")
+    return [*lines, ""]

@@ -1,0 +1,172 @@
+"""Training examples from a collection: judged passages as positives, a first stage's other hits as hard negatives."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.runs.corpus import Document, iter_documents, passage_text
+from pyserini_qpeft.runs.qrels import read_qrels
+from pyserini_qpeft.runs.records import Qrels, Run, Topics
+from pyserini_qpeft.runs.topics import read_topics
+from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
+
+logger = logging.getLogger(__name__)
+
+FirstStage = Callable[[Topics, int], Run]
+"""Gives so many hits of each query."""
+
+
+@dataclass(frozen=True)
+class MiningConfig:
+    """Which hits become hard negatives.
+
+    Raises:
+        QPeftError: If a number is out of its range.
+    """
+
+    negatives: int = field(default=10, metadata={"help": "hard negatives of a query, at most"})
+    skip: int = field(
+        default=0, metadata={"help": "so many of the first hits are left out, as they may be unjudged answers"}
+    )
+    top_n: int = field(default=50, metadata={"help": "negatives come from so many first hits"})
+    choice: Literal["random", "first"] = field(
+        default="random", metadata={"help": "drawn from the window by the seed, or the first of it"}
+    )
+    max_queries: int | None = field(default=None, metadata={"help": "queries, drawn by the seed; all if unset"})
+    seed: int = field(default=1, metadata={"help": "fixes what is drawn"})
+
+    def __post_init__(self) -> None:
+        if self.negatives < 1 or not 0 <= self.skip < self.top_n or (self.max_queries or 1) < 1:
+            raise QPeftError("negatives and max_queries must be at least 1, and skip below top_n and not negative.")
+
+
+@dataclass(slots=True)
+class MiningReport:
+    """What mining did, in counts.
+
+    Attributes:
+        queries: Queries written.
+        negatives: Negatives written.
+        without_positives: Judged queries left out, for no passage of theirs is relevant and in the corpus.
+        without_negatives: Queries written without any negative.
+    """
+
+    queries: int = 0
+    negatives: int = 0
+    without_positives: int = 0
+    without_negatives: int = 0
+
+
+class Miner:
+    """Mines one collection in the BEIR layout.
+
+    Args:
+        collection: The folder: `corpus.jsonl[.gz]`, `queries.jsonl[.gz]`, `qrels/SPLIT.tsv`.
+        split: Which judgements: train, dev or test.
+        config: Which hits become hard negatives.
+
+    Attributes:
+        report: What was done so far.
+
+    Raises:
+        QPeftError: If a file is missing or broken, or no judged query has a text.
+    """
+
+    def __init__(self, collection: Path, split: str, config: MiningConfig) -> None:
+        self.collection = collection
+        self.config = config
+        self.report = MiningReport()
+        self.qrels = _qrels(collection, split)
+        topics = _topics(collection)
+        judged = [qid for qid in self.qrels if qid in topics]
+        if not judged:
+            raise QPeftError(f"{collection}: no query of qrels/{split}.tsv has a text in its queries file.")
+        if config.max_queries is not None and config.max_queries < len(judged):
+            rng = np.random.default_rng(config.seed)
+            chosen = sorted(rng.choice(len(judged), config.max_queries, replace=False))
+            judged = [judged[place] for place in chosen]
+        self.topics: Topics = {qid: topics[qid] for qid in judged}
+
+    def examples(self, first_stage: FirstStage) -> Iterator[TrainingExample]:
+        """Yields an example for each query that has a positive in the corpus.
+
+        Hits that are known positives, that have the text of one, or the query's own text or id, are no negatives.
+
+        Args:
+            first_stage: Where negatives come from: a search of an index, or the lists of a stored run.
+        """
+        run = first_stage(self.topics, self.config.top_n)
+        documents = self._documents(run)
+        for place, (qid, query) in enumerate(self.topics.items()):
+            hits = {hit.docid: hit.score for hit in run.get(qid, [])[: self.config.top_n]}
+            relevant = [docid for docid, grade in self.qrels[qid].items() if grade > 0 and docid in documents]
+            positives = tuple(_passage(documents[docid], hits.get(docid)) for docid in relevant)
+            if not positives:
+                self.report.without_positives += 1
+                continue
+            barred = {passage.text for passage in positives} | {query.strip()}
+            window = [
+                passage
+                for docid, score in list(hits.items())[self.config.skip :]
+                if docid in documents and docid != qid and docid not in relevant
+                for passage in [_passage(documents[docid], score)]
+                if passage.text and passage.text not in barred
+            ]
+            negatives = self._chosen(window, place)
+            self.report.queries += 1
+            self.report.negatives += len(negatives)
+            self.report.without_negatives += not negatives
+            yield TrainingExample(qid, query, positives, negatives)
+
+    def _chosen(self, window: list[TrainingPassage], place: int) -> tuple[TrainingPassage, ...]:
+        wanted = self.config.negatives
+        if self.config.choice == "first" or len(window) <= wanted:
+            return tuple(window[:wanted])
+        rng = np.random.default_rng([self.config.seed, place])
+        return tuple(window[i] for i in sorted(rng.choice(len(window), wanted, replace=False)))
+
+    def _documents(self, run: Run) -> Mapping[str, Document]:
+        wanted = {docid for qid in self.topics for docid, grade in self.qrels[qid].items() if grade > 0}
+        wanted |= {hit.docid for qid in self.topics for hit in run.get(qid, [])[: self.config.top_n]}
+        return {d.docid: d for d in iter_documents(self.collection) if d.docid in wanted}
+
+
+def from_index(index: Path, threads: int = 1) -> FirstStage:
+    """BM25 over a Lucene index, with Pyserini's own settings."""
+
+    def search(topics: Topics, depth: int) -> Run:
+        from pyserini_qpeft.lucene.first_stage import search as lucene_search
+
+        arguments = ["--index", str(index), "--bm25", "--hits", str(depth)]
+        return lucene_search([*arguments, "--threads", str(threads), "--batch-size", "64"], topics)
+
+    return search
+
+
+def from_run(run: Run) -> FirstStage:
+    """The lists of a stored run, of whatever first stage."""
+    return lambda topics, depth: {qid: run[qid][:depth] for qid in topics if qid in run}
+
+
+def _qrels(collection: Path, split: str) -> Qrels:
+    file = collection / "qrels" / f"{split}.tsv"
+    if not file.is_file():
+        raise QPeftError(f"{collection} has no judgements qrels/{split}.tsv: give a BEIR folder and one of its splits.")
+    return read_qrels(file)
+
+
+def _topics(collection: Path) -> Topics:
+    for name in ("queries.jsonl", "queries.jsonl.gz"):
+        if (collection / name).is_file():
+            return read_topics(collection / name)
+    raise QPeftError(f"{collection} has no queries.jsonl or queries.jsonl.gz: give a BEIR folder.")
+
+
+def _passage(document: Document, score: float | None) -> TrainingPassage:
+    text = passage_text(document.title, document.text)
+    return TrainingPassage(document.docid, document.title, document.text, text, score)

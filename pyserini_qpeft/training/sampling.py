@@ -1,0 +1,107 @@
+"""Which passages each query gets in each epoch, and in what order queries come: all from the seed and the epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyserini_qpeft.training.config import SamplingConfig
+from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
+
+_TRAIN, _DEV, _DRAW = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateList:
+    """A query with the passages that its loss compares; `positive` is parallel to `passages`."""
+
+    qid: str
+    query: str
+    passages: tuple[TrainingPassage, ...]
+    positive: tuple[bool, ...]
+
+
+class TrainingGroups:
+    """A torch map-style dataset: an entry is a group of queries that share their passages, of one query by default.
+
+    Entries depend on the seed, the epoch and their place alone, so neither the number of processes nor an
+    interruption changes them.
+
+    Args:
+        examples: At least as many as one group has queries.
+        config: How many passages a query gets, and how many queries share theirs.
+        seed: Fixes order and samples.
+    """
+
+    def __init__(self, examples: Sequence[TrainingExample], config: SamplingConfig, seed: int) -> None:
+        self.examples = examples
+        self.config = config
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Puts the queries in the order of an epoch; called by the trainer."""
+        self.epoch = epoch
+        self._order = np.random.default_rng([self.seed, _TRAIN, epoch]).permutation(len(self.examples))
+
+    def __len__(self) -> int:
+        return len(self.examples) // self.config.in_batch
+
+    def __getitem__(self, place: int) -> list[CandidateList]:
+        size = self.config.in_batch
+        members = self._order[place * size : (place + 1) * size]
+        examples = [self.examples[member] for member in members]
+        return share_passages(
+            [
+                _sample(example, self.config, [self.seed, _TRAIN, self.epoch, int(member)])
+                for member, example in zip(members, examples, strict=True)
+            ],
+            examples,
+        )
+
+
+def dev_lists(examples: Sequence[TrainingExample], config: SamplingConfig, seed: int) -> list[CandidateList]:
+    """The fixed dev pairs: sampled as in training, once."""
+    return [_sample(example, config, [seed, _DEV, place]) for place, example in enumerate(examples)]
+
+
+def draw(examples: Sequence[TrainingExample], count: int | None, seed: int) -> list[TrainingExample]:
+    """So many of the examples, drawn by the seed, in their order; all of them where there are no more."""
+    if count is None or count >= len(examples):
+        return list(examples)
+    chosen = np.random.default_rng([seed, _DRAW]).choice(len(examples), count, replace=False)
+    return [examples[place] for place in sorted(chosen)]
+
+
+def share_passages(lists: Sequence[CandidateList], examples: Sequence[TrainingExample]) -> list[CandidateList]:
+    """Adds to each list the passages of the others as negatives, but for its query's own and all its positives."""
+    shared = []
+    for own, example in zip(lists, examples, strict=True):
+        known = {passage.text for passage in (*own.passages, *example.positives)}
+        others: dict[str, TrainingPassage] = {}
+        for other in lists:
+            for passage in other.passages if other is not own else ():
+                if passage.text not in known:
+                    others.setdefault(passage.text, passage)
+        added = tuple(others.values())
+        shared.append(CandidateList(own.qid, own.query, own.passages + added, own.positive + (False,) * len(added)))
+    return shared
+
+
+def _sample(example: TrainingExample, config: SamplingConfig, seed: list[int]) -> CandidateList:
+    rng = np.random.default_rng(seed)
+    positives = _some(example.positives, config.positives, rng)
+    negatives = _some(example.negatives, config.negatives, rng)
+    return CandidateList(
+        example.qid,
+        example.query,
+        positives + negatives,
+        (True,) * len(positives) + (False,) * len(negatives),
+    )
+
+
+def _some(passages: Sequence[TrainingPassage], count: int, rng: np.random.Generator) -> tuple[TrainingPassage, ...]:
+    if not passages or not count:
+        return ()
+    chosen = rng.choice(len(passages), min(count, len(passages)), replace=False)
+    return tuple(passages[place] for place in chosen)

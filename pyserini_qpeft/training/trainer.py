@@ -1,0 +1,140 @@
+"""transformers' Trainer over lists of candidates: adapter-only checkpoints, dev by reranking, a stop at NaN."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.training.adapters import load_weights, save_adapter, trainable
+from pyserini_qpeft.training.batches import as_lists
+from pyserini_qpeft.training.checkpoints import last_checkpoint, mark_complete
+from pyserini_qpeft.training.config import OptimizationConfig
+from pyserini_qpeft.training.dev import DevSet
+from pyserini_qpeft.training.losses import LOSSES, LossConfig
+
+logger = logging.getLogger(__name__)
+
+
+class AdapterTrainer(Trainer):  # type: ignore[misc]
+    """Trains an adapter; everything that is not about lists of candidates is transformers' own.
+
+    Args:
+        scorer: Scores dev with the model that is trained.
+        dev: The dev set, or None.
+        loss: The loss.
+        optimization: Rates, where the LoRA has one of its own.
+        **kwargs: Go to `Trainer`; `model` is a `PairScorer`.
+    """
+
+    def __init__(
+        self,
+        scorer: LikelihoodScorer,
+        dev: DevSet | None,
+        loss: LossConfig,
+        optimization: OptimizationConfig,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.scorer = scorer
+        self.dev = dev
+        self.loss = loss
+        self.optimization = optimization
+        # Our loss is a mean over the queries of a pass: Trainer is to divide it by the number of passes.
+        self.model_accepts_loss_kwargs = False
+        self.remove_callback(PrinterCallback)
+        self.add_callback(_Watch())
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> torch.Tensor:
+        """The mean over queries of the loss."""
+        lists = as_lists(model(inputs["batches"]), inputs)
+        return LOSSES[self.loss.loss](lists, self.loss).mean()
+
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """One forward and backward pass.
+
+        Raises:
+            QPeftError: If the loss is no number any more.
+        """
+        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
+        if not loss.isfinite():
+            raise _no_number("the loss", float(loss), self.state.global_step + 1, self.args)
+        return loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Measures dev and logs it."""
+        assert self.dev is not None
+        figures = {f"eval_{name}": value for name, value in asdict(self.dev.measure(self.scorer)).items()}
+        metrics: dict[str, float] = {name: value for name, value in figures.items() if value is not None}
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW, the LoRA underneath at its own rate where it has one."""
+        rate = self.optimization.lora_learning_rate
+        optimizer: Any = self.optimizer
+        if optimizer is None and rate is not None:
+            weights = trainable(self.model)
+            lora = [weight for name, weight in weights.items() if "lora_" in name]
+            others = [weight for name, weight in weights.items() if "lora_" not in name]
+            groups: list[dict[str, Any]] = [{"params": others}, {"params": lora, "lr": rate}]
+            self.optimizer: Any = torch.optim.AdamW(
+                groups, lr=self.args.learning_rate, weight_decay=self.args.weight_decay
+            )
+        created: torch.optim.Optimizer = super().create_optimizer(model)
+        return created
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        # The examples shuffle themselves, by seed and epoch.
+        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        save_adapter(self.model.model, Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        load_weights(self.model.model, Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        load_weights(self.model.model, Path(self.state.best_model_checkpoint))
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Tells the figures, stops before weights become no numbers, and marks checkpoints that are whole."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and logs:
+            told = ", ".join(
+                f"{name} {value:.4g}" for name, value in logs.items() if isinstance(value, float) and name != "epoch"
+            )
+            logger.info("step %d: %s", state.global_step, told)
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        _refuse_no_numbers("the gradient", gradients, state.global_step + 1, args)
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        _refuse_no_numbers("a weight", list(trainable(model).values()), state.global_step + 1, args)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            mark_complete(Path(args.output_dir), state.global_step)
+
+
+def _refuse_no_numbers(what: str, tensors: list[torch.Tensor], step: int, args: TrainingArguments) -> None:
+    total = torch.stack([tensor.detach().abs().amax() for tensor in tensors]).amax() if tensors else torch.zeros(())
+    if not total.isfinite():
+        raise _no_number(what, float(total), step, args)
+
+
+def _no_number(what: str, value: float, step: int, args: TrainingArguments) -> QPeftError:
+    good = last_checkpoint(Path(args.output_dir))
+    kept = f"the last good checkpoint is {good}" if good else "no checkpoint was written before it"
+    return QPeftError(
+        f"{what} became {value} at step {step}, and training stopped; {kept}. Try a smaller learning rate, "
+        "or dtype float32."
+    )

@@ -1,0 +1,271 @@
+"""A run can be interrupted, shared out and stacked, and what comes out is the same adapter."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pyserini_qpeft import QPeftReranker
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.training import run as training_run
+from pyserini_qpeft.training.config import TrainConfig
+from pyserini_qpeft.training.losses import LossConfig
+from pyserini_qpeft.training.run import train
+from pyserini_qpeft.training.trainer import AdapterTrainer, _Watch
+
+Make = Callable[..., TrainConfig]
+PASSAGES = ["paris is the capital of france", "moses", ""]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        f"{file.parent.name if file.parent != folder else ''}/{name}": weight
+        for file in sorted(folder.rglob("adapter_model.safetensors"))
+        for name, weight in load_file(file).items()
+    }
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys() != set()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def assert_close(one: Path, other: Path, tolerance: float) -> None:
+    first, second = weights(one), weights(other)
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=tolerance, msg=name)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def interrupted_at(step: int, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = AdapterTrainer.training_step
+
+    def killed(self: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if self.state.global_step == step:
+            raise Killed
+        return original(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AdapterTrainer, "training_step", killed)
+        with pytest.raises(Killed):
+            train(config)
+
+
+@pytest.mark.parametrize("adapter", [{"variant": "retrieval"}, {"variant": "attention", "lora": True}])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_last_bit(
+    configured: Make, dev_file: Path, adapter: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Dropout on, so that random numbers have to be taken up again too.
+    adapter = {**adapter, "prompt": {"attention_dropout": 0.3}}
+    settings = {"adapter": adapter, "dev": dev_file, "optimization": {"eval_steps": 2}}
+    whole = train(configured("whole", **settings))
+    interrupted = configured("interrupted", **settings)
+    interrupted_at(3, interrupted, monkeypatch)
+    place = interrupted.output.with_name("interrupted.training")
+    # A checkpoint that was being written when the process ended.
+    shutil.copytree(place / "checkpoint-2", place / "checkpoint-3")
+    (place / "checkpoint-3" / "complete").unlink()
+    (place / "checkpoint-3" / "trainer_state.json").unlink()
+    resumed = train(interrupted, resume=True)
+    assert whole is not None
+    assert resumed is not None
+    assert_equal(whole.config.output, interrupted.output)
+    assert resumed.curve == whole.curve
+    assert resumed.bare == whole.bare
+    assert not place.exists()
+    assert train(interrupted, resume=True) is None
+
+
+def first_gradients(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """Gradients of the first step; AdamW's own steps blow rounding up where a gradient is next to nothing."""
+    gradients: dict[str, torch.Tensor] = {}
+
+    class Seen(Exception):
+        pass
+
+    def look(self: Any, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        gradients.update({n: w.grad.clone() for n, w in model.named_parameters() if w.grad is not None})
+        raise Seen
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Watch, "on_pre_optimizer_step", look)
+        with pytest.raises(Seen):
+            train(config)
+    return gradients
+
+
+@pytest.mark.parametrize("variant", ["retrieval", "attention"])
+def test_a_step_in_parts_has_the_gradient_of_a_whole_one(
+    configured: Make, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Half the dropout: the parts have to repeat it. Random starts, so that no gradient is 0.
+    prompt = {"attention_dropout": 0.5, "attention_start": "random", "mlp_residual": False}
+    settings = {"adapter": {"variant": variant, "prompt": prompt}, "sampling": {"in_batch": 2, "negatives": 1}}
+    parts = {"batch_tokens": 90}
+    whole = first_gradients(configured("whole", **settings, optimization=parts), monkeypatch)
+    changes: dict[str, dict[str, Any]] = {
+        "parts": {"constant_memory": True, **parts},
+        "layers": {"gradient_checkpointing": True, **parts},
+    }
+    if variant == "retrieval":
+        changes |= {"accumulated": {"accumulation": 2}, "batches": {"batch_tokens": 4000}}
+    assert len(whole) > 3
+    for name, changed in changes.items():
+        other = first_gradients(configured(name, **settings, optimization=changed), monkeypatch)
+        for weight, gradient in whole.items():
+            torch.testing.assert_close(other[weight], gradient, rtol=1e-4, atol=1e-6, msg=f"{name}: {weight}")
+
+
+def test_two_processes_equal_one(configured: Make, tmp_path: Path) -> None:
+    one = configured("one")
+    train(one)
+    two = configured("two")
+    arguments = ["--train", str(two.train[0]), "--output", str(two.output), "--model", str(two.model)]
+    options = "--device cpu --dtype float32 --no-progress --negatives 2 --batch-queries 4 --epochs 2"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29533"),
+            *("-m", "pyserini_qpeft", "train", *arguments, *options.split(), "--learning-rate", "0.01"),
+        ],
+        check=True,
+        env=environment,
+        capture_output=True,
+        timeout=240,
+    )
+    assert_close(one.output, two.output, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        {"variant": "retrieval"},
+        {"variant": "attention"},
+        {"variant": "prompt-tuning"},
+        {"variant": "lora"},
+        {"variant": "retrieval", "lora": True},
+    ],
+    ids=str,
+)
+def test_what_was_trained_is_what_is_loaded_and_the_base_stays(
+    configured: Make, dev_file: Path, adapter: dict[str, Any], tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, Any] = {}
+    original = training_run._written
+
+    def keep(model: Any, *args: Any) -> Path:
+        kept["model"] = model
+        return original(model, *args)
+
+    monkeypatch.setattr(training_run, "_written", keep)
+    before = {file.name: file.read_bytes() for file in tiny_model_dir.iterdir()}
+    config = configured(adapter=adapter, dev=dev_file)
+    record = train(config)
+    assert {file.name: file.read_bytes() for file in tiny_model_dir.iterdir()} == before
+    base = load_file(tiny_model_dir / "model.safetensors")
+    trained = {
+        name.replace("base_layer.", "").rpartition("model.model.")[2]: weight
+        for name, weight in kept["model"].named_parameters()
+        if not weight.requires_grad
+    }
+    for name, weight in base.items():
+        if name != "lm_head.weight":
+            assert torch.equal(trained[name.removeprefix("model.")], weight), name
+
+    loaded = QPeftReranker.from_pretrained(config.model, config.output, device="cpu", dtype="float32")
+    again = type(loaded)(type(loaded.scorer)(kept["model"].eval(), loaded.scorer.encoder.tokenizer))
+    scores = loaded.score("capital france", PASSAGES)
+    np.testing.assert_array_equal(scores, again.score("capital france", PASSAGES))
+    bare = QPeftReranker.from_pretrained(config.model, device="cpu", dtype="float32")
+    assert not np.allclose(scores, bare.score("capital france", PASSAGES), atol=1e-4)
+
+    assert record is not None
+    assert record.curve[-1]["loss"] < record.bare["loss"]
+    card = (config.output / "README.md").read_text()
+    assert f"{record.curve[-1]['ndcg']:.4f}" in card
+    assert str(tiny_model_dir.parent) not in card
+
+
+def test_a_lora_underneath_can_be_merged(configured: Make) -> None:
+    from peft import PeftModel
+
+    config = configured(adapter={"variant": "attention", "lora": True})
+    train(config)
+    loaded = QPeftReranker.from_pretrained(config.model, config.output, device="cpu", dtype="float32")
+    scores = loaded.score("capital france", PASSAGES)
+    merged = loaded.scorer.model.base_model.model.merge_and_unload()
+    model = PeftModel.from_pretrained(merged, str(config.output)).eval()
+    again = type(loaded)(type(loaded.scorer)(model, loaded.scorer.encoder.tokenizer))
+    np.testing.assert_allclose(again.score("capital france", PASSAGES), scores, atol=1e-5)
+
+
+def test_training_stops_on_dev_and_keeps_the_best(configured: Make, dev_file: Path) -> None:
+    schedule = {"epochs": 12, "patience": 2, "best_by": "loss", "learning_rate": 0.2, "scheduler": "constant"}
+    record = train(configured(dev=dev_file, optimization=schedule))
+    assert record is not None
+    losses = {point["step"]: point["loss"] for point in record.curve}
+    assert record.steps < 36
+    assert losses[record.best_step] == min(losses.values())
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(configured: Make) -> None:
+    config = configured(optimization={"learning_rate": 1e20, "scheduler": "constant", "eval_steps": 1, "clip": 0.0})
+    with pytest.raises(QPeftError, match=r"became (nan|inf|-inf) at step [2-6].*checkpoint-[1-5]\."):
+        train(config)
+    assert not config.output.exists()
+    checkpoints = list(config.output.with_name("adapter.training").glob("checkpoint-*"))
+    assert checkpoints
+    for checkpoint in checkpoints:
+        assert all(weight.isfinite().all() for weight in weights(checkpoint).values())
+
+
+def test_an_output_that_is_taken_is_refused(configured: Make, tmp_path: Path) -> None:
+    config = configured()
+    config.output.mkdir()
+    (config.output / "notes.txt").touch()
+    with pytest.raises(QPeftError, match="holds something else already"):
+        train(config)
+    assert [file.name for file in config.output.iterdir()] == ["notes.txt"]
+
+
+def test_an_unfinished_run_is_neither_overwritten_nor_resumed_with_other_settings(
+    configured: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted_at(1, configured(), monkeypatch)
+    with pytest.raises(QPeftError, match=r"unfinished run.*--resume"):
+        train(configured())
+    with pytest.raises(QPeftError, match=r"another loss: margin was 0\.0 and is 0\.5"):
+        train(configured(loss=LossConfig(margin=0.5)), resume=True)
+
+
+def test_fewer_queries_than_a_step_takes_are_refused(configured: Make) -> None:
+    with pytest.raises(QPeftError, match="12 training queries are fewer than one step takes"):
+        train(configured(optimization={"batch_queries": 16}))
+
+
+def test_dev_that_overlaps_train_is_told(configured: Make, train_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(configured(dev=train_file, optimization={"epochs": 1}))
+    assert "12 of 12 dev queries" in caplog.text
+
+
+def test_the_record_of_a_run_names_what_it_was_made_of(configured: Make, train_file: Path) -> None:
+    config = configured()
+    train(config)
+    told = json.loads((config.output / "training.json").read_text())
+    assert told["settings"]["train"] == [train_file.name]
+    assert told["train_queries"] == 12
+    assert {"torch", "transformers", "peft", "pyserini-qpeft"} <= told["versions"].keys()
