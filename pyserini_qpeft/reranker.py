@@ -227,9 +227,11 @@ class QPeftReranker:
                     "the model's numbers overflow; try another dtype (float32).",
                     request.query,
                 )
-        final = likelihoods.astype(np.float64)
+        final = likelihoods
         if self.config.fusion is not None:
-            final = fuse([candidate.score for candidate in request.head], final.tolist(), self.config.fusion)
+            fused = fuse([candidate.score for candidate in request.head], likelihoods.tolist(), self.config.fusion)
+            # trec_eval reads scores in single precision: what would tie there has to tie here, in our order.
+            final = fused.astype(np.float32)
         return [
             RankedHit(
                 docid=request.head[i].docid,
