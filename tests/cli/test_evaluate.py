@@ -137,3 +137,23 @@ def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
 def test_wrong_arguments_are_told(folder: Path, capsys, arguments: list[str], told: str):
     assert evaluate(folder, *arguments) == (2 if told else 0)
     assert told in capsys.readouterr().err
+
+
+def test_seconds_that_rerank_wrote_become_latency_columns(qpeft, run_file, beir, model, tmp_path: Path):
+    reranked = tmp_path / "reranked.jsonl"
+    arguments = ["--run", run_file, "--topics", beir / "queries.jsonl.gz", "--corpus", beir, "--output", reranked]
+    done = qpeft("rerank", *arguments, *model, "--output-format", "json", "--seconds", "--quiet")
+    assert done.code == 0
+    lists = [json.loads(line) for line in reranked.read_text().splitlines()]
+    told = float(re.search(r"cut .*?, ([\d.]+) s,", done.err)[1])
+    assert sum(one["seconds"] for one in lists) == pytest.approx(told, abs=0.06)
+    per_passage = {round(one["seconds"] / len(one["hits"]), 6) for one in lists if one["hits"]}
+    assert len(per_passage) == 1
+    assert per_passage.pop() > 0
+
+    (tmp_path / "qrels.txt").write_text("q1 0 river 1\nq4 0 city 1\n")
+    done = qpeft("evaluate", run_file, reranked, "--qrels", tmp_path / "qrels.txt", "--measures", "RR@10")
+    head, _, *rows = done.out.splitlines()[2:6]
+    assert head.split("  ")[-1].strip() == "ms/query (95th %)"
+    assert rows[0].split()[-1] == "–"
+    assert float(rows[1].split()[-1]) > 0
