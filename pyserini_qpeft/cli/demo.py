@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where collection, index and runs go (default: demo-output); an index that is there is used again",
     )
     parser.add_argument(
-        "--questions", type=int, default=70, metavar="INT", help="how many of the 150 questions (default: 70)"
+        "--questions", type=int, default=70, metavar="INT", help="how many of the shipped questions (default: 70)"
     )
     parser.add_argument("--quiet", action="store_true", help="only the results")
     add_model_options(parser.add_argument_group("model"))
@@ -81,7 +81,7 @@ def _show(collection: "DemoCollection", stages: "Stages", reranker: "QPeftRerank
     from pyserini_qpeft.demo import page
     from pyserini_qpeft.demo.stages import measure
 
-    # Names of hints can have letters that the terminal's encoding lacks.
+    # A terminal's encoding can lack the marks, or letters of hints.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     report = reranker.last_report

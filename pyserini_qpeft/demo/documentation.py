@@ -57,7 +57,7 @@ def main() -> None:
         collection = sorted(canonical(public_things()), key=lambda one: one.name)
         titles = [one.name + signature(one.value) for one in collection]
     for title, one in zip(titles, collection, strict=True):
-        sys.stdout.write(f"{json.dumps({"_id": one.name, "title": title, "text": one.docstring})}\n")
+        sys.stdout.write(f"{json.dumps({'_id': one.name, 'title': title, 'text': one.docstring})}\n")
 
 
 def canonical(things: dict[str, object]) -> list[Documented]:

@@ -1,5 +1,6 @@
 """The demo's results as text for a terminal of 100 columns."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 ROWS = 10
 _MARKS = {2: "●", 1: "○"}
-_BEFORE, _AFTER, _HINTS = 34, 34, 19
+_BEFORE, _AFTER, _HINTS = 30, 30, 27
 
 
 def side_by_side(
@@ -34,7 +35,7 @@ def side_by_side(
     words = [" ".join(dict.fromkeys(token for token in tokens if token)) for tokens in hints]
     for rank, (old, new, word) in enumerate(zip(before.hits[:ROWS], after.hits[:ROWS], words, strict=False), start=1):
         line = f"{rank:2}  {_cell(old, grades, _BEFORE)}   {_cell(new, grades, _AFTER)} {new.first_stage_rank:3}  "
-        lines.append((line + (word if len(word) <= _HINTS else f"{word[: _HINTS - 1]}…")).rstrip())
+        lines.append((line + textwrap.shorten(word, _HINTS, placeholder=" …")).rstrip())
     return "\n".join(lines)
 
 
@@ -53,5 +54,13 @@ def measures_table(means: "pd.DataFrame") -> str:
 def _cell(hit: RankedHit, grades: Mapping[str, int], width: int) -> str:
     mark = _MARKS.get(grades.get(hit.docid, 0), " ")
     room = width - len(f"{mark} ")
-    name = hit.docid if len(hit.docid) <= room else f"…{hit.docid[1 - room :]}"  # the end of a name says most
-    return f"{mark} {name:{room}}"
+    return f"{mark} {_short(hit.docid, room):{room}}"
+
+
+def _short(name: str, width: int) -> str:
+    """A qualified name without as many of its first parts as it takes, for the last ones say most."""
+    last_parts = name
+    while len(name) > width and "." in last_parts:
+        last_parts = last_parts.partition(".")[2]
+        name = f"…{last_parts}"
+    return name if len(name) <= width else f"{name[: width - 1]}…"

@@ -31,7 +31,8 @@ def test_no_line_is_wider_than_the_terminal_and_the_end_of_a_name_is_kept() -> N
     docids = tuple(f"{long}{place}" for place in range(40))
     text = page.side_by_side(_list(*docids), _list(*docids), [["hint"] * 3 + ["w" * 50]] * 10, {docids[3]: 1})
     assert all(len(line) <= page.WIDTH for line in text.splitlines())
-    assert text.count("the_end3 ") == 2
+    assert text.count("…the_end3 ") == 2
+    assert text.count("○ ") == 2
     assert len(text.splitlines()) == 2 + page.ROWS
 
 
