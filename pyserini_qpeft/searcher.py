@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.candidates.texts import gives_documents
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranker import QPeftReranker
@@ -78,12 +79,5 @@ class RerankingSearcher:
     def _stored(self) -> Any:
         """The searcher that has documents: a hybrid searcher's are in its sparse half."""
         halves = (self.searcher, getattr(self.searcher, "sparse_searcher", None))
-        return next((half for half in halves if _gives_documents(half)), None)
+        return next((half for half in halves if gives_documents(half)), None)
 
-
-def _gives_documents(searcher: Any) -> bool:
-    try:
-        searcher.doc("")
-    except AttributeError:  # no such method, or a FaissSearcher over a folder, whose method asks for what it never got
-        return False
-    return True

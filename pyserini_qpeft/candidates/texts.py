@@ -50,9 +50,9 @@ def from_searcher(searcher: Any) -> TextSource:
     Raises:
         QPeftError: It has no `doc`.
     """
-    if not callable(getattr(searcher, "doc", None)):
+    if not gives_documents(searcher):
         raise QPeftError(
-            f"{type(searcher).__name__} has no doc(docid) to take texts from: give the Lucene index as searcher=, "
+            f"{type(searcher).__name__} has no documents to take texts from: give the Lucene index as searcher=, "
             "or corpus="
         )
 
@@ -61,6 +61,17 @@ def from_searcher(searcher: Any) -> TextSource:
         return None if document is None else stored_text(document.raw(), document.contents())
 
     return text_of
+
+
+def gives_documents(searcher: Any) -> bool:
+    """Whether a searcher has a `doc` that works: that of a FaissSearcher over a folder needs an index it never got."""
+    try:
+        searcher.doc("")
+    except AttributeError:
+        return False
+    except LookupError:  # a mapping's way to say that it has no such docid
+        return True
+    return True
 
 
 def chain(*sources: TextSource) -> TextSource:

@@ -87,7 +87,7 @@ def test_sources_are_asked_in_turn_and_an_empty_text_is_an_answer():
 
 
 def test_a_searcher_without_documents_is_refused():
-    with pytest.raises(QPeftError, match=r"SimpleNamespace has no doc\(docid\).*searcher=.*corpus="):
+    with pytest.raises(QPeftError, match=r"SimpleNamespace has no documents.*searcher=.*corpus="):
         from_searcher(SimpleNamespace(search=None))
 
 
