@@ -25,6 +25,7 @@ _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.evaluation.answers import DEFAULT_CUTOFFS
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
 
@@ -46,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     answers = parser.add_argument_group("answers (R@k and H@k)")
     answers.add_argument("--answers", type=Path, metavar="FILE", help="queries with metadata.answers (JSONL)")
     answers.add_argument("--corpus", type=Path, metavar="PATH", help="BEIR folder or .jsonl[.gz] with the passages")
+    answers.add_argument(
+        "--answer-cutoffs",
+        type=int,
+        nargs="+",
+        default=DEFAULT_CUTOFFS,
+        metavar="K",
+        help="the k (default: 5, 10, 15 … 50)",
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output",
@@ -82,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
     lists = {name: read_ranked_lists(file) for name, file in files.items() if holds_ranked_lists(file)}
     comparison = replace(
         compare(runs, qrels, config),
-        answers=_answers(runs, qrels, args.answers, args.corpus),
+        answers=_answers(runs, qrels, args),
         latency=_latency(lists),
     )
     print(to_text(sections(comparison), notes(comparison)), end="")
@@ -122,24 +131,25 @@ def _read_qrels(name: str, split: str) -> "Qrels":
     return read_qrels(path, strict=True)
 
 
-def _answers(
-    runs: Mapping[str, "Run"], qrels: "Qrels", answers_file: Path | None, corpus: Path | None
-) -> "dict[str, pd.DataFrame]":
-    if answers_file is None:
+def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace) -> "dict[str, pd.DataFrame]":
+    if args.answers is None:
         return {}
-    if corpus is None:
+    if args.corpus is None:
         raise QPeftError("--answers looks for answers in passages: name them with --corpus")
     from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
     from pyserini_qpeft.runs.corpus import iter_documents
     from pyserini_qpeft.runs.topics import read_answers
 
-    answers = {qid: accepted for qid, accepted in read_answers(answers_file).items() if qid in qrels}
+    answers = {qid: accepted for qid, accepted in read_answers(args.answers).items() if qid in qrels}
     if not answers:
-        raise QPeftError(f"{answers_file} has no answers to a judged query (looked for metadata.answers)")
+        raise QPeftError(f"{args.answers} has no answers to a judged query (looked for metadata.answers)")
     wanted = {hit.docid for run in runs.values() for qid, hits in run.items() if qid in answers for hit in hits}
     # As in DPR, the title is no place to find an answer.
-    texts = {document.docid: document.text for document in iter_documents(corpus) if document.docid in wanted}
-    return {name: summarise_answers(score_answers(run, answers, texts.get)) for name, run in runs.items()}
+    texts = {document.docid: document.text for document in iter_documents(args.corpus) if document.docid in wanted}
+    return {
+        name: summarise_answers(score_answers(run, answers, texts.get, args.answer_cutoffs))
+        for name, run in runs.items()
+    }
 
 
 def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]":

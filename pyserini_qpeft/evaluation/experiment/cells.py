@@ -118,7 +118,11 @@ class ExperimentRunner:
     def _training(self, adapter: Adapter, variant: Variant) -> Step | None:
         if variant.train is None:
             return None
-        step = Step("train", {"seed": variant.seed, **variant.train}, self.folder / "adapters" / slug(adapter.name))
+        step = Step(
+            "train",
+            {"seed": variant.seed, "resume": True, **variant.train},
+            self.folder / "adapters" / slug(adapter.name),
+        )
         step.make(self.run_verb)
         return step
 
@@ -175,11 +179,13 @@ class ExperimentRunner:
     ) -> Cell:
         inputs, measures = column.inputs, self.experiment.measures
         scores = score_queries(run, inputs.qrels, measures)
+        evaluate = ["evaluate", str(output), "--qrels", str(inputs.qrels_file), "--measures", *measures]
         cutoffs = self.experiment.answer_cutoffs
         if cutoffs and inputs.answers:
+            evaluate += ["--answers", str(inputs.queries_file), "--corpus", str(inputs.collection.folder)]
+            evaluate += ["--answer-cutoffs", *map(str, cutoffs)]
             by_answers = score_answers(run, inputs.answers, column.text_of, cutoffs).drop(columns="in_list")
             scores = scores.join(by_answers.add_suffix(" (answers)"))
-        evaluate = ["evaluate", str(output), "--qrels", str(inputs.qrels_file), "--measures", *measures]
         return Cell(row, column.name, seed, scores, (*(step.command for step in steps), command_line(evaluate)))
 
 

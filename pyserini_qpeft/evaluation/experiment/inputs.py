@@ -1,5 +1,6 @@
 """What an experiment reads of a collection: judged queries, their judgements and answers, first-stage hits."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,18 +38,16 @@ class CollectionInputs:
     @cached_property
     def topics(self) -> Topics:
         """Their texts."""
-        known = read_topics(self._queries_file)
+        known = read_topics(self.queries_file)
         missing = [qid for qid in self.qrels if qid not in known]
         if missing:
-            raise QPeftError(f"{self._queries_file} lacks the judged query {missing[0]}")
+            raise QPeftError(f"{self.queries_file} lacks the judged query {missing[0]}")
         return {qid: known[qid] for qid in self.qrels}
 
     @cached_property
     def answers(self) -> dict[str, list[str]]:
         """Their answers, where the collection has them."""
-        with self._queries_file.open("rb") as file:
-            is_json = file.read(2) == b"\x1f\x8b" or self._queries_file.suffix == ".jsonl"
-        answers = read_answers(self._queries_file) if is_json else {}
+        answers = read_answers(self.queries_file)
         return {qid: answers[qid] for qid in self.qrels if qid in answers}
 
     def text_of(self, run: Run) -> Callable[[str], str | None]:
@@ -60,7 +59,8 @@ class CollectionInputs:
     @cached_property
     def topics_file(self) -> Path:
         """The judged queries as a file."""
-        return _written(self.folder / "topics.tsv", "".join(f"{qid}\t{text}\n" for qid, text in self._one_line()))
+        lines = (json.dumps({"_id": qid, "text": text}, ensure_ascii=False) for qid, text in self.topics.items())
+        return _written(self.folder / "topics.jsonl", "\n".join(lines) + "\n")
 
     @cached_property
     def qrels_file(self) -> Path:
@@ -68,11 +68,9 @@ class CollectionInputs:
         lines = (f"{qid}\t{docid}\t{grade}\n" for qid, grades in self.qrels.items() for docid, grade in grades.items())
         return _written(self.folder / "qrels.tsv", "query-id\tcorpus-id\tscore\n" + "".join(lines))
 
-    def _one_line(self) -> list[tuple[str, str]]:
-        return [(qid, " ".join(text.split())) for qid, text in self.topics.items()]
-
     @property
-    def _queries_file(self) -> Path:
+    def queries_file(self) -> Path:
+        """All queries of the folder, with their answers where it has them."""
         for name in ("queries.jsonl", "queries.jsonl.gz"):
             if (self.collection.folder / name).is_file():
                 return self.collection.folder / name
