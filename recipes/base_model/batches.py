@@ -1,20 +1,19 @@
 """Batches of pairs: each row a prompt, then several queries side by side that cannot see each other.
 
-A row reads `[BOS]{instruction}\nPassage: {passage}\n` once and then every query of its group as
+A row reads `[BOS]{instruction}\\nPassage: {passage}\\n` once and then each of its queries as
 `Question: {query}[EOS]`. A query sees the prompt and itself, and its positions go on where the prompt ends: to the
 model each is alone, at the price of the query's own tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recipes.base_model.config import PairsConfig
 from recipes.base_model.pairs import Pair
 
 if TYPE_CHECKING:
@@ -22,25 +21,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 INSTRUCTION = "given the hints, please generate a question for the input passage"
+CUE = "Question:"
 QUERY_TOKENS = 40
+STEP = 64  # lengths are rounded up to a multiple of it
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A tokenised group: prompts of its passages and its queries, `queries` of each passage in turn."""
+class Row:
+    """Token ids of a prompt up to and with the newline after the passage, and of the queries with cue and EOS."""
 
-    prompts: tuple[tuple[int, ...], ...]
+    prompt: tuple[int, ...]
     queries: tuple[tuple[int, ...], ...]
 
     @property
     def length(self) -> int:
-        """Tokens of the longest row."""
-        return max(map(len, self.prompts)) + sum(map(len, self.queries))
+        """Tokens of the row."""
+        return len(self.prompt) + sum(map(len, self.queries))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of whole groups, padded on the right.
+    """Rows padded on the right.
 
     Attributes:
         ids: int64 [rows, length], token ids.
@@ -48,7 +49,7 @@ class Batch:
         segments: int64 [rows, length], 0 = prompt, 1... = the row's queries, -1 = padding.
         scored: bool [rows, length], the tokens whose likelihood is the query's: those after the cue, without EOS.
         ends: bool [rows, length], the EOS tokens.
-        columns: How many queries a row has.
+        columns: The most queries that a row has.
     """
 
     ids: NDArray[np.int64]
@@ -60,79 +61,98 @@ class Batch:
 
 
 def tokenize(
-    groups: Sequence[Sequence[Pair]], tokenizer: PreTrainedTokenizerFast, budgets: Sequence[int], random: Random
-) -> list[Group]:
-    """Tokenises groups in the package's prompt; passages are cut to a budget drawn from `budgets` for each group."""
-    cue = tokenizer("Question:", add_special_tokens=False)["input_ids"]
+    groups: Sequence[Sequence[Pair]],
+    tokenizer: PreTrainedTokenizerFast,
+    budgets: Sequence[int],
+    random: Random,
+) -> list[list[Row]]:
+    """Tokenises groups in the package's prompt, a row for each passage with its own queries.
+
+    Args:
+        groups: the pairs.
+        tokenizer: of the model.
+        budgets: passages are cut to one of these many tokens, drawn for each group.
+        random: draws the budgets.
+    """
+    cue = cue_tokens(tokenizer)
     newline = tokenizer("\n", add_special_tokens=False)["input_ids"]
-    prompts = tokenizer(
-        [f"{INSTRUCTION}\nPassage: {pair.passage}" for group in groups for pair in group], verbose=False
-    )
-    queries = tokenizer(
-        [f"Question: {query}" for group in groups for pair in group for query in pair.queries], add_special_tokens=False
-    )
     fixed = len(tokenizer(f"{INSTRUCTION}\nPassage:")["input_ids"])
-    prompt_ids, query_ids = iter(prompts["input_ids"]), iter(queries["input_ids"])
+    pairs = [pair for group in groups for pair in group]
+    prompts = tokenizer([f"{INSTRUCTION}\nPassage: {pair.passage}" for pair in pairs], verbose=False)["input_ids"]
+    queries = tokenizer([f"{CUE} {q}" for pair in pairs for q in pair.queries], add_special_tokens=False)["input_ids"]
+    next_prompt, next_query = iter(prompts), iter(queries)
     found = []
     for group in groups:
         budget = random.choice(budgets)
-        heads = tuple((*next(prompt_ids)[: fixed + budget], *newline) for _ in group)
-        tails = tuple(
-            (*next(query_ids)[: len(cue) + QUERY_TOKENS], tokenizer.eos_token_id)
-            for pair in group
-            for _ in pair.queries
-        )
-        found.append(Group(heads, tails))
+        rows = []
+        for pair in group:
+            own = [(*next(next_query)[: cue + QUERY_TOKENS], tokenizer.eos_token_id) for _ in pair.queries]
+            rows.append(Row((*next(next_prompt)[: fixed + budget], *newline), tuple(own)))
+        found.append(rows)
     return found
 
 
-def batches(groups: Sequence[Group], config: PairsConfig, cue: int, pad: int, seed: int) -> Iterator[Batch]:
-    """All groups once, in batches of about `config.batch_tokens` padded tokens and of like lengths.
+def cue_tokens(tokenizer: PreTrainedTokenizerFast) -> int:
+    """How many tokens stand between the newline and the query."""
+    return len(tokenizer(CUE, add_special_tokens=False)["input_ids"])
 
-    Lengths are padded up to a multiple of 64, so that there are few shapes to compile.
+
+def for_copying(groups: Iterable[Sequence[Row]], own: int, random: Random) -> Iterator[list[Row]]:
+    """Every row by itself, with `own` of its queries at most."""
+    for group in groups:
+        for row in group:
+            yield [Row(row.prompt, tuple(random.sample(row.queries, min(own, len(row.queries)))))]
+
+
+def for_ranking(groups: Iterable[Sequence[Row]], own: int, random: Random) -> Iterator[list[Row]]:
+    """Groups whose rows all hold `own` queries of each of the group's passages, in the passages' order."""
+    for group in groups:
+        queries = [query for row in group for query in random.sample(row.queries, min(own, len(row.queries)))]
+        if len(queries) == own * len(group):
+            yield [Row(row.prompt, tuple(queries)) for row in group]
+
+
+def batches(units: Iterable[list[Row]], tokens: int, cue: int, pad: int) -> Iterator[Batch]:
+    """Batches of at most `tokens` padded tokens made of rows of like lengths; rows of a unit stay together.
+
+    What does not fill a batch at the end is left out.
     """
-    random = Random(seed)
-    pools: dict[int, list[Group]] = {}
-    shuffled = list(groups)
-    random.shuffle(shuffled)
-    for group in shuffled:
-        length = -(-group.length // 64) * 64
+    pools: dict[int, list[Row]] = {}
+    for unit in units:
+        length = -(-max(row.length for row in unit) // STEP) * STEP
         pool = pools.setdefault(length, [])
-        pool.append(group)
-        if (len(pool) + 1) * config.group * length > config.batch_tokens:
+        pool += unit
+        if (len(pool) + len(unit)) * length > tokens:
             yield collate(pool, cue, pad, length)
             pool.clear()
 
 
-def collate(groups: Sequence[Group], cue: int, pad: int, length: int) -> Batch:
-    """Lays groups out as rows of `length` tokens.
+def collate(rows: Sequence[Row], cue: int, pad: int, length: int) -> Batch:
+    """Lays rows out to `length` tokens.
 
     Args:
-        groups: whole groups of one size.
-        cue: how many tokens "Question:" has.
+        rows: at least one.
+        cue: how many tokens the cue has.
         pad: id of the padding token.
-        length: at least the longest row.
+        length: at least that of the longest row.
     """
-    rows = sum(len(group.prompts) for group in groups)
-    ids = np.full((rows, length), pad, dtype=np.int64)
-    positions = np.zeros((rows, length), dtype=np.int64)
-    segments = np.full((rows, length), -1, dtype=np.int64)
-    scored = np.zeros((rows, length), dtype=bool)
-    ends = np.zeros((rows, length), dtype=bool)
-    row = 0
-    for group in groups:
-        for prompt in group.prompts:
-            at = len(prompt)
-            ids[row, :at] = prompt
-            positions[row, :at] = np.arange(at)
-            segments[row, :at] = 0
-            for number, query in enumerate(group.queries, start=1):
-                end = at + len(query)
-                ids[row, at:end] = query
-                positions[row, at:end] = len(prompt) + np.arange(len(query))
-                segments[row, at:end] = number
-                scored[row, at + cue : end - 1] = True
-                ends[row, end - 1] = True
-                at = end
-            row += 1
-    return Batch(ids, positions, segments, scored, ends, len(groups[0].queries))
+    shape = (len(rows), length)
+    ids = np.full(shape, pad, dtype=np.int64)
+    positions = np.zeros(shape, dtype=np.int64)
+    segments = np.full(shape, -1, dtype=np.int64)
+    scored = np.zeros(shape, dtype=bool)
+    ends = np.zeros(shape, dtype=bool)
+    for number, row in enumerate(rows):
+        at = len(row.prompt)
+        ids[number, :at] = row.prompt
+        positions[number, :at] = np.arange(at)
+        segments[number, :at] = 0
+        for column, query in enumerate(row.queries, start=1):
+            end = at + len(query)
+            ids[number, at:end] = query
+            positions[number, at:end] = len(row.prompt) + np.arange(len(query))
+            segments[number, at:end] = column
+            scored[number, at + cue : end - 1] = True
+            ends[number, end - 1] = True
+            at = end
+    return Batch(ids, positions, segments, scored, ends, max(len(row.queries) for row in rows))

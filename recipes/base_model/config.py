@@ -55,13 +55,26 @@ class PairsConfig:
     """(passage, query) pairs: groups of passages that are close to each other, each with some queries."""
 
     passages: dict[str, int] = field(default_factory=dict)
-    passes: int = 1
     group: int = 4
-    queries: int = 2
+    queries: int = 8
     passage_tokens: tuple[int, ...] = (96, 160, 240, 352)
     batch_tokens: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class LessonConfig:
+    """A part of the second training.
+
+    Attributes:
+        own: How many of its queries a passage is trained on.
+        contrast: Weight of telling the group's passages apart; without it a row holds its own passage's queries alone.
+        contrast_scale: What mean log-likelihoods are multiplied by in the softmax over the group.
+        optimizer: Steps and rates.
+    """
+
+    own: int = 8
     contrast: float = 0.0
-    contrast_scale: float = 10.0
+    contrast_scale: float = 8.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
@@ -73,18 +86,23 @@ class RecipeConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     plain: PlainConfig = field(default_factory=PlainConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
+    copying: LessonConfig = field(default_factory=LessonConfig)
+    ranking: LessonConfig = field(default_factory=LessonConfig)
 
     @classmethod
     def read(cls, path: Path = SETTINGS) -> Self:
         """Reads the YAML file at `path`; a key that the recipe does not know is an error."""
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _build(cls, values)
+        built: Self = _build(cls, values)
+        return built
 
 
 _NESTED = {
     "model": ModelConfig,
     "plain": PlainConfig,
     "pairs": PairsConfig,
+    "copying": LessonConfig,
+    "ranking": LessonConfig,
     "optimizer": OptimizerConfig,
 }
 

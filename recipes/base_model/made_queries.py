@@ -95,22 +95,21 @@ def keywords(text: str, rarity: Rarity, random: Random) -> str | None:
     return " ".join(drawn)
 
 
-def sentence(text: str, random: Random) -> tuple[str, str] | None:
-    """A sentence of 5 to 25 words, and the text with it (half the time) or without it.
+def sentence_left_in(text: str, random: Random) -> str | None:
+    """A sentence of 5 to 25 words of the text, half the time as bare words."""
+    fitting = [part for part in sentences(text) if 5 <= len(words(part)) <= 25]
+    return _bare(random.choice(fitting), random) if fitting else None
 
-    Returns:
-        (query, passage), or None when the text has no such sentence or too little would be left of it.
-    """
+
+def sentence_taken_out(text: str, random: Random) -> tuple[str, str] | None:
+    """A sentence of 5 to 25 words, and the text without it; None when less than 20 words would be left."""
     parts = sentences(text)
-    fitting = [part for part in parts if 5 <= len(words(part)) <= 25]
+    fitting = [index for index, part in enumerate(parts) if 5 <= len(words(part)) <= 25]
     if not fitting:
         return None
     chosen = random.choice(fitting)
-    query = " ".join(words(chosen)) if random.random() < 0.5 else chosen
-    if random.random() < 0.5:
-        return query, text
-    rest = " ".join(part for part in parts if part != chosen)
-    return (query, rest) if len(words(rest)) >= 20 else None
+    rest = " ".join(parts[:chosen] + parts[chosen + 1 :])
+    return (_bare(parts[chosen], random), rest) if len(words(rest)) >= 20 else None
 
 
 def question(text: str, random: Random) -> str | None:
@@ -155,3 +154,7 @@ def _imperative(verb: str) -> str:
     if verb.endswith("sses") or verb.endswith("ches") or verb.endswith("xes"):
         return verb[:-2]
     return verb[:-1] if verb.endswith("s") and not verb.endswith(("ss", "us", "is")) and len(verb) > 4 else verb
+
+
+def _bare(text: str, random: Random) -> str:
+    return " ".join(words(text)) if random.random() < 0.5 else text

@@ -72,14 +72,16 @@ def _vectors(texts: Sequence[str]) -> Any:
     rarity = Rarity.of(texts)
     kept = [word for word, count in rarity.counts.items() if 1 < count < max(3, len(texts) / 5)]
     numbers = {word: number for number, word in enumerate(kept)}
-    row, column, value = [], [], []
+    row: list[int] = []
+    column: list[int] = []
+    value: list[float] = []
     for index, text in enumerate(texts):
         for word in sorted(set(words(text)) & numbers.keys()):
             row.append(index)
             column.append(numbers[word])
             value.append(rarity(word))
-    matrix = csr_matrix((value, (row, column)), shape=(len(texts), max(1, len(numbers))), dtype=np.float32)
-    norms = np.sqrt(matrix.multiply(matrix).sum(axis=1)).A1
+    matrix = csr_matrix((value, (row, column)), shape=(len(texts), max(1, len(numbers))), dtype=np.float32)  # type: ignore[type-var]
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return diags(1 / np.maximum(norms, 1e-6)) @ matrix
 
 

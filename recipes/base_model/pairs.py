@@ -30,6 +30,10 @@ from recipes.check_leaks import Forbidden
 RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from
 
 
+KINDS = ("keywords", "keywords", "keywords", "reshaped", "reshaped", "sentence-in")
+HOW_TO_KINDS = ("keywords", "keywords", "how-to", "how-to", "reshaped", "sentence-in")
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A passage as it is shown, its queries, and how each of them was made."""
@@ -121,48 +125,48 @@ def pair_of(
     random: Random,
     forbidden: Forbidden,
 ) -> Pair | None:
-    """A passage with `config.queries` distinct queries, none of them forbidden; None where it has not that many.
+    """A passage with up to `config.queries` distinct queries, none of them forbidden; None where it has not two.
 
-    Real questions come first, as many as there are but for one place in four; the rest is made. At most one query
-    changes the passage (a sentence or the title taken out of it), and it is the first to be made.
+    Now and then the passage is shown without a sentence or its title, which is then one of its queries. Real
+    questions come next, three of four of those there are; the rest is made.
     """
-    shown = passage.full
-    found: dict[str, str] = {}
-    real = questions.draw(passage.docid, config.queries, random)
-    for query in real:
-        if random.random() < 0.75 and not forbidden.holds(query):
-            found[query] = "question"
-    for attempt in range(4 * config.queries):
-        if len(found) >= config.queries:
-            break
-        kind = random.choice(_kinds(passage))
-        query: str | None = None
+    shown, taken_out, kind = _shown(passage, questions, random)
+    candidates = [(taken_out, kind)] if taken_out else []
+    for query in questions.draw(passage.docid, config.queries, random):
+        if random.random() < 0.75:
+            candidates.append((query, "question"))
+    kinds = HOW_TO_KINDS if passage.source in ("stdlib", "packages") else KINDS
+    for _ in range(3 * config.queries):
+        kind = random.choice(kinds)
+        made: str | None
         if kind == "keywords":
-            query = made_queries.keywords(shown, rarity, random)
+            made = made_queries.keywords(shown, rarity, random)
         elif kind == "reshaped":
-            query = made_queries.question(shown, random)
+            made = made_queries.question(shown, random)
         elif kind == "how-to":
-            query = made_queries.how_to(passage.text, random)
-        elif attempt == 0 and not found and kind == "sentence":
-            made = made_queries.sentence(passage.text, random)
-            if made:
-                query, rest = made
-                shown = f"{passage.title}\n{rest}".strip()
-        elif attempt == 0 and not found and kind == "title" and passage.docid not in questions.barred_titles:
-            made = made_queries.title(passage)
-            if made:
-                query, shown = made
-        if query and query not in found and not forbidden.holds(query):
+            made = made_queries.how_to(passage.text, random)
+        else:
+            made = made_queries.sentence_left_in(shown, random)
+        if made:
+            candidates.append((made, kind))
+    found: dict[str, str] = {}
+    for query, kind in candidates:
+        if len(found) < config.queries and query not in found and not forbidden.holds(query):
             found[query] = kind
-    if len(found) < config.queries or len(words(shown)) < 8:
+    if len(found) < 2 or len(words(shown)) < 8:
         return None
     return Pair(shown, tuple(found), tuple(found.values()))
 
 
-def _kinds(passage: Passage) -> tuple[str, ...]:
-    if passage.source in ("stdlib", "packages"):
-        return ("keywords", "how-to", "how-to", "sentence", "title", "reshaped")
-    return ("keywords", "keywords", "sentence", "sentence", "reshaped", "reshaped", "title")
+def _shown(passage: Passage, questions: Questions, random: Random) -> tuple[str, str, str]:
+    """The passage's text as it is shown, what was taken out of it ("" for nothing), and which kind of query that is."""
+    chance = random.random()
+    if chance < 0.3 and (parted := made_queries.sentence_taken_out(passage.text, random)):
+        return f"{passage.title}\n{parted[1]}".strip(), parted[0], "sentence-out"
+    barred = passage.docid in questions.barred_titles
+    if 0.3 <= chance < 0.5 and not barred and (titled := made_queries.title(passage)):
+        return titled[1], titled[0], "title"
+    return passage.full, "", ""
 
 
 def _cut(texts: Sequence[str], source: str) -> list[Passage]:

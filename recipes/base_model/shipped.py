@@ -1,7 +1,8 @@
-"""The shipped base: the plain one taught to give a passage's queries, and to tell the passages of a group apart.
+"""The shipped base: the plain one taught to give a passage's queries, then to tell close passages apart.
 
-loss = mean -log p(token) over each passage's own queries (with their EOS)
-       + contrast * mean over queries of -log softmax(scale * mean log-likelihood)[own passage], over the group.
+First lesson (`copying`): mean -log p per token of many queries of each passage. Second lesson (`ranking`): the same
+over a passage's own queries, plus contrast * mean over queries of -log softmax(scale * mean log-likelihood)[own
+passage], over the passages of a group.
 
 Run: `python -m recipes.base_model.shipped --work FOLDER` after `plain` and `pairs`; run again, it goes on where it
 stopped.
@@ -16,8 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from recipes.base_model.batches import Batch, batches, tokenize
-from recipes.base_model.config import SETTINGS, PairsConfig, RecipeConfig
+from recipes.base_model.batches import Batch, Row, batches, cue_tokens, for_copying, for_ranking, tokenize
+from recipes.base_model.config import SETTINGS, LessonConfig, RecipeConfig
 from recipes.base_model.export import save
 from recipes.base_model.loop import train
 from recipes.base_model.model import mixed_precision
@@ -25,16 +26,17 @@ from recipes.base_model.pairs import read_pairs
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import LlamaForCausalLM
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 logger = logging.getLogger(__name__)
 
 
-def log_likelihoods(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, Tensor]:
+def log_likelihoods(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """Scores every query of every row.
 
     Returns:
-        Mean log-likelihood per query token, float32 [rows, columns], and the mean over query tokens and EOS.
+        Mean log-likelihood per query token, float32 [rows, columns], 0 where a row has no such query; the
+        log-likelihood of every query token and EOS, float32 [tokens]; the cell (row * columns + column) of each.
     """
     import torch
     import torch.nn.functional as F
@@ -51,38 +53,68 @@ def log_likelihoods(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, Tens
         logits = model.lm_head(states.last_hidden_state[rows, places - 1])
     log_p = -F.cross_entropy(logits.float(), ids[rows, places], reduction="none")
     cell = rows * batch.columns + segments[rows, places] - 1
-    content = scored[rows, places].float()
     cells = len(ids) * batch.columns
+    content = scored[rows, places].float()
     total = torch.zeros(cells).index_add(0, cell, log_p * content)
     count = torch.zeros(cells).index_add(0, cell, content)
-    total_all = torch.zeros(cells).index_add(0, cell, log_p)
-    count_all = torch.zeros(cells).index_add(0, cell, torch.ones_like(log_p))
-    shape = (len(ids), batch.columns)
-    return (total / count.clamp(min=1)).view(shape), (total_all / count_all.clamp(min=1)).view(shape)
+    means = (total / count.clamp(min=1)).view(len(ids), batch.columns)
+    return means, log_p, cell
 
 
-def pair_loss(model: LlamaForCausalLM, batch: Batch, config: PairsConfig) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch, and its parts: `nll` per token of own queries, `contrast`, `accuracy` of the ranking."""
+def copying_loss(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """The mean negative log-likelihood per token of all queries, EOS included."""
+    _, log_p, _ = log_likelihoods(model, batch)
+    return -log_p.mean(), {"tokens": int((batch.segments >= 0).sum())}
+
+
+def ranking_loss(
+    model: LlamaForCausalLM, batch: Batch, group: int, config: LessonConfig
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of groups, and its parts: `nll` per token of own queries, `contrast`, `accuracy` of the ranking."""
     import torch
     import torch.nn.functional as F
 
-    means, with_end = log_likelihoods(model, batch)
-    size, columns = config.group, batch.columns
-    grid = means.view(-1, size, columns)
-    own = torch.arange(columns) // config.queries
-    nll = -with_end.view(-1, size, columns).gather(1, own.expand(len(grid), 1, columns)).mean()
+    means, log_p, cell = log_likelihoods(model, batch)
+    columns = batch.columns
+    own_row = torch.arange(columns) // config.own
+    row, column = cell // columns, cell % columns
+    nll = -log_p[own_row[column] == row % group].mean()
     # For each query (column) the passages (rows) of its group compete.
-    logits = config.contrast_scale * grid.transpose(1, 2).reshape(-1, size)
-    target = own.repeat(len(grid))
-    contrast = F.cross_entropy(logits, target)
-    accuracy = (logits.argmax(1) == target).float().mean()
+    rivals = config.contrast_scale * means.view(-1, group, columns).transpose(1, 2).reshape(-1, group)
+    target = own_row.repeat(len(means) // group)
+    contrast = F.cross_entropy(rivals, target)
+    accuracy = (rivals.argmax(1) == target).float().mean()
     figures = {"nll": nll.item(), "contrast": contrast.item(), "accuracy": accuracy.item()}
     return nll + config.contrast * contrast, figures | {"tokens": int((batch.segments >= 0).sum())}
 
 
-def train_shipped(model: LlamaForCausalLM, plan: Sequence[Batch], config: PairsConfig, folder: Path) -> float:
-    """Trains `model` on the batches in their order, over again when they run out. Returns the seconds it took."""
-    return train(model, lambda step: pair_loss(model, plan[step % len(plan)], config), config.optimizer, folder)
+def train_shipped(
+    model: LlamaForCausalLM,
+    groups: Sequence[Sequence[Row]],
+    tokenizer: PreTrainedTokenizerFast,
+    config: RecipeConfig,
+    folder: Path,
+) -> None:
+    """Gives `model` both lessons, the second on groups in the opposite order. Logs the seconds each took."""
+    cue, pad, tokens = cue_tokens(tokenizer), tokenizer.pad_token_id, config.pairs.batch_tokens
+
+    def lesson(units: Sequence[list[Row]], settings: LessonConfig, name: str) -> None:
+        plan = list(batches(units, tokens, cue, pad))
+        logger.info("%s: %d batches", name, len(plan))
+
+        def loss_at(step: int) -> tuple[Tensor, dict[str, float]]:
+            batch = plan[step % len(plan)]
+            if settings.contrast:
+                return ranking_loss(model, batch, config.pairs.group, settings)
+            return copying_loss(model, batch)
+
+        logger.info("%s: %.0f s", name, train(model, loss_at, settings.optimizer, folder / name))
+
+    random = Random(config.seed)
+    rows = list(for_copying(groups, config.copying.own, random))
+    random.shuffle(rows)
+    lesson(rows, config.copying, "copying-training")
+    lesson(list(for_ranking(groups[::-1], config.ranking.own, random)), config.ranking, "ranking-training")
 
 
 def main() -> None:
@@ -98,15 +130,10 @@ def main() -> None:
     import torch
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.work / "plain")
-    groups = tokenize(
-        list(read_pairs(arguments.work / "pairs.jsonl.gz")), tokenizer, config.pairs.passage_tokens, Random(config.seed)
-    )
-    cue = len(tokenizer("Question:", add_special_tokens=False)["input_ids"])
-    plan = list(batches(groups, config.pairs, cue, tokenizer.pad_token_id, config.seed))
-    logger.info("%d groups in %d batches", len(groups), len(plan))
+    pairs = list(read_pairs(arguments.work / "pairs.jsonl.gz"))
+    groups = tokenize(pairs, tokenizer, config.pairs.passage_tokens, Random(config.seed))
     model = AutoModelForCausalLM.from_pretrained(arguments.work / "plain", dtype=torch.float32)
-    seconds = train_shipped(model, plan, config.pairs, arguments.work / "shipped-training")
-    logger.info("trained in %.0f s", seconds)
+    train_shipped(model, groups, tokenizer, config, arguments.work)
     save(model, tokenizer, arguments.work / "shipped")
 
 

@@ -30,6 +30,7 @@ def test_made_pairs_are_free_of_leaks_and_of_held_out_articles(tiny_shared, tmp_
     write_pairs(tiny_shared, PAIRS, 1, tmp_path / "pairs.jsonl.gz", forbidden)
     pairs = [pair for group in read_pairs(tmp_path / "pairs.jsonl.gz") for pair in group]
     assert len(pairs) == 40
+    assert all(2 <= len(pair.queries) <= 8 for pair in pairs)
     assert not leaks((q for pair in pairs for q in pair.queries), forbidden)
     assert not any("violin" in pair.passage or "glacier" in pair.passage for pair in pairs)
 

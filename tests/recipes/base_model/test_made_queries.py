@@ -10,7 +10,8 @@ from recipes.base_model.made_queries import (
     how_to,
     keywords,
     question,
-    sentence,
+    sentence_left_in,
+    sentence_taken_out,
     sentences,
     title,
     words,
@@ -40,15 +41,22 @@ def test_rare_words_become_keywords_more_often_than_common_ones():
 
 
 @given(seeds)
-def test_a_sentence_is_left_in_whole_or_taken_out_whole(seed):
-    query, passage = sentence(TEXT, Random(seed))
+def test_a_sentence_is_taken_out_whole_and_nothing_else(seed):
+    query, rest = sentence_taken_out(TEXT, Random(seed))
     source = next(s for s in sentences(TEXT) if words(s) == words(query))
-    assert passage == TEXT or (source not in passage and len(words(passage)) == len(words(TEXT)) - len(words(source)))
+    assert source not in rest
+    assert sorted(words(rest) + words(source)) == sorted(words(TEXT))
 
 
-def test_both_ways_of_showing_a_sentence_occur():
-    shown = {sentence(TEXT, Random(seed))[1] == TEXT for seed in range(50)}
-    assert shown == {True, False}
+@given(prose, seeds)
+def test_a_sentence_that_is_left_in_stands_in_the_passage(text, seed):
+    query = sentence_left_in(text, Random(seed))
+    if query is not None:
+        assert " ".join(words(query)) in " ".join(words(text))
+
+
+def test_a_text_of_one_sentence_keeps_it():
+    assert sentence_taken_out(sentences(TEXT)[0], Random(1)) is None
 
 
 @given(prose, seeds)
@@ -74,13 +82,18 @@ def test_a_title_query_is_not_shown_its_title():
 @given(seeds)
 def test_the_same_seed_makes_the_same_queries(seed):
     rarity = Rarity.of([TEXT])
-    for make in (lambda r: keywords(TEXT, rarity, r), lambda r: sentence(TEXT, r), lambda r: question(TEXT, r)):
+    for make in (
+        lambda r: keywords(TEXT, rarity, r),
+        lambda r: sentence_taken_out(TEXT, r),
+        lambda r: question(TEXT, r),
+    ):
         assert make(Random(seed)) == make(Random(seed))
 
 
 def test_texts_without_words_make_no_queries():
     for text in ("", "\n\n", "!!! ???", "one"):
         assert keywords(text, Rarity.of([TEXT]), Random(1)) is None
-        assert sentence(text, Random(1)) is None
+        assert sentence_left_in(text, Random(1)) is None
+        assert sentence_taken_out(text, Random(1)) is None
         assert question(text, Random(1)) is None
         assert how_to(text, Random(1)) is None
