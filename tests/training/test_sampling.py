@@ -1,0 +1,65 @@
+"""What a query is trained with depends on seed, epoch and query alone, and never on what is a positive elsewhere."""
+
+from pyserini_qpeft.training.config import SamplingConfig
+from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
+from pyserini_qpeft.training.sampling import TrainingGroups, dev_lists, draw, share_passages
+
+
+def passage(text: str) -> TrainingPassage:
+    return TrainingPassage(text, "", text, text)
+
+
+def example(name: str, positives: int = 2, negatives: int = 6) -> TrainingExample:
+    return TrainingExample(
+        name,
+        name,
+        tuple(passage(f"{name}+{n}") for n in range(positives)),
+        tuple(passage(f"{name}-{n}") for n in range(negatives)),
+    )
+
+
+EXAMPLES = [example(name) for name in "abcdefg"]
+
+
+def test_every_epoch_has_each_query_once_with_as_many_passages_as_asked_for() -> None:
+    groups = TrainingGroups(EXAMPLES, SamplingConfig(positives=1, negatives=3), seed=1)
+    epochs = []
+    for epoch in range(3):
+        groups.set_epoch(epoch)
+        lists = [groups[place][0] for place in range(len(groups))]
+        assert sorted(one.query for one in lists) == list("abcdefg")
+        for one in lists:
+            assert one.positive == (True, False, False, False)
+            assert len({p.text for p in one.passages}) == 4
+            assert all(p.text.startswith(one.query) for p in one.passages)
+        epochs.append(lists)
+    assert epochs[0] != epochs[1] != epochs[2]
+    groups.set_epoch(1)
+    assert [groups[place][0] for place in range(len(groups))] == epochs[1]
+
+
+def test_a_query_gets_what_it_has_where_it_has_less() -> None:
+    groups = TrainingGroups([example("a", 1, 1), example("b", 1, 0)], SamplingConfig(positives=2, negatives=3), seed=1)
+    assert sorted(groups[place][0].positive for place in range(2)) == [(True,), (True, False)]
+
+
+def test_queries_of_a_group_share_passages_but_no_positive_becomes_a_negative() -> None:
+    shared = TrainingExample("x", "x", (passage("a+0"), passage("a+1")), (passage("x-0"),))
+    groups = TrainingGroups([example("a", 1, 1), shared], SamplingConfig(positives=2, negatives=1, in_batch=2), seed=3)
+    (group,) = (groups[place] for place in range(len(groups)))
+    texts = {one.query: dict(zip((p.text for p in one.passages), one.positive, strict=True)) for one in group}
+    assert texts["a"] == {"a+0": True, "a-0": False, "a+1": False, "x-0": False}
+    assert texts["x"] == {"a+0": True, "a+1": True, "x-0": False, "a-0": False}
+
+
+def test_a_lone_query_shares_nothing() -> None:
+    lists = dev_lists(EXAMPLES[:1], SamplingConfig(), seed=1)
+    assert share_passages(lists, EXAMPLES[:1]) == lists
+
+
+def test_dev_pairs_and_draws_are_fixed_by_the_seed() -> None:
+    config = SamplingConfig(negatives=2)
+    assert dev_lists(EXAMPLES, config, 1) == dev_lists(EXAMPLES, config, 1) != dev_lists(EXAMPLES, config, 2)
+    assert draw(EXAMPLES, 3, 1) == draw(EXAMPLES, 3, 1)
+    assert len(draw(EXAMPLES, 3, 1)) == 3
+    assert draw(EXAMPLES, None, 1) == draw(EXAMPLES, 99, 1) == EXAMPLES
