@@ -5,6 +5,7 @@ Colours are Okabe and Ito's, and every series differs in its marker too.
 """
 
 import io
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ def plot_query_gains(gains: "pd.Series[float]", run: str, baseline: str, measure
     axes.set(
         xlabel="queries, from the largest gain to the largest loss",
         ylabel=f"difference in {measure}",
-        title=f"{run} minus {baseline}, {len(ordered):,} queries",
+        title=textwrap.fill(f"{run} minus {baseline}, {len(ordered):,} queries", 70),
         xlim=(0.4, len(ordered) + 0.6),
     )
     axes.legend()
@@ -134,7 +135,7 @@ def plot_gain_against_first_stage(
         first_stage: value of the measure before reranking, for each query or for each first stage.
         gains: for each run, its gain over that, with the same index.
         measure: name of the measure.
-        named: write the index beside the points; for first stages, of which there are few.
+        named: write the index above the points; for first stages, of which there are few.
     """
     figure, axes = _figure()
     values = first_stage.to_numpy(dtype=float)
@@ -143,19 +144,21 @@ def plot_gain_against_first_stage(
         change = gain.loc[first_stage.index].to_numpy(dtype=float)
         if named:
             axes.plot(values, change, marker, color=colour, markersize=8, label=name)
-            for label, x, y in zip(first_stage.index, values, change, strict=True):
-                axes.annotate(str(label), (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
         else:
-            axes.plot(values, change, marker, color=colour, alpha=0.35, markersize=4)
+            axes.plot(values, change, marker, color=colour, alpha=0.5, markersize=5)
             middles, means = _means_by_fifth(values, change)
             axes.plot(middles, means, "-" + marker, color=colour, markeredgecolor="white", markersize=9, label=name)
+    if named:
+        highest = np.max([gain.loc[first_stage.index].to_numpy(dtype=float) for gain in gains.values()], axis=0)
+        for label, x, y in zip(first_stage.index, values, highest, strict=True):
+            axes.annotate(str(label), (x, y), (0, 8), textcoords="offset points", fontsize=9, ha="center")
     axes.axhline(0, color=_BLACK, linewidth=0.8)
     axes.margins(x=0.12 if named else 0.03, y=0.12)
     axes.set(
-        xlabel=f"{measure} of the first stage" + ("" if named else ", each query"),
+        xlabel=f"{measure} of the first stage"
+        + ("" if named else " (points: queries; lines: means of fifths of them)"),
         ylabel=f"gain in {measure}",
-        title="Gain against the quality of the first stage"
-        + ("" if named else " (lines: means of fifths of the queries)"),
+        title="Gain against the quality of the first stage",
     )
     axes.legend()
     return figure

@@ -1,0 +1,11 @@
+"""Judgements by Pyserini's names."""
+
+import pytest
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.qrels import named_qrels_file
+
+
+def test_a_name_that_pyserini_does_not_know_is_told():
+    with pytest.raises(QPeftError, match="the qrels no-such-collection are neither a file nor a name"):
+        named_qrels_file("no-such-collection")
