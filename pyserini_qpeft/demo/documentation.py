@@ -160,7 +160,7 @@ def signature(value: object) -> str:
 def plain(parameter: inspect.Parameter) -> inspect.Parameter:
     """The parameter without its annotation, and its default only where that is a short literal.
 
-    Any other default would show this machine (its environment, its addresses in memory), and differ in each run.
+    Any other default would show this machine (its environment, paths, addresses in memory), and differ in each run.
     """
     default = parameter.default
     if default is not inspect.Parameter.empty and not is_short_literal(default):
@@ -169,7 +169,9 @@ def plain(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def is_short_literal(value: object) -> bool:
-    """Whether a value can be written down in a few letters of Python."""
+    """Whether a value can be written down in a few letters of Python, and is no path of this machine."""
+    if isinstance(value, str) and len(value) > 1 and os.path.isabs(value):
+        return False
     with contextlib.suppress(Exception):
         shown = repr(value)
         return len(shown) <= 30 and bool(ast.literal_eval(shown) == value)

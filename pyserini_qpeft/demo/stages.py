@@ -91,7 +91,8 @@ def fused(hits: Sequence[RankedHit], fusion: FusionConfig) -> list[RankedHit]:
     """Rescored hits by the two scores together; equal ones keep the first stage's order."""
     by_first_stage = sorted(hits, key=lambda hit: hit.first_stage_rank)
     likelihoods = [hit.likelihood for hit in by_first_stage if hit.likelihood is not None]
-    scores = fuse([hit.first_stage_score for hit in by_first_stage], likelihoods, fusion)
+    # In single precision, as trec_eval reads scores: see `QPeftReranker`.
+    scores = fuse([hit.first_stage_score for hit in by_first_stage], likelihoods, fusion).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
     return [replace(by_first_stage[at], score=float(scores[at]), rank=rank) for rank, at in enumerate(order, start=1)]
 

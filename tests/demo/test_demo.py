@@ -6,6 +6,7 @@ import pytest
 
 from pyserini_qpeft.cli.__main__ import main
 from pyserini_qpeft.runs.trec import read_run
+from pyserini_qpeft.scoring.loading import SHIPPED_ADAPTERS
 
 
 def test_shows_three_questions_a_table_the_speed_and_where_the_runs_are(
@@ -33,6 +34,16 @@ def test_shows_three_questions_a_table_the_speed_and_where_the_runs_are(
     again, steps = capsys.readouterr()
     assert steps == ""
     assert again.split("passages in")[0] == shown.split("passages in")[0]
+
+
+@pytest.mark.skipif(not (SHIPPED_ADAPTERS / "retrieval").is_dir(), reason="no adapter is shipped yet")
+def test_with_the_shipped_adapter_every_passage_shows_its_hints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--output", str(tmp_path / "out"), "--questions", "1", "--quiet"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:12]
+    start = len(" 1  ") + 30 + len("   ") + 30 + len("   1  ")
+    assert all(row[start:].strip() for row in rows), rows
 
 
 @pytest.mark.parametrize("questions", ["0", "-3", "many"])
