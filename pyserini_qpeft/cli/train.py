@@ -54,9 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and say what came of it."""
+    from transformers.utils import logging
+
     from pyserini_qpeft.training.run import train
 
     config = read_config(args)
+    if not config.progress:
+        logging.disable_progress_bar()
     record = train(config, resume=args.resume)
     if record is None:
         print(f"{config.output}: finished already", file=sys.stderr)

@@ -22,6 +22,7 @@ def named_qrels_file(name: str) -> Path:
     try:
         return Path(get_qrels_file(name))
     except (JavaException, OSError) as error:
+        cause = str(error).splitlines()[0]  # a Java exception goes on with its stack
         raise QPeftError(
-            f"the qrels {name} are neither a file nor a name that Pyserini knows and can fetch: {error}."
+            f"the qrels {name} are neither a file nor a name that Pyserini knows and can fetch: {cause}."
         ) from error

@@ -1,7 +1,6 @@
 """Makes, saves and loads what is trained: a Q-PEFT adapter, a LoRA, or one above the other."""
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import nn
 from transformers import set_seed
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft import PromptEncoder, PromptTemplate, QPeftConfig, QPeftModel
+from pyserini_qpeft.qpeft import PromptEncoder, QPeftConfig, QPeftModel
 from pyserini_qpeft.training.config import AdapterConfig
 
 LORA_FOLDER = "lora"
@@ -46,22 +45,32 @@ def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) ->
     if config.variant != "lora":
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are trying to modify a model with PEFT for a second time")
-            model = get_peft_model(model, prompt_config(config, tokenizer))
+            prompt = _prompt_config(config)
+            encoder = PromptEncoder(tokenizer, prompt.prompt_template, passage_tokens=1)
+            prompt.instruction_ids = encoder.instruction.tolist()
+            model = get_peft_model(model, prompt)
     for name, weight in model.named_parameters():
         weight.requires_grad_("lora_" in name or "qpeft_" in name)
     return model
 
 
-def prompt_config(config: AdapterConfig, tokenizer: Any) -> QPeftConfig:
-    """The settings of the Q-PEFT adapter that these settings ask for."""
+def check_adapter(config: AdapterConfig) -> None:
+    """Looks for mistakes before anything is loaded.
+
+    Raises:
+        QPeftError: If a setting has a value that does not exist.
+    """
+    if config.variant != "lora":
+        _prompt_config(config)
+
+
+def _prompt_config(config: AdapterConfig) -> QPeftConfig:
     chosen: dict[str, Any] = dict(config.prompt)
     if config.variant == "prompt-tuning":
         chosen |= {"variant": "none", "instruction_mode": "soft"}
     else:
         chosen["variant"] = config.variant
-    prompt = QPeftConfig(**chosen, lora_folder=LORA_FOLDER if config.lora else None)
-    encoder = PromptEncoder(tokenizer, PromptTemplate(**prompt.template), passage_tokens=1)
-    return replace(prompt, instruction_ids=encoder.instruction.tolist())
+    return QPeftConfig(**chosen, lora_folder=LORA_FOLDER if config.lora else None)
 
 
 def switch_off_dropout(base: nn.Module) -> None:

@@ -18,7 +18,7 @@ from pyserini_qpeft.runs.trec import read_run
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.loading import load_model
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-from pyserini_qpeft.training.adapters import make_adapter, save_adapter, trainable
+from pyserini_qpeft.training.adapters import check_adapter, make_adapter, save_adapter, trainable
 from pyserini_qpeft.training.batches import StepCollator, Teacher
 from pyserini_qpeft.training.card import TrainingRecord, model_card
 from pyserini_qpeft.training.checkpoints import FINISHED, Workplace, last_checkpoint, remove_incomplete
@@ -53,17 +53,17 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     if resume and place.is_finished:
         return None
     place.check(resume=resume)
+    check_adapter(config.adapter)
     examples, dev_examples = _read(config)
     arguments = _arguments(config, place.folder, len(examples))
     processes = PartialState()
+    base, tokenizer = _base(config, arguments.device)
     # No process may make the folder before all have looked for it.
     processes.wait_for_everyone()
     if processes.is_main_process:
         place.open({**config.settings(), "examples": fingerprint([*examples, *dev_examples])})
         remove_incomplete(place.folder)
     processes.wait_for_everyone()
-
-    base, tokenizer = _base(config, arguments.device)
     scoring = ScoringConfig(
         passage_tokens=config.sampling.passage_tokens, batch_tokens=config.optimization.batch_tokens
     )

@@ -7,5 +7,6 @@ from pyserini_qpeft.lucene.qrels import named_qrels_file
 
 
 def test_a_name_that_pyserini_does_not_know_is_told():
-    with pytest.raises(QPeftError, match="the qrels no-such-collection are neither a file nor a name"):
+    with pytest.raises(QPeftError, match="the qrels no-such-collection are neither a file nor a name") as told:
         named_qrels_file("no-such-collection")
+    assert "\n" not in str(told.value)
