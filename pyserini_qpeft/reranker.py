@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-DEFAULT_ADAPTER = "retrieval"
+DEFAULT_ADAPTER = "none"
 NO_ADAPTER = "none"
 
 
