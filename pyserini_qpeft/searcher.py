@@ -80,4 +80,3 @@ class RerankingSearcher:
         """The searcher that has documents: a hybrid searcher's are in its sparse half."""
         halves = (self.searcher, getattr(self.searcher, "sparse_searcher", None))
         return next((half for half in halves if gives_documents(half)), None)
-
