@@ -1,0 +1,150 @@
+"""The notebooks run from top to bottom, and are saved as a reader should find them.
+
+They run in a process of their own each, offline, with smaller numbers than they are saved with: a cell with those is
+put behind the one tagged `parameters`, as papermill does it. What a notebook says otherwise stays as it is.
+"""
+
+import ast
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+SMALLER = {
+    "01_rerank_your_index": {"QUESTIONS": 6, "DEPTH": 10},
+    "02_beir_evaluation": {
+        "FOLDERS": ["../../shared/data/nfcorpus"],
+        "QUERIES": 8,
+        "DEV_QUERIES": 4,
+        "DEPTH": 8,
+    },
+    "03_train_an_adapter": {"TRAIN_QUERIES": 16, "DEV_QUERIES": 4, "TEST_QUERIES": 6, "STEPS_A_LOOK": 1},
+    "04_why_this_rank": {"QUESTIONS": 8, "DEPTH": 12},
+}
+GUARDS = {"02_beir_evaluation": {"NETWORK": "from_pyserini", "LARGE_MODEL": "from_pretrained"}}
+
+every_notebook = pytest.mark.parametrize("name", sorted(SMALLER))
+
+
+def read(name: str) -> Any:
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def parsed(notebook: Any) -> ast.Module:
+    """The code of all cells; a line that is IPython's and not Python's is left out."""
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
+    return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+
+
+def texts(notebook: Any) -> list[str]:
+    """Everything a notebook says, sources and outputs, but pictures."""
+    told = [cell.source for cell in notebook.cells]
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            shown = {kind: part for kind, part in output.get("data", {}).items() if not kind.startswith("image/")}
+            told += [json.dumps(shown), output.get("text", ""), *output.get("traceback", [])]
+    return told
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a kernel that is this Python, known to this test alone."""
+    folder = tmp_path / "jupyter" / "kernels" / "here"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "here", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    return "here"
+
+
+def test_every_notebook_is_executed_here() -> None:
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == SMALLER.keys()
+
+
+@every_notebook
+def test_it_runs_from_top_to_bottom(name: str, kernel: str) -> None:
+    notebook = read(name)
+    places = [place for place, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(places) == 1
+    known = {target.id for node in ast.walk(parsed(notebook)) for target in ast.walk(node) if is_assigned(target)}
+    assert SMALLER[name].keys() <= known, "a number that is made smaller has another name in the notebook"
+    lines = [f"{parameter} = {value!r}" for parameter, value in SMALLER[name].items()]
+    notebook.cells.insert(places[0] + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+
+    NotebookClient(
+        notebook, timeout=300, kernel_name=kernel, resources={"metadata": {"path": str(NOTEBOOKS)}}
+    ).execute()
+
+    told = "\n".join(texts(notebook))
+    for path in (str(NOTEBOOKS.parent), str(Path.home()), tempfile.gettempdir() + "/", sys.prefix):
+        assert path not in told
+
+
+def is_assigned(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+@every_notebook
+def test_it_is_saved_as_one_run_left_it(name: str) -> None:
+    cells = code_cells(read(name))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert any("text/html" in output.get("data", {}) for output in outputs)
+
+
+@every_notebook
+def test_it_names_no_place_of_a_machine(name: str) -> None:
+    for told in texts(read(name)):
+        assert not re.search(r"/(root|home|Users|work|tmp|var|opt|mnt|private)/|[A-Z]:\\", told)
+
+
+@every_notebook
+def test_it_leans_on_public_names_alone(name: str) -> None:
+    tree = parsed(read(name))
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    attributes = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    assert imported
+    assert not [word for word in imported + attributes if word.startswith("_")]
+
+
+@pytest.mark.parametrize("name", sorted(GUARDS))
+def test_what_needs_a_network_or_a_large_model_runs_only_if_asked_for(name: str) -> None:
+    tree = parsed(read(name))
+    for flag, function in GUARDS[name].items():
+        values = [
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [flag]
+        ]
+        assert len(values) == 1
+        assert not ast.literal_eval(values[0]), f"{flag} is set"
+
+        guarded = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == flag]
+        within = [call for node in guarded for call in calls(node, function)]
+        everywhere = [call for call in calls(tree, function) if flag == "NETWORK" or flag in ast.unparse(call)]
+        assert within
+        assert len(within) == len(everywhere)
+
+
+def calls(tree: ast.AST, function: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == function
+    ]
