@@ -1,27 +1,18 @@
 """Several runs on the same judgements: their measures, and each one's difference from the baseline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
 from pyserini_qpeft.evaluation.latency import Latency
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures, score_queries
-from pyserini_qpeft.evaluation.significance import (
-    Difference,
-    SignificanceConfig,
-    bootstrap_interval,
-    holm,
-    paired_p_value,
-)
+from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig, holm_corrected, paired_difference
 from pyserini_qpeft.runs.records import Qrels, Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Two values of a measure that differ by less are the same, computed in another order.
-_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +134,9 @@ def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | No
         except QPeftError as mistake:
             raise QPeftError(f"{name}: {mistake}") from None
     differences = [
-        _difference(name, baseline, measure, scores, config.significance)
+        paired_difference(
+            (name, baseline), measure, scores[name][measure], scores[baseline][measure], config.significance
+        )
         for name in runs
         if name != baseline
         for measure in scores[baseline].columns
@@ -152,36 +145,6 @@ def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | No
         baseline=baseline,
         scores=scores,
         coverage={name: cover(run, qrels, config.judged_cutoff) for name, run in runs.items()},
-        differences=tuple(_corrected(differences, config.significance)),
+        differences=holm_corrected(differences, config.significance),
         significance=config.significance,
     )
-
-
-def _difference(
-    run: str, baseline: str, measure: str, scores: Mapping[str, "pd.DataFrame"], config: SignificanceConfig
-) -> Difference:
-    treated, base = scores[run][measure].to_numpy(), scores[baseline][measure].to_numpy()
-    gains = treated - base
-    low, high = bootstrap_interval(gains, config)
-    wins, losses = int((gains > _EQUAL).sum()), int((gains < -_EQUAL).sum())
-    return Difference(
-        run=run,
-        baseline=baseline,
-        measure=measure,
-        effect=float(gains.mean()),
-        low=low,
-        high=high,
-        wins=wins,
-        ties=len(gains) - wins - losses,
-        losses=losses,
-        p={test: paired_p_value(test, treated, base, config) for test in config.tests},
-        p_holm={},
-    )
-
-
-def _corrected(differences: list[Difference], config: SignificanceConfig) -> list[Difference]:
-    families = {test: holm([one.p[test] for one in differences]) for test in config.tests}
-    return [
-        replace(one, p_holm={test: family[place] for test, family in families.items()})
-        for place, one in enumerate(differences)
-    ]

@@ -1,7 +1,7 @@
 """Is a run better than the baseline? Paired tests over queries, and the size of the difference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from pyserini_qpeft.errors import QPeftError
 
 Test = Literal["t", "wilcoxon", "randomization"]
+
+# Two values of a measure that differ by less are the same, computed in another order.
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,46 @@ class Difference:
     losses: int
     p: dict[str, float]
     p_holm: dict[str, float]
+
+
+def paired_difference(
+    names: tuple[str, str], measure: str, treatment: ArrayLike, baseline: ArrayLike, config: SignificanceConfig
+) -> Difference:
+    """Everything about the difference between two runs on one measure, but for Holm's correction.
+
+    Args:
+        names: of the run and of the baseline.
+        measure: name of the measure.
+        treatment: float[queries], the run's values.
+        baseline: float[queries], the baseline's values for the same queries.
+        config: the tests and the interval.
+    """
+    treated, base = np.asarray(treatment, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    gains = treated - base
+    low, high = bootstrap_interval(gains, config)
+    wins, losses = int((gains > _EQUAL).sum()), int((gains < -_EQUAL).sum())
+    return Difference(
+        run=names[0],
+        baseline=names[1],
+        measure=measure,
+        effect=float(gains.mean()),
+        low=low,
+        high=high,
+        wins=wins,
+        ties=len(gains) - wins - losses,
+        losses=losses,
+        p={test: paired_p_value(test, treated, base, config) for test in config.tests},
+        p_holm={},
+    )
+
+
+def holm_corrected(differences: Sequence[Difference], config: SignificanceConfig) -> tuple[Difference, ...]:
+    """The differences of one table with `p_holm`: each test's p-values are one family."""
+    families = {test: holm([one.p[test] for one in differences]) for test in config.tests}
+    return tuple(
+        replace(one, p_holm={test: family[place] for test, family in families.items()})
+        for place, one in enumerate(differences)
+    )
 
 
 def paired_p_value(

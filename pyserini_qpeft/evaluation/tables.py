@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 
 from pyserini_qpeft.evaluation.comparison import Comparison
 from pyserini_qpeft.evaluation.coverage import remarks
-from pyserini_qpeft.evaluation.significance import SignificanceConfig
+from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig
 
 SIGNIFICANT = "*"
 
-_WORDS = {"run", "measure", "queries"}
+_WORDS = {"run", "baseline", "column", "measure", "queries"}
 
 CONVENTIONS = (
     "As trec_eval: hits are ordered by score in single precision, ties by docid descending; "
@@ -67,6 +67,30 @@ def notes(comparison: Comparison) -> list[str]:
     for name, coverage in comparison.coverage.items():
         told += [f"{remark}." for remark in remarks(name, coverage)]
     return told
+
+
+def difference_heads(tests: SignificanceConfig) -> tuple[str, ...]:
+    """The heads of `difference_cells`."""
+    heads = ("difference", f"{tests.confidence * 100:g} % interval", "wins", "ties", "losses")
+    return heads + tuple(head for test in tests.tests for head in (f"p ({_TESTS[test]})", "Holm"))
+
+
+def difference_cells(one: Difference, tests: SignificanceConfig) -> tuple[str, ...]:
+    """A difference as the cells of a row: effect, interval, counts of queries, and two cells for each test."""
+    cells = (f"{one.effect:+.4f}", f"{one.low:+.4f} … {one.high:+.4f}", str(one.wins), str(one.ties), str(one.losses))
+    return cells + tuple(p_shown(p[test]) for test in tests.tests for p in (one.p, one.p_holm))
+
+
+def p_shown(value: float) -> str:
+    """A p-value as a cell."""
+    if math.isnan(value):
+        return "–"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def number_shown(value: float) -> str:
+    """A measure or a correlation as a cell."""
+    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def to_text(tables: Sequence[Section], told: Sequence[str]) -> str:
@@ -151,18 +175,8 @@ def _measures(comparison: Comparison) -> Section:
 
 def _differences(comparison: Comparison) -> Section:
     tests = comparison.significance
-    interval = f"{tests.confidence * 100:g} % interval"
-    heads = ["run", "measure", "difference", interval, "wins", "ties", "losses"]
-    for test in tests.tests:
-        heads += [f"p ({_TESTS[test]})", "Holm"]
-    rows = []
-    for one in comparison.differences:
-        cells = [one.run, one.measure, f"{one.effect:+.4f}", f"{one.low:+.4f} … {one.high:+.4f}"]
-        cells += [str(one.wins), str(one.ties), str(one.losses)]
-        for test in tests.tests:
-            cells += [_p(one.p[test]), _p(one.p_holm[test])]
-        rows.append(tuple(cells))
-    return Section(f"Against {comparison.baseline}", tuple(heads), tuple(rows))
+    rows = [(one.run, one.measure, *difference_cells(one, tests)) for one in comparison.differences]
+    return Section(f"Against {comparison.baseline}", ("run", "measure", *difference_heads(tests)), tuple(rows))
 
 
 def _answers(comparison: Comparison, kind: str) -> Section:
@@ -171,7 +185,7 @@ def _answers(comparison: Comparison, kind: str) -> Section:
         columns = [column for column in summary.columns if column.startswith(f"{kind}@")]
         for queries, values in summary.iterrows():
             cells = [name, f"{queries} ({int(values['queries']):,})"]
-            rows.append((*cells, *(_number(values[column]) for column in columns)))
+            rows.append((*cells, *(number_shown(values[column]) for column in columns)))
     return Section(f"{kind}@k by answers", ("run", "queries", *columns), tuple(rows))
 
 
@@ -213,16 +227,6 @@ def _test_name(test: str, config: SignificanceConfig) -> str:
     if test == "randomization":
         return f"randomisation test, {config.resamples:,} resamples, seed {config.seed}"
     return {"t": "paired t-test", "wilcoxon": "Wilcoxon signed-rank test"}[test]
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def _plural(count: int, one: str, many: str | None = None) -> str:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.answers import score_answers
 from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs, FirstStageRun, first_stage_run
-from pyserini_qpeft.evaluation.experiment.spec import Adapter, Collection, Experiment, FirstStage, Fusion, Variant
+from pyserini_qpeft.evaluation.experiment.spec import (
+    FIRST_STAGE,
+    Adapter,
+    Collection,
+    Experiment,
+    FirstStage,
+    Variant,
+    row_name,
+)
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, command_line, slug
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, rank
@@ -21,8 +29,6 @@ from pyserini_qpeft.settings import read_rerank_config
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FIRST_STAGE = "first stage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class ExperimentRunner:
         scores = self._scores(column, adapter, variant, training)
         for depth in self.experiment.depths:
             for fusion in self.experiment.fusions:
-                row = f"{adapter.name}, depth {depth}{_fusion_name(fusion)}"
+                row = row_name(adapter, depth, fusion)
                 steps = [*column.first.steps, *([training] if training else [])]
                 options: dict[str, object] = {"depth": depth}
                 chosen = None
@@ -187,9 +193,3 @@ class ExperimentRunner:
             by_answers = score_answers(run, inputs.answers, column.text_of, cutoffs).drop(columns="in_list")
             scores = scores.join(by_answers.add_suffix(" (answers)"))
         return Cell(row, column.name, seed, scores, (*(step.command for step in steps), command_line(evaluate)))
-
-
-def _fusion_name(fusion: Fusion) -> str:
-    if fusion == "none":
-        return ""
-    return ", fused (dev)" if fusion == "dev" else f", fused ({fusion:g})"

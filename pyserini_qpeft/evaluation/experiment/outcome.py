@@ -1,35 +1,23 @@
-"""What came of an experiment: a table for each measure, and which scores are not those expected."""
+"""What came of an experiment: its tables, and which scores are not those expected."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pyserini_qpeft.evaluation.experiment.cells import FIRST_STAGE, Cell
-from pyserini_qpeft.evaluation.experiment.spec import Experiment
+from pyserini_qpeft.evaluation.experiment.cells import Cell
+from pyserini_qpeft.evaluation.experiment.findings import (
+    Score,
+    comparison_section,
+    correlation_section,
+    held_against,
+    over_seeds,
+)
+from pyserini_qpeft.evaluation.experiment.spec import FIRST_STAGE, Experiment
 from pyserini_qpeft.evaluation.significance import SignificanceConfig, holm, paired_p_value
 from pyserini_qpeft.evaluation.tables import CONVENTIONS, SIGNIFICANT, Section
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One measure in one row and column.
-
-    Attributes:
-        mean: over queries and seeds.
-        deviation: standard deviation of the seeds' means; None for one seed.
-        per_query: mean over the seeds of each query.
-        significant: whether it differs from the first stage; never for the first stage itself.
-    """
-
-    mean: float
-    deviation: float | None
-    per_query: "pd.Series[float]"
-    significant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +43,30 @@ class Outcome:
     Args:
         experiment: what was compared.
         cells: all of them.
+
+    Attributes:
+        scores: for each measure, by row and column.
+        comparisons: for each measure, every pair of rows that the experiment names, in each column.
     """
 
     def __init__(self, experiment: Experiment, cells: Iterable[Cell]) -> None:
         self.experiment = experiment
+        self._tests = SignificanceConfig()
         self.cells = list(cells)
         self.rows = list(dict.fromkeys(cell.row for cell in self.cells))
         self.columns = list(dict.fromkeys(cell.column for cell in self.cells))
         self.measures = list(dict.fromkeys(str(name) for cell in self.cells for name in cell.scores.columns))
         self.scores = {measure: self._scores(measure) for measure in self.measures}
+        self.comparisons = {
+            measure: held_against(scores, experiment.comparisons, self.columns, measure, self._tests)
+            for measure, scores in self.scores.items()
+        }
+        correlations = [correlation_section(measure, scores, self.columns) for measure, scores in self.scores.items()]
+        self._correlations = [section for section in correlations if section is not None]
 
     def sections(self) -> list[Section]:
-        """A table for each measure, rows by columns."""
-        return [
+        """For each measure its scores, rows by columns; then rows against each other; then gain against quality."""
+        tables = [
             Section(
                 measure,
                 ("run", *self.columns),
@@ -75,17 +74,32 @@ class Outcome:
             )
             for measure, scores in self.scores.items()
         ]
+        tables += [
+            comparison_section(measure, found, self._tests) for measure, found in self.comparisons.items() if found
+        ]
+        return tables + self._correlations
 
     def notes(self) -> list[str]:
         """How the tables are to be read."""
-        tests = SignificanceConfig()
+        tests = self._tests
         told = [
             CONVENTIONS,
             f"{SIGNIFICANT}: p < {tests.alpha:g} against the first stage of the column (paired t-test, two-sided, "
             "Holm-corrected over all comparisons of the table; with several seeds, on each query's mean over them).",
         ]
-        if any(score.deviation is not None for scores in self.scores.values() for score in scores.values()):
-            told.append("±: standard deviation over the seeds.")
+        if any(score.interval is not None for scores in self.scores.values() for score in scores.values()):
+            told.append("(low … high): 95 % t-interval of the mean over the seeds.")
+        if self.experiment.comparisons:
+            told.append(
+                "Rows against each other: the run minus the baseline; 95 % percentile bootstrap over queries, "
+                f"{tests.resamples:,} resamples, seed {tests.seed}; Holm over all comparisons of the table."
+            )
+        if self._correlations:
+            told.append(
+                "Gain against the first stage's quality: over the means of the columns; p two-sided, of rho by "
+                "permutations, not corrected. The first stage is part of the gain with a minus sign, which by itself "
+                "pulls the correlation below 0."
+            )
         if "dev" in self.experiment.fusions:
             told.append(f"fused (dev): weight chosen on the dev queries by {self.experiment.measures[0]}.")
         return told
@@ -136,26 +150,16 @@ class Outcome:
         for cell in self.cells:
             if measure in cell.scores:
                 by_place.setdefault((cell.row, cell.column), []).append(cell.scores[measure].dropna())
-        scores = {place: _over_seeds(values) for place, values in by_place.items()}
+        scores = {place: over_seeds(values) for place, values in by_place.items()}
         others = [place for place in scores if place[0] != FIRST_STAGE]
         p = [paired_p_value("t", scores[place].per_query, scores[FIRST_STAGE, place[1]].per_query) for place in others]
-        alpha = SignificanceConfig().alpha
         for place, corrected in zip(others, holm(p), strict=True):
-            old = scores[place]
-            scores[place] = Score(old.mean, old.deviation, old.per_query, significant=corrected < alpha)
+            scores[place] = replace(scores[place], significant=corrected < self._tests.alpha)
         return scores
-
-
-def _over_seeds(values: list["pd.Series[float]"]) -> Score:
-    import pandas as pd
-
-    means = [float(one.mean()) for one in values]
-    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-    return Score(float(np.mean(means)), deviation, pd.concat(values, axis=1).mean(axis=1))
 
 
 def _shown(score: Score | None) -> str:
     if score is None:
         return "–"
-    spread = "" if score.deviation is None else f" ± {score.deviation:.4f}"
+    spread = "" if score.interval is None else f" ({score.interval[0]:.4f} … {score.interval[1]:.4f})"
     return f"{score.mean:.4f}{SIGNIFICANT if score.significant else ''}{spread}"

@@ -51,14 +51,14 @@ def _experiment(read: Any, home: Path) -> Experiment:
         required=("name", "collections", "models"),
         optional=(
             *("depths", "fusion", "fusion-method", "seeds", "hits", "measures"),
-            *("answer-cutoffs", "expected", "tolerance"),
+            *("answer-cutoffs", "comparisons", "expected", "tolerance"),
         ),
     )
     measures = tuple(_several(keys.get("measures", list(DEFAULT_MEASURES)), str, "measures"))
     method = _one(keys.get("fusion-method", "zscore"), str, "fusion-method")
     FusionConfig(method=method)
     seeds = _several(keys.get("seeds", [0]), int, "seeds")
-    return Experiment(
+    experiment = Experiment(
         name=_one(keys["name"], str, "name"),
         collections=tuple(
             _collection(name, inner, home) for name, inner in _keys(keys["collections"], "collections").items()
@@ -76,9 +76,14 @@ def _experiment(read: Any, home: Path) -> Experiment:
         answer_cutoffs=tuple(
             _at_least_one(_several(keys.get("answer-cutoffs", []), int, "answer-cutoffs"), "answer-cutoffs")
         ),
+        comparisons=_pairs(keys.get("comparisons", [])),
         expected=_expected(keys.get("expected", {})),
         tolerance=float(_one(keys.get("tolerance", 0.0001), (int, float), "tolerance")),
     )
+    for row in (row for pair in experiment.comparisons for row in pair):
+        if row not in experiment.rows:
+            raise QPeftError(f"comparisons: there is no row {row!r}; the rows are {'; '.join(experiment.rows)}")
+    return experiment
 
 
 def _collection(name: str, read: Any, home: Path) -> Collection:
@@ -144,6 +149,17 @@ def _with_seed(read: Any, seed: int | None) -> Any:
     if not isinstance(read, Mapping) or seed is None:
         return read
     return {key: value.replace("{seed}", str(seed)) if isinstance(value, str) else value for key, value in read.items()}
+
+
+def _pairs(read: Any) -> tuple[tuple[str, str], ...]:
+    pairs: dict[tuple[str, str], None] = {}
+    for pair in _listed(read):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(row, str) for row in pair):
+            raise QPeftError(f"comparisons: a comparison is a list of two rows, [row, baseline], and not {pair!r}")
+        if pair[0] == pair[1]:
+            raise QPeftError(f"comparisons: {pair[0]!r} is compared with itself")
+        pairs[pair[0], pair[1]] = None
+    return tuple(pairs)
 
 
 def _expected(read: Any) -> Expected:

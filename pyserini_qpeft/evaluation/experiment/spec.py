@@ -17,6 +17,9 @@ Fusion = Literal["none", "dev"] | float
 Expected = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Value by row, column and measure."""
 
+FIRST_STAGE = "first stage"
+"""The row of hits as they are before reranking."""
+
 
 @dataclass(frozen=True, slots=True)
 class FirstStage:
@@ -85,6 +88,7 @@ class Experiment:
         hits: hits of the first stage.
         measures: the first is what weights are chosen by.
         answer_cutoffs: the k of R@k and H@k, where the queries have answers.
+        comparisons: pairs of rows held against each other, the second the baseline of the first.
         expected: scores that a run of this file should give.
         tolerance: how far a score may be from what is expected.
     """
@@ -98,5 +102,23 @@ class Experiment:
     hits: int = 100
     measures: tuple[str, ...] = DEFAULT_MEASURES
     answer_cutoffs: tuple[int, ...] = ()
+    comparisons: tuple[tuple[str, str], ...] = ()
     expected: Expected = field(default_factory=dict)
     tolerance: float = 0.0001
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows of the table, in their order."""
+        reranked = [
+            row_name(adapter, depth, fusion)
+            for adapter in self.adapters
+            for depth in self.depths
+            for fusion in self.fusions
+        ]
+        return [FIRST_STAGE, *reranked]
+
+
+def row_name(adapter: Adapter, depth: int, fusion: Fusion) -> str:
+    """How a row is called, in the table, under `comparisons` and under `expected`."""
+    fused = {"none": "", "dev": ", fused (dev)"}.get(fusion) if isinstance(fusion, str) else f", fused ({fusion:g})"
+    return f"{adapter.name}, depth {depth}{fused}"

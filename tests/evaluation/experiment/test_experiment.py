@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shlex
 from pathlib import Path
 
@@ -89,15 +90,16 @@ def outcome(home: Path) -> Outcome:
     return Outcome(experiment, ExperimentRunner(experiment, home / "out", main).cells())
 
 
-def test_the_table_has_every_row_and_a_deviation_where_there_are_seeds(outcome: Outcome):
+def test_the_table_has_every_row_and_an_interval_where_there_are_seeds(outcome: Outcome):
     adapters = [f"tiny/{adapter}, depth {depth}" for adapter in ("bare", "R") for depth in (4, 9)]
     fusions = ("", ", fused (dev)", ", fused (0.5)")
     assert outcome.rows == ["first stage", *(adapter + fusion for adapter in adapters for fusion in fusions)]
+    assert outcome.rows == outcome.experiment.rows
     assert outcome.columns == ["small / stored"]
     assert outcome.measures == ["RR@10", "nDCG@5", "R@3 (answers)", "H@3 (answers)"]
     scores = outcome.scores["RR@10"]
-    assert scores["tiny/R, depth 9", "small / stored"].deviation is not None
-    assert scores["tiny/bare, depth 9", "small / stored"].deviation is None
+    assert scores["tiny/R, depth 9", "small / stored"].interval is not None
+    assert scores["tiny/bare, depth 9", "small / stored"].interval is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,8 @@ def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, c
 
     expected["first stage"]["small / stored"]["RR@10"] += 0.01
     expected["gone"] = {"small / stored": {"RR@10": 0.5}}
-    file = written(home, "expected.yaml", expected=expected)
+    comparisons = [["tiny/R, depth 9", "tiny/bare, depth 9"]]
+    file = written(home, "expected.yaml", expected=expected, comparisons=comparisons)
     assert main(["experiment", str(file), "--output", str(home / "out")]) == 1
     told = capsys.readouterr().err
     assert "moved: first stage, small / stored, RR@10: " in told
@@ -158,6 +161,7 @@ def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, c
 
     table = (home / "out" / "table.md").read_text()
     assert "## A small experiment" in table
+    assert re.search(r"\| tiny/R, depth 9 +\| tiny/bare, depth 9 +\| small / stored +\| +[+-]0\.\d{4} \|", table)
     assert all(cell.commands[-1] in table for cell in outcome.cells)
     stored = yaml.safe_load((home / "out" / "expected.yaml").read_text())["expected"]
     assert stored == outcome.as_expected()

@@ -27,6 +27,9 @@ models:
       bare: none
       R: adapters/r-{seed}
       trained: {train: {variant: attention, dev: one}, passage-tokens: 100}
+comparisons:
+  - ["m/R, depth 20, fused (dev)", first stage]
+  - ["m/trained, depth 10", "m/bare, depth 10, fused (0.4)"]
 expected:
   first stage: {one / BM25: {nDCG@10: 0.5}}
 """
@@ -55,6 +58,10 @@ def test_a_whole_experiment_is_read(home: Path):
         ("stored", home / "run.txt", {}),
     ]
     assert (collection.dev.split, collection.dev.queries, collection.dev.folder) == ("dev", 5, home / "one")
+    assert experiment.comparisons == (
+        ("m/R, depth 20, fused (dev)", "first stage"),
+        ("m/trained, depth 10", "m/bare, depth 10, fused (0.4)"),
+    )
     assert experiment.expected == {"first stage": {"one / BM25": {"nDCG@10": 0.5}}}
 
 
@@ -86,6 +93,13 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
         ("{nDCG@10: 0.5}", "{nDCG@10: high}", "expected: first stage: one / BM25: nDCG@10 must be a whole number or"),
         ("bare: none", "bare: {a: {b: c}}", "a must be a single value or a list"),
         ("dev: {queries: 5}", "dev: {querys: 5}", "unknown key 'querys'"),
+        (
+            "m/trained, depth 10",
+            "m/trained, depth 15",
+            "comparisons: there is no row 'm/trained, depth 15'; the rows are",
+        ),
+        (", first stage]", "]", "a comparison is a list of two rows"),
+        ('"m/bare, depth 10, fused (0.4)"', '"m/trained, depth 10"', "'m/trained, depth 10' is compared with itself"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(home: Path, old: str, new: str, told: str):
