@@ -41,8 +41,8 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
         prefix: What the options begin with.
         short: Those that are also spelt with two dashes alone.
     """
-    for config, names in ((ModelChoice, None), (ScoringConfig, ("passage_tokens", "batch_tokens"))):
-        add_options(parser, config, names, prefix=prefix, short=short)
+    for config in (ModelChoice, ScoringConfig):
+        add_options(parser, config, prefix=prefix, short=short)
 
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:

@@ -7,6 +7,8 @@ import torch
 from torch.nn import functional
 from transformers.utils import ModelOutput
 
+from pyserini_qpeft.qpeft.context import Context
+
 
 @dataclass
 class QueryLikelihood(ModelOutput):  # type: ignore[misc]
@@ -24,18 +26,23 @@ class QueryLikelihood(ModelOutput):  # type: ignore[misc]
 
 
 def query_likelihood(
-    model: Any, input_ids: torch.Tensor, target_mask: torch.Tensor, inputs_embeds: torch.Tensor | None = None
+    model: Any,
+    input_ids: torch.Tensor,
+    target_mask: torch.Tensor,
+    inputs_embeds: torch.Tensor | None = None,
+    context: Context | None = None,
 ) -> QueryLikelihood:
     """Scores a right-padded batch: score = 1/n · Σ log p(q_t | everything before it).
 
-    No attention mask is given: padding stands after the last query token, where causal attention never looks, and
-    without a mask the fastest attention kernels apply.
+    Without a context no attention mask is given: padding stands after the last query token, where causal attention
+    never looks, and without a mask the fastest attention kernels apply.
 
     Args:
         model: A causal language model that takes `logits_to_keep` (transformers 5.21 or newer).
         input_ids: int64 `[batch, length]`, padded on the right.
         target_mask: bool `[batch, length]`, true at query tokens; never at the first position.
         inputs_embeds: `[batch, length, width]`, given to the model in place of `input_ids`.
+        context: What stands before `input_ids`, read by the model already.
 
     Returns:
         The likelihoods; log-softmax is taken in float32 whatever the model's dtype.
@@ -43,7 +50,8 @@ def query_likelihood(
     predicting = torch.zeros_like(target_mask)
     predicting[:, :-1] = target_mask[:, 1:]
     text = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    logits = model(**text, logits_to_keep=predicting, use_cache=False).logits
+    before = {} if context is None else context.arguments(input_ids)
+    logits = model(**text, **before, logits_to_keep=predicting, use_cache=False).logits
     logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
     rows = target_mask.nonzero()[:, 0]
     totals = logprobs.new_zeros(len(input_ids)).index_add(0, rows, logprobs)

@@ -12,6 +12,7 @@ from accelerate import init_empty_weights
 from peft.tuners.tuners_utils import BaseTuner, cast_adapter_dtype
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.qpeft.context import Context, read_context
 from pyserini_qpeft.qpeft.layer import QPeftLayer
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.prompt import QueryDependentPrompt
@@ -46,14 +47,19 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         return cast(QueryDependentPrompt, self.qpeft_layer.qpeft_prompt[self.active_adapters[0]])
 
     def forward(
-        self, input_ids: torch.Tensor | None = None, hint_index: torch.Tensor | None = None, **batch: Any
+        self,
+        input_ids: torch.Tensor | None = None,
+        hint_index: torch.Tensor | None = None,
+        context: Context | None = None,
+        **batch: Any,
     ) -> Any:
         """Scores a batch of pairs, or hands anything else (`generate`, say) to the base model.
 
         Args:
             input_ids: int64 `[batch, length]`, padded on the right, any id at the places of hints.
             hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, or -1. Its presence
-                marks a batch of pairs; `scoring.batch.PairBatch` makes one.
+                marks a batch of pairs; `scoring.batch.collate` makes one.
+            context: What stands before `input_ids`, read by `read_context` already.
             **batch: `instruction_index` alike, `target_mask`, and either `hint_ids` or `query_ids`, `query_mask`,
                 `passage_ids`, `passage_mask`.
 
@@ -65,22 +71,25 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         # peft's wrapper fills these with None on the way.
         pairs = {name: value for name, value in batch.items() if value is not None}
         if self.qpeft_layer.disable_adapters:
-            return self._without_hints(input_ids, hint_index, pairs["target_mask"])
+            return self._without_hints(input_ids, hint_index, pairs["target_mask"], context)
         embeds = self.compose(input_ids, hint_index, pairs)
-        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds)
+        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, context)
+
+    def read_context(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None = None) -> torch.Tensor:
+        """Key-values of contexts without hints, `Context.states`, a trained instruction in its place."""
+        if instruction_index is None or self.qpeft_layer.disable_adapters:
+            return read_context(self.model, input_ids=input_ids)
+        embeds = self._instructed(input_ids, instruction_index)
+        return read_context(self.model, inputs_embeds=embeds)
 
     def compose(
         self, input_ids: torch.Tensor, hint_index: torch.Tensor, pairs: dict[str, torch.Tensor]
     ) -> torch.Tensor:
         """Input embeddings `[batch, length, width]` with hints, and a soft instruction, at their places."""
         embeddings, prompt = self.model.get_input_embeddings(), self.prompt
-        embeds = embeddings(input_ids)
-        if prompt.config.instruction_mode == "soft":
-            places = pairs["instruction_index"]
-            vectors = prompt.instruction.to(embeds.dtype)[places.clamp(min=0)]
-            embeds = torch.where((places >= 0)[..., None], vectors, embeds)
+        embeds = self._instructed(input_ids, pairs.get("instruction_index"))
         if prompt.config.variant == "none":
-            return cast(torch.Tensor, embeds)
+            return embeds
         if prompt.config.variant == "retrieval":
             hints = prompt.retrieved(pairs["hint_ids"], embeddings)
         else:
@@ -92,16 +101,28 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
                 embeddings,
             )
         if not hints.shape[1]:
-            return cast(torch.Tensor, embeds)
+            return embeds
         vectors = hints.gather(1, hint_index.clamp(min=0)[..., None].expand(-1, -1, hints.shape[-1]))
         return torch.where((hint_index >= 0)[..., None], vectors.to(embeds.dtype), embeds)
 
+    def _instructed(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None) -> torch.Tensor:
+        """Input embeddings with the trained instruction, where there is one, at its place."""
+        embeds = cast(torch.Tensor, self.model.get_input_embeddings()(input_ids))
+        if instruction_index is None:
+            return embeds
+        vectors = self.prompt.instruction.to(embeds.dtype)[instruction_index.clamp(min=0)]
+        return torch.where((instruction_index >= 0)[..., None], vectors, embeds)
+
     def _without_hints(
-        self, input_ids: torch.Tensor, hint_index: torch.Tensor, target_mask: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        hint_index: torch.Tensor,
+        target_mask: torch.Tensor,
+        context: Context | None,
     ) -> QueryLikelihood:
         # Places of hints (and their label, marked -2) move behind the query, where they are padding.
         order = (hint_index != -1).to(torch.int8).argsort(dim=1, stable=True)
-        return query_likelihood(self.model, input_ids.gather(1, order), target_mask.gather(1, order))
+        return query_likelihood(self.model, input_ids.gather(1, order), target_mask.gather(1, order), context=context)
 
     def inject_adapter(self, model: Any, adapter_name: str, *args: Any, **kwargs: Any) -> None:
         """Makes the adapter's prompt; called by peft for each adapter, new or loaded."""

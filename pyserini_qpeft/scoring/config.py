@@ -1,8 +1,12 @@
-"""How scoring is done; nothing here changes a score beyond rounding, but for `passage_tokens`."""
+"""How scoring is done; nothing here changes a score beyond rounding, but for `passage_tokens` and `hints`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
 
 from pyserini_qpeft.errors import QPeftError
+
+HintSource = Literal["own", "shuffled", "random"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,33 @@ class ScoringConfig:
         metadata={"help": "pairs that are sorted by length together; bounds memory on long runs"},
     )
 
+    passage_cache_bytes: int = field(
+        default=0,
+        metadata={
+            "help": "memory for what the model has read of passages, so that a passage is read once for all queries; "
+            "0: none is kept"
+        },
+    )
+    passage_cache_folder: Path | None = field(
+        default=None, metadata={"help": "folder where that is kept on disk too, for later runs of the same model"}
+    )
+
+    hints: HintSource = field(
+        default="own",
+        metadata={
+            "help": "what hints are made of: the passage (own) or, to see what hints are worth, another passage of the "
+            "query's list (shuffled), or any of the passage's tokens (random; retrieved hints only)"
+        },
+    )
+
     def __post_init__(self) -> None:
         for name in ("passage_tokens", "batch_tokens", "window_pairs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
+        if self.hints not in get_args(HintSource):
+            raise QPeftError(f"hints must be {', '.join(get_args(HintSource))}, not {self.hints!r}.")
+        if self.passage_cache_bytes < 0:
+            raise QPeftError(f"passage_cache_bytes must not be negative, and is {self.passage_cache_bytes}.")
+        if self.passage_cache_folder is not None and not self.passage_cache_bytes:
+            raise QPeftError("passage_cache_folder needs passage_cache_bytes: what is on disk passes through memory.")

@@ -1,7 +1,7 @@
 """The model over many pairs: batches within a token budget, sorted by length, smaller when memory runs out."""
 
-import logging
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,16 @@ import torch
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.context import read_context
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
-from pyserini_qpeft.scoring.batch import collate, plan_batches
+from pyserini_qpeft.scoring.batch import Batch, collate, instruction_index
+from pyserini_qpeft.scoring.budget import TokenBudget
 from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
-
-logger = logging.getLogger(__name__)
-
-_CPU_BATCH_TOKENS = 4096
-_MOST_BATCH_TOKENS = 65536
+from pyserini_qpeft.scoring.stored_passages import StoredPassages, model_fingerprint
 
 
 class LikelihoodScorer:
@@ -35,6 +34,11 @@ class LikelihoodScorer:
     Attributes:
         adapter: The active Q-PEFT adapter's settings, or None.
         builder: Makes the sequences that are scored.
+        budget: Tokens that go through the model at once.
+        cache: Key-values of passages, or None. It belongs to the weights that the model has now.
+
+    Raises:
+        QPeftError: If a passage cache is asked for and the model cannot have one.
     """
 
     def __init__(
@@ -53,9 +57,14 @@ class LikelihoodScorer:
         hinted = self.adapter is not None and self.adapter.variant != "none"
         selector = HintSelector(self.adapter, embeddings, tokenizer) if hinted and self.adapter else None
         window = getattr(model.config, "max_position_embeddings", None) or 1 << 20
-        self.builder = SequenceBuilder(self.encoder, self.adapter, selector, window)
+        drawn = self.config.hints == "random"
+        if drawn and (self.adapter is None or self.adapter.variant != "retrieval"):
+            raise QPeftError("random hints need an adapter with retrieved hints (Q-PEFT-R).")
+        self.builder = SequenceBuilder(self.encoder, self.adapter, selector, window, random_hints=drawn)
         self.device = embeddings.weight.device
-        self.batch_tokens = self.config.batch_tokens or _batch_tokens(model, self.device)
+        asked = self.config.batch_tokens
+        self.budget = TokenBudget(asked, self.device) if asked else TokenBudget.of(model, self.device)
+        self.cache = self.passage_cache(self.config.passage_cache_bytes) if self.config.passage_cache_bytes else None
 
     def sequences(self, pairs: Sequence[tuple[str, str]], *, hints: bool = True) -> list[PairSequence]:
         """Tokenises each distinct query and passage once and puts the pairs together.
@@ -68,8 +77,16 @@ class LikelihoodScorer:
         passages = list(dict.fromkeys(passage for _, passage in pairs))
         encoded_queries = dict(zip(queries, self.encoder.queries(queries), strict=True))
         encoded_passages = dict(zip(passages, self.encoder.passages(passages), strict=True))
-        build = self.builder.build
-        return [build(encoded_queries[query], encoded_passages[passage], hints=hints) for query, passage in pairs]
+        donors = other_passages(pairs) if self.config.hints == "shuffled" else {}
+        return [
+            self.builder.build(
+                encoded_queries[query],
+                encoded_passages[passage],
+                hints=hints,
+                hints_from=encoded_passages[donors[query, passage]] if donors else None,
+            )
+            for query, passage in pairs
+        ]
 
     def score(self, sequences: Sequence[PairSequence]) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of each sequence's query tokens.
@@ -81,58 +98,105 @@ class LikelihoodScorer:
             QPeftError: If even one sequence alone does not fit into memory.
         """
         scores = np.full(len(sequences), np.nan, dtype=np.float32)
-        lengths = [len(sequence.ids) for sequence in sequences]
-        left = plan_batches(lengths, self.batch_tokens)
-        while left:
-            rows = left[0]
-            likelihood = self._forward_or_none([sequences[i] for i in rows])
-            if likelihood is not None and likelihood.scores is not None:
-                scores[rows] = likelihood.scores.cpu().numpy()
-                left = left[1:]
-            else:
-                remaining = np.concatenate(left)
-                self.batch_tokens = self._halved(sum(lengths[i] for i in rows), len(rows))
-                left = [remaining[b] for b in plan_batches([lengths[i] for i in remaining], self.batch_tokens)]
+        if self.cache is None:
+            self._score_rows(sequences, np.arange(len(sequences)), scores)
+        else:
+            contexts = [sequence.ids[: sequence.context] for sequence in sequences]
+            for rows in self.cache.blocks(contexts):
+                self.cache.fill([contexts[i] for i in rows])
+                self._score_rows(sequences, rows, scores)
         return scores
 
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
         """Log-likelihood of each of one sequence's query tokens, float32 `[tokens]`."""
+        if self.cache is not None:
+            self.cache.fill([sequence.ids[: sequence.context]])
         logprobs = self.forward([sequence]).token_logprobs
         assert logprobs is not None
         values: npt.NDArray[np.float32] = logprobs.cpu().numpy()
         return values
 
     def forward(self, sequences: Sequence[PairSequence]) -> QueryLikelihood:
-        """One pass of the model over a batch, without gradients."""
-        instruction = slice(len(self.encoder.bos), len(self.builder.head))
-        batch = collate(sequences, self.adapter, self.builder.padding_id, instruction)
+        """One pass of the model over a batch, without gradients; with a cache, behind passages that it holds."""
         with torch.inference_mode():
-            on_device = {name: tensor.to(self.device) for name, tensor in batch.items()}
+            batch: dict[str, Any] = {name: tensor.to(self.device) for name, tensor in self.collate(sequences).items()}
+            if self.cache is not None:
+                batch["context"] = self.cache.context([sequence.ids[: sequence.context] for sequence in sequences])
             if self.adapter is None:
-                return query_likelihood(self.model, **on_device)
-            likelihood: QueryLikelihood = self.model(**on_device)
+                return query_likelihood(self.model, **batch)
+            likelihood: QueryLikelihood = self.model(**batch)
             return likelihood
 
-    def _forward_or_none(self, sequences: Sequence[PairSequence]) -> QueryLikelihood | None:
-        """The likelihoods, or None where memory ran out."""
-        try:
-            return self.forward(sequences)
-        except RuntimeError as error:
-            if "memory" not in str(error).lower():
-                raise
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return None
+    def collate(self, sequences: Sequence[PairSequence]) -> Batch:
+        """The tensors of a batch; with a cache, of what stands behind the passages."""
+        builder = self.builder
+        after_context = self.cache is not None
+        return collate(sequences, self.adapter, builder.padding_id, builder.instruction, after_context=after_context)
 
-    def _halved(self, tokens: int, pairs: int) -> int:
-        if pairs == 1:
-            raise QPeftError(
-                f"out of memory on {self.device} with a single passage of {tokens} tokens: "
-                "use a smaller model, fewer passage tokens or another device."
-            )
-        smaller = max(1, min(self.batch_tokens, tokens) // 2)
-        logger.warning("out of memory on %s: batches of %d tokens from here on", self.device, smaller)
-        return smaller
+    def batch_lengths(self, sequences: Sequence[PairSequence]) -> list[int]:
+        """What each sequence takes of a batch's token budget."""
+        if self.cache is None:
+            return [len(sequence.ids) for sequence in sequences]
+        cost = self.cache.batch_cost
+        return [len(sequence.ids) - sequence.context + cost(sequence.context) for sequence in sequences]
+
+    def passage_cache(self, limit: int, *, alone: bool = False) -> PassageCache:
+        """A new, empty passage cache.
+
+        Args:
+            limit: Bytes of key-values that it keeps.
+            alone: Read each passage by itself: its key-values are then the same to the last bit whenever it is read.
+
+        Raises:
+            QPeftError: If passages cannot be read without the query; the reason is told.
+        """
+        reason = why_not_cached(self.model, self.adapter)
+        if reason is not None:
+            raise QPeftError(f"this model cannot have a passage cache: {reason}; leave out passage_cache_bytes.")
+        folder = self.config.passage_cache_folder
+        stored = None
+        if folder is not None:
+            stored = StoredPassages(folder, model_fingerprint(self.model), self.device)
+        budget = TokenBudget(1, self.device) if alone else self.budget
+        builder = self.builder
+        return PassageCache(self._read_contexts, builder.padding_id, builder.head, budget, limit, stored)
+
+    def _score_rows(
+        self, sequences: Sequence[PairSequence], rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]
+    ) -> None:
+        def forward(batch: npt.NDArray[np.int64]) -> None:
+            likelihood = self.forward([sequences[i] for i in rows[batch]])
+            assert likelihood.scores is not None
+            scores[rows[batch]] = likelihood.scores.cpu().numpy()
+
+        self.budget.run(self.batch_lengths([sequences[i] for i in rows]), forward)
+
+    @torch.no_grad()
+    def _read_contexts(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+        # Not inference_mode: training keeps these for its backward pass.
+        input_ids = torch.from_numpy(ids).to(self.device)
+        if self.adapter is None:
+            return read_context(self.model, input_ids=input_ids)
+        index = None
+        if self.adapter.instruction_mode == "soft":
+            index = torch.from_numpy(instruction_index(ids.shape, self.builder.instruction)).to(self.device)
+        states: torch.Tensor = self.model.base_model.read_context(input_ids, index)
+        return states
+
+
+def other_passages(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For each (query, passage) another passage of the query, by a permutation that depends on both alone.
+
+    A passage that is the query's only one stays with itself.
+    """
+    passages: dict[str, list[str]] = {}
+    for query, passage in dict.fromkeys(pairs):
+        passages.setdefault(query, []).append(passage)
+    donors: dict[tuple[str, str], str] = {}
+    for query, listed in passages.items():
+        order = Random(query).sample(sorted(listed), len(listed))
+        donors |= {(query, one): other for one, other in zip(order, order[1:] + order[:1], strict=True)}
+    return donors
 
 
 def active_adapter(model: Any) -> QPeftConfig | None:
@@ -140,16 +204,3 @@ def active_adapter(model: Any) -> QPeftConfig | None:
     configs = getattr(model, "peft_config", None) or {}
     active = configs.get(getattr(model, "active_adapter", "default"))
     return active if isinstance(active, QPeftConfig) else None
-
-
-def _batch_tokens(model: Any, device: torch.device) -> int:
-    """A first token budget: on a GPU from its free memory, which a layer's activations must fit into."""
-    if device.type != "cuda":
-        return _CPU_BATCH_TOKENS
-    free, _ = torch.cuda.mem_get_info(device)
-    width, inner = (
-        model.config.hidden_size,
-        getattr(model.config, "intermediate_size", 4 * model.config.hidden_size),
-    )
-    per_token = 4 * (8 * width + 3 * inner)
-    return int(min(_MOST_BATCH_TOKENS, max(2048, free // 2 // per_token)))

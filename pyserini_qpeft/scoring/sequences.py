@@ -22,9 +22,11 @@ class PairSequence:
     Attributes:
         ids: Token ids, shape `[length]`; at places of hints, a padding id.
         hint_index: The number of the hint at a place, -1 where there is none, -2 at the words around the hints.
+        context: How many tokens at the start are the same for every query: instruction and passage in the suffix
+            layout, the instruction alone in the prefix layout.
         target: Index of the first query token; the query runs from there to the end.
         query: The query's own token ids.
-        passage: The passage's own token ids, as far as they were kept.
+        passage: Token ids that hints are made of: the passage's own, as far as they were kept.
         keys: For attended hints, which of `passage` take part.
         hint_ids: For retrieved hints, the chosen tokens, nearest first.
         hint_similarities: Their cosines with the query.
@@ -33,6 +35,7 @@ class PairSequence:
 
     ids: TokenIds
     hint_index: npt.NDArray[np.int64]
+    context: int
     target: int
     query: TokenIds
     passage: TokenIds
@@ -50,27 +53,48 @@ class SequenceBuilder:
         config: The adapter's settings, or None for the bare model, whose prompt has no hints.
         selector: Chooses hints; None where there are none.
         window: The model's longest sequence, in tokens.
+        random_hints: Draw retrieved hints from the passage by chance, the same for the same pair.
+
+    Attributes:
+        head: BOS and instruction, token ids.
+        instruction: Where the instruction stands in every sequence.
     """
 
     def __init__(
-        self, encoder: PromptEncoder, config: QPeftConfig | None, selector: HintSelector | None, window: int
+        self,
+        encoder: PromptEncoder,
+        config: QPeftConfig | None,
+        selector: HintSelector | None,
+        window: int,
+        *,
+        random_hints: bool = False,
     ) -> None:
         self.encoder = encoder
         self.config = config
         self.selector = selector
         self.window = window
+        self.random_hints = random_hints
         self.head: TokenIds = np.concatenate([encoder.bos, encoder.instruction])
+        self.instruction = slice(len(encoder.bos), len(self.head))
         tokenizer = encoder.tokenizer
         self.padding_id = next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None)
         self._similarities: dict[bytes, npt.NDArray[np.float32]] = {}
 
-    def build(self, query: EncodedQuery, passage: EncodedPassage, *, hints: bool = True) -> PairSequence:
+    def build(
+        self,
+        query: EncodedQuery,
+        passage: EncodedPassage,
+        *,
+        hints: bool = True,
+        hints_from: EncodedPassage | None = None,
+    ) -> PairSequence:
         """Builds the sequence of one pair.
 
         Args:
             query: The encoded query.
             passage: The encoded passage; cut further where the window demands it.
             hints: False leaves the hints out.
+            hints_from: Another passage that the hints are made of.
 
         Raises:
             QPeftError: If query and prompt alone are longer than the model's window.
@@ -85,7 +109,8 @@ class SequenceBuilder:
                 f"(query: {self.encoder.tokenizer.decode(query.tokens[:20])!r}…)."
             )
         passage = self.encoder.cut(passage, self.window - fixed)
-        hint_ids, similarities, keys = self._hints(query, passage) if most else _NOTHING
+        source = hints_from or passage
+        hint_ids, similarities, keys = self._hints(query, source) if most else _NOTHING
         count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if keys.any() else 0)
         slots = np.full(count, self.padding_id, dtype=np.int64)
         segment = [self.encoder.hints_open, slots, self.encoder.newline] if count else []
@@ -102,9 +127,10 @@ class SequenceBuilder:
         return PairSequence(
             ids,
             hint_index,
+            len(self.head) + (0 if before else len(passage.ids)),
             target,
             query.tokens,
-            passage.tokens,
+            source.tokens,
             keys,
             hint_ids,
             similarities,
@@ -125,8 +151,12 @@ class SequenceBuilder:
         candidates = self.selector.candidates(passage.tokens)
         if self._variant == "attention":
             return _NOTHING[0], _NOTHING[1], np.isin(passage.tokens, candidates)
-        chosen = self.selector.choose(query.tokens, self._nearness(query), candidates)
-        return *chosen, _NOTHING[2]
+        nearness = self._nearness(query)
+        if self.random_hints:
+            rng = np.random.default_rng([*query.tokens, *candidates])
+            drawn = rng.permutation(candidates)[: self._most_hints(query)]
+            return drawn, nearness[drawn], _NOTHING[2]
+        return *self.selector.choose(query.tokens, nearness, candidates), _NOTHING[2]
 
     def _nearness(self, query: EncodedQuery) -> npt.NDArray[np.float32]:
         assert self.selector is not None

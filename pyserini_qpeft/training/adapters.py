@@ -12,6 +12,8 @@ from transformers import set_seed
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft import PromptEncoder, QPeftConfig, QPeftModel
+from pyserini_qpeft.scoring.passage_cache import why_not_cached
+from pyserini_qpeft.scoring.scorer import active_adapter
 from pyserini_qpeft.training.config import AdapterConfig
 
 LORA_FOLDER = "lora"
@@ -62,6 +64,17 @@ def check_adapter(config: AdapterConfig) -> None:
     """
     if config.variant != "lora":
         _prompt_config(config)
+
+
+def leaves_passages_alone(model: Any) -> bool:
+    """Whether nothing that is trained stands before a passage's end: it is then read the same in every step."""
+    prompt = active_adapter(model)
+    return (
+        prompt is not None
+        and lora_underneath(model) is None
+        and prompt.instruction_mode == "hard"
+        and why_not_cached(model, prompt) is None
+    )
 
 
 def _prompt_config(config: AdapterConfig) -> QPeftConfig:

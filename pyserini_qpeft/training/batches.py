@@ -5,9 +5,9 @@ from typing import Any, TypedDict
 
 import torch
 
-from pyserini_qpeft.scoring.batch import Batch, collate, plan_batches
+from pyserini_qpeft.qpeft.template import TokenIds
+from pyserini_qpeft.scoring.batch import Batch, plan_batches
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-from pyserini_qpeft.scoring.sequences import PairSequence
 from pyserini_qpeft.training.losses.lists import ScoredLists
 from pyserini_qpeft.training.sampling import CandidateList
 
@@ -20,6 +20,7 @@ class Step(TypedDict):
 
     Attributes:
         batches: Keyword arguments of one forward pass each.
+        contexts: With a passage cache, what stands before the pairs of each batch; else empty.
         places: Where each pair's score goes, batch after batch, in the flattened `[queries, candidates]`.
         positive: bool `[queries, candidates]`.
         valid: bool `[queries, candidates]`.
@@ -27,6 +28,7 @@ class Step(TypedDict):
     """
 
     batches: list[Batch]
+    contexts: list[list[TokenIds]]
     places: torch.Tensor
     positive: torch.Tensor
     valid: torch.Tensor
@@ -66,19 +68,17 @@ class StepCollator:
             scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
             teacher[row, :count] = torch.tensor(scores)
         sequences = self.scorer.sequences(pairs)
-        plan = plan_batches([len(sequence.ids) for sequence in sequences], self.batch_tokens)
+        plan = plan_batches(self.scorer.batch_lengths(sequences), self.batch_tokens)
+        parts = [[sequences[i] for i in rows] for rows in plan]
+        cached = self.scorer.cache is not None
         return Step(
-            batches=[self._batch([sequences[i] for i in rows]) for rows in plan],
+            batches=[self.scorer.collate(part) for part in parts],
+            contexts=[[one.ids[: one.context] for one in part] for part in parts] if cached else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,
             teacher=teacher,
         )
-
-    def _batch(self, sequences: list[PairSequence]) -> Batch:
-        scorer = self.scorer
-        instruction = slice(len(scorer.encoder.bos), len(scorer.builder.head))
-        return collate(sequences, scorer.adapter, scorer.builder.padding_id, instruction)
 
 
 def as_lists(scores: torch.Tensor, step: Mapping[str, Any]) -> ScoredLists:

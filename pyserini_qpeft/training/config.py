@@ -106,6 +106,13 @@ class OptimizationConfig:
         default="ndcg", metadata={"help": "dev figure that chooses the checkpoint: nDCG@10 of reranking, or the loss"}
     )
     batch_tokens: int = field(default=4096, metadata={"help": "tokens in one forward pass, padding included"})
+    passage_cache_bytes: int = field(
+        default=1 << 30,
+        metadata={
+            "help": "memory for what the frozen base has read of passages, kept from step to step where all that is "
+            "trained stands behind them (hints in the suffix layout, no LoRA, no trained instruction); 0: none is kept"
+        },
+    )
     constant_memory: bool = field(
         default=False,
         metadata={"help": "keep no more than one forward pass of a step in memory, for a third more time"},

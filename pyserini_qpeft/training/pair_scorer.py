@@ -1,13 +1,17 @@
 """A model that scores batches of pairs with gradients: what the trainer trains."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from pyserini_qpeft.qpeft.context import Context
 from pyserini_qpeft.qpeft.likelihood import query_likelihood
+from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import Batch
+from pyserini_qpeft.scoring.passage_cache import PassageCache
 from pyserini_qpeft.scoring.scorer import active_adapter
 
 
@@ -16,23 +20,38 @@ class PairScorer(nn.Module):
 
     Args:
         model: A `PeftModel`.
+        cache: Key-values of passages, where nothing that is trained stands before their end; the batches are then of
+            what stands behind them, and gradients are the same.
         constant_memory: Keep the activations of one batch at a time. Scores are then computed without them, and once
             more, batch by batch with the same dropout, when the loss's derivative by the scores is known; gradients
             are the same.
     """
 
-    def __init__(self, model: Any, *, constant_memory: bool = False) -> None:
+    def __init__(self, model: Any, *, cache: PassageCache | None = None, constant_memory: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.cache = cache
         self.constant_memory = constant_memory
         self._with_prompt = active_adapter(model) is not None
 
-    def forward(self, batches: list[Batch]) -> torch.Tensor:
-        """Mean log-likelihood of each pair's query, batch after batch: float32 `[pairs]`."""
-        if self.constant_memory and torch.is_grad_enabled():
-            return torch.cat([checkpoint(self._scores, batch, use_reentrant=False) for batch in batches])
-        return torch.cat([self._scores(batch) for batch in batches])
+    def forward(self, batches: list[Batch], contexts: Sequence[Sequence[TokenIds]] = ()) -> torch.Tensor:
+        """Mean log-likelihood of each pair's query, batch after batch: float32 `[pairs]`.
 
-    def _scores(self, batch: Batch) -> torch.Tensor:
-        likelihood = self.model(**batch) if self._with_prompt else query_likelihood(self.model, **batch)
-        return cast(torch.Tensor, likelihood.scores)
+        Args:
+            batches: Keyword arguments of one forward pass each.
+            contexts: With a cache, what stands before the pairs of each batch.
+        """
+        before: list[Context | None] = [None] * len(batches)
+        if self.cache is not None:
+            self.cache.fill([ids for batch in contexts for ids in batch])
+            before = [self.cache.context(batch) for batch in contexts]
+        if self.constant_memory and torch.is_grad_enabled():
+            return torch.cat(
+                [checkpoint(self._scores, *both, use_reentrant=False) for both in zip(batches, before, strict=True)]
+            )
+        return torch.cat([self._scores(*both) for both in zip(batches, before, strict=True)])
+
+    def _scores(self, batch: Batch, context: Context | None) -> torch.Tensor:
+        if self._with_prompt:
+            return cast(torch.Tensor, self.model(**batch, context=context).scores)
+        return cast(torch.Tensor, query_likelihood(self.model, **batch, context=context).scores)

@@ -18,11 +18,17 @@ from pyserini_qpeft.runs.trec import read_run
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.loading import load_model
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-from pyserini_qpeft.training.adapters import check_adapter, make_adapter, save_adapter, trainable
+from pyserini_qpeft.training.adapters import (
+    check_adapter,
+    leaves_passages_alone,
+    make_adapter,
+    save_adapter,
+    trainable,
+)
 from pyserini_qpeft.training.batches import StepCollator, Teacher
 from pyserini_qpeft.training.card import TrainingRecord, model_card
 from pyserini_qpeft.training.checkpoints import FINISHED, Workplace, last_checkpoint, remove_incomplete
-from pyserini_qpeft.training.config import TrainConfig
+from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
 from pyserini_qpeft.training.dev import DevSet
 from pyserini_qpeft.training.dpr import read_examples
 from pyserini_qpeft.training.examples import TrainingExample, fingerprint, overlap
@@ -74,12 +80,15 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     if config.optimization.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
     scorer = LikelihoodScorer(model, tokenizer, scoring)
+    if _keeps_passages(config.optimization, model):
+        # Alone, for a resumed run reads passages anew and in other company.
+        scorer.cache = scorer.passage_cache(config.optimization.passage_cache_bytes, alone=True)
     trainer = AdapterTrainer(
         scorer=scorer,
         dev=dev,
         loss=config.loss,
         optimization=config.optimization,
-        model=PairScorer(model, constant_memory=config.optimization.constant_memory),
+        model=PairScorer(model, cache=scorer.cache, constant_memory=config.optimization.constant_memory),
         args=arguments,
         train_dataset=TrainingGroups(examples, config.sampling, config.seed),
         eval_dataset=dev,
@@ -141,6 +150,11 @@ def _base(config: TrainConfig, device: torch.device) -> tuple[Any, Any]:
         **options,
     )
     return base, tokenizer
+
+
+def _keeps_passages(wanted: OptimizationConfig, model: Any) -> bool:
+    # Under gradient checkpointing transformers' layers take no key-values.
+    return bool(wanted.passage_cache_bytes) and not wanted.gradient_checkpointing and leaves_passages_alone(model)
 
 
 def _arguments(config: TrainConfig, folder: Path, examples: int) -> TrainingArguments:

@@ -129,7 +129,7 @@ def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(tight, "forward", scarce)
     np.testing.assert_allclose(tight.score(tight.sequences(pairs)), expected, atol=1e-5)
-    assert tight.batch_tokens <= 300
+    assert tight.budget.tokens <= 300
 
 
 def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,170 @@
+"""A passage that was read once scores as one that is read with every query, whatever was kept and for how long."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from tiny import PAIRS, adapted, tiny_configs, tiny_model, tiny_tokenizer
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+TOKENIZER = tiny_tokenizer()
+WORDS = st.sampled_from(["Paris", "the", "river", "prophet", "Nile", "of", "é", "日本", "6,650", "\n", "sings", "—"])
+TEXTS = st.lists(WORDS, max_size=30).map(" ".join)
+QUERIES = st.lists(WORDS.filter(str.strip), min_size=1, max_size=9).map(" ".join)
+# Every query with every passage, as a pool is reranked.
+POOL = [(query, passage) for query, _ in PAIRS for _, passage in PAIRS]
+PLENTY = 1 << 30
+
+
+def scores(model: Any, pairs: list[tuple[str, str]], tokenizer: Any = TOKENIZER, **config: Any) -> Any:
+    scorer = LikelihoodScorer(model, tokenizer, ScoringConfig(**config))
+    return scorer.score(scorer.sequences(pairs))
+
+
+@pytest.mark.parametrize("variant", ["bare", "retrieval", "attention"])
+@pytest.mark.parametrize("architecture", [name for name in tiny_configs() if name != "gemma3"])
+def test_scores_are_those_without_it_on_every_architecture(architecture: str, variant: str) -> None:
+    tokenizer = tiny_tokenizer(bos=architecture != "gpt2")
+    model = tiny_model(architecture) if variant == "bare" else adapted(architecture, tokenizer, variant=variant)
+    expected = scores(model, POOL, tokenizer)
+    cached = scores(model, POOL, tokenizer, passage_cache_bytes=PLENTY, batch_tokens=200)
+    np.testing.assert_allclose(cached, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["retrieval", "none"])
+def test_a_trained_instruction_is_read_with_the_passage(variant: str) -> None:
+    model = adapted("llama", TOKENIZER, variant=variant, instruction_mode="soft")
+    np.testing.assert_allclose(scores(model, POOL, passage_cache_bytes=PLENTY), scores(model, POOL), atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    queries=st.lists(QUERIES, min_size=1, max_size=4),
+    texts=st.lists(TEXTS, min_size=1, max_size=6),
+    limit=st.integers(1, 400_000),
+    budget=st.integers(1, 600),
+    seed=st.randoms(),
+)
+def test_scores_depend_on_neither_limit_nor_order(
+    queries: list[str], texts: list[str], limit: int, budget: int, seed: Any
+) -> None:
+    model = adapted("llama", TOKENIZER, variant="attention")
+    pairs = [(query, text) for query in queries for text in texts]
+    seed.shuffle(pairs)
+    scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=limit, batch_tokens=budget))
+    expected = scores(model, pairs)
+    for _ in range(2):
+        np.testing.assert_allclose(scorer.score(scorer.sequences(pairs)), expected, atol=1e-5)
+
+
+def counted(scorer: LikelihoodScorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many passages the model reads, call by call."""
+    assert scorer.cache is not None
+    read, numbers = scorer.cache.read, []
+
+    def counting(ids: Any) -> torch.Tensor:
+        numbers.append(len(ids))
+        return read(ids)
+
+    monkeypatch.setattr(scorer.cache, "read", counting)
+    return numbers
+
+
+def test_a_passage_is_read_once_for_all_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(adapted("llama", TOKENIZER), TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
+    numbers = counted(scorer, monkeypatch)
+    scorer.score(scorer.sequences(POOL))
+    scorer.score(scorer.sequences(POOL[::-1]))
+    assert sum(numbers) == len(PAIRS)
+
+
+def test_the_least_recently_used_goes_first_and_the_limit_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=1))
+    cache = scorer.cache
+    assert cache is not None
+    a, b, c = (scorer.sequences([("nile", text)])[0] for text in ("Paris one", "Paris two", "Paris three"))
+    contexts = {name: one.ids[: one.context] for name, one in (("a", a), ("b", b), ("c", c))}
+    cache.limit = sum(cache.weigh(len(ids)) for ids in contexts.values()) - 1
+    numbers = counted(scorer, monkeypatch)
+    for name, expected in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
+        cache.fill([contexts[name]])
+        assert sum(numbers) == expected, name
+        assert cache.bytes <= cache.limit
+
+
+def test_a_limit_that_holds_no_passage_still_scores() -> None:
+    np.testing.assert_allclose(scores(tiny_model(), POOL, passage_cache_bytes=1), scores(tiny_model(), POOL), atol=1e-5)
+
+
+def test_what_is_on_disk_is_read_by_the_next_run_of_the_same_model_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ScoringConfig(passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path / "passages")
+    model = adapted("llama", TOKENIZER, variant="retrieval")
+    first = LikelihoodScorer(model, TOKENIZER, config)
+    expected = first.score(first.sequences(POOL))
+    files = sorted((tmp_path / "passages").rglob("*"))
+    with safe_open(next(file for file in files if file.suffix == ".safetensors"), framework="pt") as opened:
+        assert list(opened.keys())
+
+    # Hints stand behind the passage: another adapter over the same base reads the same passages.
+    for again in (LikelihoodScorer(model, TOKENIZER, config), LikelihoodScorer(tiny_model(), TOKENIZER, config)):
+        numbers = counted(again, monkeypatch)
+        got = again.score(again.sequences(POOL))
+        assert not numbers
+        assert again.adapter is None or np.array_equal(got, expected)
+    assert sorted((tmp_path / "passages").rglob("*")) == files
+
+    other = LikelihoodScorer(tiny_model(seed=5), TOKENIZER, config)
+    numbers = counted(other, monkeypatch)
+    got = other.score(other.sequences(POOL))
+    assert sum(numbers) >= len(PAIRS)
+    np.testing.assert_allclose(got, scores(tiny_model(seed=5), POOL), atol=1e-5)
+
+
+def test_a_broken_file_on_disk_is_told(tmp_path: Path) -> None:
+    config = ScoringConfig(passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path)
+    scores(tiny_model(), POOL, passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path)
+    file = next(tmp_path.rglob("*.safetensors"))
+    file.write_bytes(b"\0" * 20)
+    with pytest.raises(QPeftError, match=f"{file.name} is no file of key-values"):
+        LikelihoodScorer(tiny_model(), TOKENIZER, config)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "reason"),
+    [("gemma3", {}, "sliding-window"), ("llama", {"hint_position": "prefix"}, "hints stand before the passage")],
+)
+def test_where_it_cannot_be_had_the_reason_is_said(architecture: str, settings: dict[str, str], reason: str) -> None:
+    model = adapted(architecture, TOKENIZER, variant="retrieval", **settings)
+    with pytest.raises(QPeftError, match=reason):
+        LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
+
+
+def test_a_folder_without_memory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QPeftError, match="needs passage_cache_bytes"):
+        ScoringConfig(passage_cache_folder=tmp_path)
+
+
+def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
+    assert scorer.cache is not None
+    read = scorer.cache.read
+
+    def scarce(ids: Any) -> torch.Tensor:
+        if ids.size > 60:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return read(ids)
+
+    monkeypatch.setattr(scorer.cache, "read", scarce)
+    got = scorer.score(scorer.sequences(POOL))
+    np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
+    assert scorer.budget.tokens <= 60
