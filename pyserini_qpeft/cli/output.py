@@ -95,6 +95,7 @@ def write_reranked(
         "below_depth": config.below_depth,
         "fusion": asdict(config.fusion) if config.fusion else None,
         "passage_tokens": config.scoring.passage_tokens,
+        "hints": config.scoring.hints,
     }
     with ResumableWriter(args.output, run, settings, form=form, tag=args.tag, restart=args.restart) as writer:
         unfinished = writer.unfinished
