@@ -1,0 +1,77 @@
+"""`python -m benchmarks`: measures, prints the tables, and writes them as JSON and as a plot."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from transformers import AutoTokenizer
+
+from benchmarks.context import Context
+from benchmarks.machine import Machine
+from benchmarks.options import Options, read_options
+from benchmarks.quiet import quiet
+from benchmarks.report import Report
+from benchmarks.texts import TextSet, generated, nfcorpus
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring.loading import SHIPPED_MODEL
+
+_GENERATED_QUERIES = 323
+_QUICK_QUERIES = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the parts that are asked for, one after the other.
+
+    Returns:
+        The exit code.
+    """
+    options = read_options(sys.argv[1:] if arguments is None else arguments)
+    tell = _teller()
+    try:
+        # Whatever a library prints goes to the screen, but not between the tables.
+        with TemporaryDirectory() as work, redirect_stdout(sys.stderr):
+            report = _measured(options, Path(work), tell)
+    except QPeftError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    print(report.as_text())
+    return 0
+
+
+def _measured(options: Options, work: Path, tell: Callable[[str], None]) -> Report:
+    options.output.mkdir(parents=True, exist_ok=True)
+    texts = _texts(options)
+    quiet()
+    tell(texts.source)
+    report = Report(options, Machine.this(options.device), texts.source)
+    context = Context(options, texts, work, tell)
+    for part in options.parts:
+        for row in import_module(f"benchmarks.tables.{part}").measure(context):
+            report.add(part, row)
+    report.save_plot()
+    return report
+
+
+def _texts(options: Options) -> TextSet:
+    tokenizer = AutoTokenizer.from_pretrained(SHIPPED_MODEL)
+    data = options.shared / "data" / "nfcorpus"
+    if options.texts == "nfcorpus" and not data.is_dir():
+        raise QPeftError("NFCorpus is not there: name the folder that has data/nfcorpus with --shared.")
+    if options.texts == "generated" or not data.is_dir():
+        queries = _QUICK_QUERIES if options.quick else _GENERATED_QUERIES
+        return generated(tokenizer, options.passage_tokens, queries)
+    return nfcorpus(data, options.output / "cache", tokenizer, options.passage_tokens)
+
+
+def _teller() -> Callable[[str], None]:
+    """Tells news with the seconds since the start."""
+    start = time.perf_counter()
+    return lambda news: print(f"[{time.perf_counter() - start:7.1f} s] {news}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

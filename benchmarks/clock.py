@@ -1,0 +1,76 @@
+"""How long the model's forward takes within a longer piece of work."""
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+
+class ForwardClock:
+    """A context in which the time of some models' forward passes is summed up.
+
+    Both the causal model and its body are watched, and the outermost of them counts, so a caller that goes around one
+    of them is timed all the same. On a GPU the time is the GPU's own, between events, so that nothing has to wait.
+
+    Args:
+        models: transformers models, bare or wrapped by peft.
+    """
+
+    def __init__(self, models: Iterable[nn.Module]) -> None:
+        self._modules = [module for model in models for module in _watched(model)]
+        self._hooks: list[Any] = []
+        self._depth = threading.local()
+        self._seconds = 0.0
+        self._events: list[tuple[Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        for module in self._modules:
+            self._hooks.append(module.register_forward_pre_hook(self._enter))
+            self._hooks.append(module.register_forward_hook(self._leave, always_call=True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+    def seconds(self) -> float:
+        """Time within the forward since the context was entered; on a GPU, call it when the GPU is done."""
+        on_gpu: float = sum(start.elapsed_time(end) for start, end in self._events) / 1000
+        return self._seconds + on_gpu
+
+    def _enter(self, module: nn.Module, inputs: Any) -> None:
+        depth = getattr(self._depth, "value", 0)
+        self._depth.value = depth + 1
+        if depth == 0:
+            self._depth.start = _now(module)
+
+    def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self._depth.value -= 1
+        if self._depth.value:
+            return
+        start, end = self._depth.start, _now(module)
+        if isinstance(start, float):
+            self._seconds += end - start
+        else:
+            self._events.append((start, end))
+
+
+def _watched(model: nn.Module) -> list[nn.Module]:
+    """The transformers model underneath, and its body."""
+    base: Any = model
+    while hasattr(base, "get_base_model"):
+        base = base.get_base_model()
+    body = getattr(base, getattr(base, "base_model_prefix", ""), None)
+    return [base] if body is None or body is base else [base, body]
+
+
+def _now(module: nn.Module) -> Any:
+    if next(module.parameters()).device.type != "cuda":
+        return time.perf_counter()
+    event: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event

@@ -1,0 +1,94 @@
+"""What the figures were taken on, and how fast it multiplies matrices."""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+_PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "rank-llm", "rerankers")
+_SHAPES = ((4096, 1024, 3072), (4096, 2048, 2048), (2048, 4096, 4096))
+_GPU_SHAPES = ((8192, 4096, 4096), (8192, 8192, 8192), (16384, 4096, 11008))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the figures come from.
+
+    Attributes:
+        processor: The processor's name.
+        cores: Its cores that this process may use.
+        threads: Threads that torch uses.
+        gpu: The GPU's name, where one is used.
+        packages: Versions of the packages measured.
+    """
+
+    processor: str
+    cores: int
+    threads: int
+    gpu: str | None
+    packages: dict[str, str]
+
+    @classmethod
+    def this(cls, device: str) -> "Machine":
+        """The machine that this runs on."""
+        gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+        return cls(_processor(), _cores(), torch.get_num_threads(), gpu, _packages())
+
+
+class PeakMeter:
+    """Measures the most operations a second of `torch.nn.functional.linear` in one dtype.
+
+    Args:
+        dtype: Such as `torch.bfloat16`.
+        device: Where.
+        small: Try one small shape alone, for a quick look.
+    """
+
+    def __init__(self, dtype: torch.dtype, device: str, *, small: bool = False) -> None:
+        shapes = ((512, 512, 512),) if small else _GPU_SHAPES if device.startswith("cuda") else _SHAPES
+        self._device = device
+        self._products = [
+            (
+                torch.randn(rows, inner, dtype=dtype, device=device),
+                torch.randn(columns, inner, dtype=dtype, device=device),
+            )
+            for rows, inner, columns in shapes
+        ]
+
+    @torch.inference_mode()
+    def measure(self) -> float:
+        """Operations a second of the fastest of some products, each done several times."""
+        return max(self._speed(*product) for product in self._products for _ in range(4))
+
+    def _speed(self, inputs: torch.Tensor, weight: torch.Tensor) -> float:
+        start = time.perf_counter()
+        functional.linear(inputs, weight)
+        if self._device.startswith("cuda"):
+            torch.cuda.synchronize()
+        return 2 * inputs.shape[0] * weight.numel() / (time.perf_counter() - start)
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,82 @@
+"""How much memory a piece of work takes at its highest, measured in a process of its own."""
+
+import ctypes
+import gc
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, Self
+
+import psutil
+import torch
+from torch import nn
+
+from benchmarks.quiet import quiet
+
+_EVERY = 0.002  # seconds between looks at the process's memory
+
+
+class Watermark:
+    """A context that watches the memory of this process, or of the GPU where one is given.
+
+    Args:
+        device: Where the work is done.
+        models: Models that are loaded already: their weights are read first, since what a file maps into memory
+            counts only when it is read.
+
+    Attributes:
+        above: The most bytes beyond what was there at the start.
+    """
+
+    def __init__(self, device: str, models: Iterable[nn.Module] = ()) -> None:
+        self.above = 0
+        self._gpu = device if device.startswith("cuda") else None
+        self._models = tuple(models)
+        self._stop = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        for model in self._models:
+            for weight in model.parameters():
+                weight.detach().sum()
+        gc.collect()
+        _return_free_memory()
+        self._start = self._used()
+        if self._gpu:
+            torch.cuda.reset_peak_memory_stats(self._gpu)
+        else:
+            self._watch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._gpu:
+            self.above = torch.cuda.max_memory_allocated(self._gpu) - self._start
+            return
+        self._stop.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(_EVERY):
+            self.above = max(self.above, self._used() - self._start)
+
+    def _used(self) -> int:
+        return int(torch.cuda.memory_allocated(self._gpu) if self._gpu else psutil.Process().memory_info().rss)
+
+
+def in_own_process[Outcome](function: Callable[..., Outcome], *arguments: Any) -> Outcome:
+    """Calls a function of a module in a fresh process, and gives what it returns or raises.
+
+    The processes are forked from one that has imported the packages and done nothing else.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.rivals.ours", "benchmarks.subjects"])
+    with ProcessPoolExecutor(1, mp_context=context, initializer=quiet) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _return_free_memory() -> None:
+    """Lets the C library give freed memory back, where it can; else work would go into it unseen."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,104 @@
+"""The command line of `python -m benchmarks`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.rivals import NAMES
+from benchmarks.sizes import SIZES
+
+PARTS = ("speed", "outside", "cache", "growth", "training")
+_RESULTS = Path(__file__).parent / "results"
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is measured, on how much, and where the figures go; see `--help` of each."""
+
+    parts: tuple[str, ...]
+    sizes: tuple[str, ...]
+    rivals: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    device: str
+    rounds: int
+    pairs: int | None
+    passage_tokens: int
+    outside_queries: int
+    cache_queries: int
+    cache_mib: int
+    cache_variant: str
+    growth_pairs: tuple[int, ...]
+    growth_tokens: int
+    training_pairs: int
+    small_model: str
+    quick: bool
+    texts: str
+    shared: Path
+    output: Path
+
+
+def read_options(arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line; `--quick` changes what is not given."""
+    parser = _parser()
+    if "--quick" in (arguments or ()):
+        parser.set_defaults(**_QUICK)
+    given = vars(parser.parse_args(arguments)).items()
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given}
+    return Options(**values)
+
+
+_QUICK = {
+    "sizes": ["tiny"],
+    "dtypes": ["float32"],
+    "rounds": 2,
+    "pairs": 24,
+    "passage_tokens": 48,
+    "outside_queries": 2,
+    "cache_queries": 3,
+    "growth_pairs": [40, 80],
+    "growth_tokens": 24,
+    "training_pairs": 128,
+    "small_model": "tiny",
+    "texts": "generated",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures speed and memory of scoring and training, beside what else could be used.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    gpu = torch.cuda.is_available()
+    add("--quick", action="store_true", help="a tiny model and a few pairs: whether everything runs, not how fast")
+    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="tables to make")
+    add("--sizes", nargs="+", choices=list(SIZES), default=[s for s in SIZES if s != "tiny"], help="models of speed")
+    add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring that speed compares")
+    add("--dtypes", nargs="+", choices=["float32", "bfloat16", "float16"], default=_dtypes(gpu), help="dtypes of speed")
+    add("--device", default="cuda:0" if gpu else "cpu", help="where models run")
+    add("--rounds", type=int, default=3, help="turns that each of those compared takes")
+    add("--pairs", type=int, help="pairs that speed scores in a turn (default: a number for each size)")
+    add("--passage-tokens", type=int, default=400, help="tokens of a passage, for all who are compared")
+    add("--outside-queries", type=int, default=8, help="queries of the table outside, each reranked by itself")
+    add("--cache-queries", type=int, default=1000, help="most queries of the table cache, each with all its hits")
+    add("--cache-mib", type=int, default=4096, help="limit of the passage cache")
+    add("--cache-variant", choices=["none", "retrieval", "attention"], default="retrieval", help="hints with the cache")
+    add("--growth-pairs", nargs="+", type=int, default=[1000, 10_000, 100_000], help="lengths of runs in growth")
+    add("--growth-tokens", type=int, default=64, help="tokens of a passage in growth")
+    add("--training-pairs", type=int, default=512, help="pairs of a turn of training")
+    add("--small-model", choices=list(SIZES), default="shipped", help="model of outside, cache and training")
+    add("--texts", choices=["auto", "nfcorpus", "generated"], default="auto", help="auto: NFCorpus where it is")
+    add("--shared", type=Path, default=_SHARED, help="folder whose data/nfcorpus holds the collection")
+    add("--output", type=Path, default=_RESULTS, help="folder for tables, JSON, plot and BM25's list")
+    return parser
+
+
+def _dtypes(gpu: bool) -> list[str]:
+    fast = gpu or torch.cpu._is_amx_tile_supported()
+    return ["bfloat16"] if gpu else ["float32", "bfloat16"] if fast else ["float32"]

@@ -1,0 +1,42 @@
+"""This package, the bare model: query likelihood without hints."""
+
+from typing import Any
+
+from benchmarks.arithmetic import Reading
+from benchmarks.rivals.rival import Loaded, Pairs, Rival, Scores
+from benchmarks.sizes import ModelFolders
+from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.loading import load_model
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.training.adapters import make_adapter
+from pyserini_qpeft.training.config import AdapterConfig
+
+# Texts are cut already; joined with the prompt's words a cut one may be a few tokens longer.
+UNCUT = 1 << 20
+
+
+def reranker(place: ModelFolders, variant: str = "none", **scoring: Any) -> QPeftReranker:
+    """Our reranker with a size's model, and with a fresh adapter where a variant is named."""
+    model, tokenizer = load_model(place.causal(), None, device=place.device, dtype=place.dtype)
+    if variant != "none":
+        model = make_adapter(model, tokenizer, AdapterConfig(variant=variant), seed=1)  # type: ignore[arg-type]
+    settings = ScoringConfig(**{"passage_tokens": UNCUT, **scoring})
+    scorer = LikelihoodScorer(model.requires_grad_(False).eval(), tokenizer, settings)
+    return QPeftReranker(scorer, RerankConfig(scoring=settings))
+
+
+def loaded(ours: QPeftReranker) -> Loaded:
+    """A reranker of ours as one of those that are compared."""
+
+    def score(pairs: Pairs) -> Scores:
+        return ours.predict(pairs)
+
+    def readings(pairs: Pairs) -> list[Reading]:
+        return [Reading(len(one.ids), len(one.query)) for one in ours.scorer.sequences(pairs)]
+
+    return Loaded(ours.scorer.model, score, readings)
+
+
+RIVAL = Rival("ours", against="ours", load=lambda place: loaded(reranker(place)))

@@ -1,0 +1,134 @@
+"""The models that are measured: the shipped one, and random weights in the shapes of larger ones."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.skipped import Skipped
+from pyserini_qpeft.scoring.loading import SHIPPED_MODEL
+
+VOCABULARY = 32_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A model to measure.
+
+    Attributes:
+        name: What it is called on the command line.
+        pairs: Pairs it is measured on where the command line says nothing.
+        config: Makes its configuration; None is the shipped model.
+        gpu_only: Too large for a CPU.
+    """
+
+    name: str
+    pairs: int
+    config: Callable[[], Any] | None
+    gpu_only: bool = False
+
+
+def _llama(width: int, inner: int, layers: int, heads: int, vocabulary: int = VOCABULARY) -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=inner,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=4096,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+def _qwen3() -> Any:
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        vocab_size=151_936,
+        hidden_size=1024,
+        intermediate_size=3072,
+        num_hidden_layers=28,
+        num_attention_heads=16,
+        num_key_value_heads=8,
+        head_dim=128,
+        max_position_embeddings=40_960,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+SIZES = {
+    size.name: size
+    for size in (
+        Size("tiny", 40, partial(_llama, 32, 64, 2, 4, vocabulary=8192)),
+        Size("shipped", 1000, None),
+        Size("llama-26m", 300, partial(_llama, 512, 1408, 8, 8)),
+        Size("qwen3-0.6b", 64, _qwen3),
+        Size("llama-2-7b", 2000, partial(_llama, 4096, 11_008, 32, 32), gpu_only=True),
+    )
+}
+
+
+class ModelFolders:
+    """Folders from which a size's model is loaded by whoever is measured, each made when first asked for.
+
+    Args:
+        size: Which model.
+        dtype: Of its weights.
+        device: Where it is to run.
+        work: Where folders are made.
+
+    Raises:
+        Skipped: If the model is too large for the device.
+    """
+
+    def __init__(self, size: Size, dtype: str, device: str, work: Path) -> None:
+        if size.gpu_only and not device.startswith("cuda"):
+            raise Skipped(f"{size.name} is measured on a GPU only, and this machine has none")
+        self.size = size
+        self.dtype = dtype
+        self.device = device
+        self._work = work / f"{size.name}-{dtype}"
+
+    def causal(self) -> Path:
+        """The causal model with the shipped model's tokenizer, whose ids every vocabulary here has."""
+        if self.size.config is None:
+            return SHIPPED_MODEL
+        return self._made("causal", self._new_model)
+
+    def classifier(self, labels: int) -> Path:
+        """The same body with a layer that gives each text so many numbers: a sequence classifier."""
+        return self._made(f"classifier-{labels}", lambda: self._new_classifier(labels))
+
+    def _new_model(self) -> Any:
+        from transformers import AutoModelForCausalLM
+
+        assert self.size.config is not None
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(self.size.config(), dtype=getattr(torch, self.dtype))
+
+    def _new_classifier(self, labels: int) -> Any:
+        from transformers import AutoModelForSequenceClassification
+
+        torch.manual_seed(0)
+        return AutoModelForSequenceClassification.from_pretrained(
+            self.causal(), num_labels=labels, dtype=getattr(torch, self.dtype)
+        )
+
+    def _made(self, name: str, make: Callable[[], Any]) -> Path:
+        folder = self._work / name
+        if not (folder / "config.json").is_file():
+            make().save_pretrained(folder)
+            for file in SHIPPED_MODEL.glob("tokenizer*"):
+                shutil.copy(file, folder)
+        return folder

@@ -1,0 +1,72 @@
+"""How much of a query's time at depth 100 is not the model's: texts, hints, batches, ranking."""
+
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from benchmarks.context import Context
+from benchmarks.rivals.ours import reranker
+from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.texts import Topic
+from benchmarks.turns import Task, take_turns
+from pyserini_qpeft.reranker import QPeftReranker
+
+VARIANTS = ("none", "retrieval", "attention")
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideRow:
+    """One kind of hints.
+
+    Attributes:
+        size: The model.
+        dtype: Its dtype.
+        variant: Where hints come from.
+        queries: Queries in a turn, one call of `rerank` each.
+        pairs: Their hits.
+        milliseconds_per_query: Median over turns.
+        outside_milliseconds_per_query: Of these, outside the model's forward.
+        outside_share: The share of the two, median over turns.
+    """
+
+    size: str
+    dtype: str
+    variant: str
+    queries: int
+    pairs: int
+    milliseconds_per_query: float
+    outside_milliseconds_per_query: float
+    outside_share: float
+
+
+def measure(context: Context) -> list[OutsideRow]:
+    """Measures the small model in the last of the dtypes, with each kind of hints."""
+    options = context.options
+    dtype = options.dtypes[-1]
+    place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
+    topics = context.texts.few(options.outside_queries * len(context.texts.topics[0].passages))
+    topics = topics[: options.outside_queries]
+    rerankers = {variant: reranker(place, variant) for variant in VARIANTS}
+    for ours in rerankers.values():
+        _rerank(ours, topics[:1])
+    tasks = {variant: Task(partial(_rerank, ours, topics), (ours.scorer.model,)) for variant, ours in rerankers.items()}
+    turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"outside: {news}"))
+    return [
+        OutsideRow(
+            options.small_model,
+            dtype,
+            variant,
+            queries=len(topics),
+            pairs=sum(len(topic.passages) for topic in topics),
+            milliseconds_per_query=1000 * median(turn.seconds for turn in turns[variant]) / len(topics),
+            outside_milliseconds_per_query=1000 * median(turn.outside for turn in turns[variant]) / len(topics),
+            outside_share=median(turn.outside / turn.seconds for turn in turns[variant]),
+        )
+        for variant in VARIANTS
+    ]
+
+
+def _rerank(ours: QPeftReranker, topics: list[Topic]) -> None:
+    for topic in topics:
+        hits = [(str(rank), text, -float(rank)) for rank, text in enumerate(topic.passages)]
+        ours.rerank(topic.query, hits)

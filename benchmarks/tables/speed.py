@@ -1,0 +1,169 @@
+"""The main table: our scoring beside everyone else's, at several sizes and dtypes, on the same pairs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.arithmetic import Arithmetic, Reading
+from benchmarks.context import Context
+from benchmarks.machine import PeakMeter
+from benchmarks.memory import in_own_process
+from benchmarks.rivals import rival
+from benchmarks.rivals.rival import Loaded
+from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.skipped import Skipped
+from benchmarks.subjects import peak_of_scoring
+from benchmarks.turns import Spread, Task, Turn, ratio, take_turns
+
+_WARM_UP = 8  # pairs
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRow:
+    """One way of scoring with one model.
+
+    Attributes:
+        size: The model.
+        dtype: The dtype that was asked for; the row's own where the way has one.
+        way: Whose scoring it is.
+        skipped: Why nothing was measured; None where it was.
+        pairs: Pairs scored in each turn.
+        pairs_per_second: Median over turns.
+        tokens_per_second: Median over turns; tokens that the way's model reads, padding not counted.
+        peak_tflops: Median over turns of the machine's own peak in this dtype, 10^12 operations a second.
+        peak_share: Operations a second as a share of the peak measured in the same round; padding, and logits that
+            no score needs, do not count as work done.
+        memory_mib: Peak memory above the loaded model, in a process of its own.
+        outside_seconds: Median seconds of a turn outside the model's forward.
+        against: Which of our ways it is compared with.
+        times_as_long: How many times as long as ours its turns took, round by round.
+    """
+
+    size: str
+    dtype: str
+    way: str
+    skipped: str | None = None
+    pairs: int | None = None
+    pairs_per_second: float | None = None
+    tokens_per_second: float | None = None
+    peak_tflops: float | None = None
+    peak_share: float | None = None
+    memory_mib: float | None = None
+    outside_seconds: float | None = None
+    against: str | None = None
+    times_as_long: Spread | None = None
+
+
+def measure(context: Context) -> Iterator[SpeedRow]:
+    """Measures every size in every dtype."""
+    for size in context.options.sizes:
+        for dtype in context.options.dtypes:
+            yield from _Group(context, size, dtype).rows()
+
+
+@dataclass
+class _Group:
+    """The ways of scoring with one model in one dtype, which take turns."""
+
+    context: Context
+    size: str
+    dtype: str
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[SpeedRow]:
+        options, size = self.context.options, SIZES[self.size]
+        try:
+            places = {dtype: ModelFolders(size, dtype, options.device, self.context.work) for dtype in self._dtypes()}
+        except Skipped as reason:
+            yield SpeedRow(self.size, self.dtype, "all", str(reason))
+            return
+        pairs = self.context.texts.pairs(options.pairs or size.pairs)
+        loaded = self._load(places)
+        for way in loaded.values():
+            way.score(pairs[:_WARM_UP])
+        peaks: dict[str, list[float]] = {dtype: [] for dtype in self._dtypes()}
+        turns = take_turns(self._tasks(loaded, pairs, peaks), options.rounds, self._tell)
+        readings = {name: way.readings(pairs) for name, way in loaded.items()}
+        arithmetic = Arithmetic.of(next(_bare(way.model) for name, way in loaded.items() if name.startswith("ours")))
+        loaded.clear()
+        for name in options.rivals:
+            if name in self.skipped:
+                yield SpeedRow(self.size, self._dtype(name), name, self.skipped[name])
+                continue
+            self._tell(f"memory of {name}")
+            memory = in_own_process(peak_of_scoring, name, places[self._dtype(name)], pairs)
+            peak = peaks[self._dtype(name)]
+            yield self._row(name, turns, readings[name], arithmetic, peak, memory)
+
+    def _load(self, places: Mapping[str, ModelFolders]) -> dict[str, Loaded]:
+        """Everyone who can run here; our own ways among them, since they are what the others are held against."""
+        names = dict.fromkeys(["ours", *(rival(name).against for name in self._asked), *self._asked])
+        loaded = {}
+        for name in names:
+            self._tell(f"loading {name}")
+            try:
+                loaded[name] = rival(name).load(places[self._dtype(name)])
+            except Skipped as reason:
+                self.skipped[name] = str(reason)
+        return loaded
+
+    def _tasks(
+        self, loaded: Mapping[str, Loaded], pairs: Sequence[tuple[str, str]], peaks: Mapping[str, list[float]]
+    ) -> dict[str, Task]:
+        options = self.context.options
+        tasks = {name: Task(partial(way.score, pairs), (way.model,)) for name, way in loaded.items()}
+        for dtype, measured in peaks.items():
+            meter = PeakMeter(getattr(torch, dtype), options.device, small=options.quick)
+            tasks[f"peak {dtype}"] = Task(partial(_add_peak, meter, measured))
+        return tasks
+
+    def _row(
+        self,
+        name: str,
+        turns: Mapping[str, list[Turn]],
+        readings: Sequence[Reading],
+        arithmetic: Arithmetic,
+        peaks: Sequence[float],
+        memory: int,
+    ) -> SpeedRow:
+        seconds = [turn.seconds for turn in turns[name]]
+        operations, against = arithmetic.operations(readings), rival(name).against
+        return SpeedRow(
+            self.size,
+            self._dtype(name),
+            name,
+            pairs=len(readings),
+            pairs_per_second=len(readings) / median(seconds),
+            tokens_per_second=sum(reading.tokens for reading in readings) / median(seconds),
+            peak_tflops=median(peaks) / 1e12,
+            peak_share=median(operations / took / peak for took, peak in zip(seconds, peaks, strict=True)),
+            memory_mib=memory / 2**20,
+            outside_seconds=median(turn.outside for turn in turns[name]),
+            against=f"{against} {self._dtype(against)}",
+            times_as_long=ratio(turns[name], turns[against]),
+        )
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        return self.context.options.rivals
+
+    def _dtype(self, name: str) -> str:
+        return rival(name).dtype or self.dtype
+
+    def _dtypes(self) -> list[str]:
+        return sorted({self.dtype, *(self._dtype(name) for name in self._asked)})
+
+    def _tell(self, news: str) -> None:
+        self.context.tell(f"speed, {self.size}, {self.dtype}: {news}")
+
+
+def _add_peak(meter: PeakMeter, measured: list[float]) -> None:
+    measured.append(meter.measure())
+
+
+def _bare(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -1,0 +1,117 @@
+"""The texts that are scored: NFCorpus test queries with BM25's top hits, or generated ones of the same lengths."""
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generated import generate
+from benchmarks.memory import in_own_process
+from pyserini_qpeft.candidates.hits import first_stage_hits
+from pyserini_qpeft.runs.corpus import Corpus
+from pyserini_qpeft.runs.records import RankedList
+from pyserini_qpeft.runs.topics import read_topics
+from pyserini_qpeft.runs.trec import read_run
+from pyserini_qpeft.runs.writers import write_trec
+
+DEPTH = 100
+_FEWEST_QUERIES = 4
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A query, and the passages of its first-stage hits, best first."""
+
+    query: str
+    passages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextSet:
+    """Topics, and in words where they come from."""
+
+    topics: tuple[Topic, ...]
+    source: str
+
+    def pairs(self, count: int) -> list[Pair]:
+        """So many (query, passage) pairs, query after query, of as few queries as a full depth allows; at least four.
+
+        Where there are fewer, all.
+        """
+        return [(topic.query, passage) for topic in self.few(count) for passage in topic.passages][:count]
+
+    def few(self, count: int) -> list[Topic]:
+        """The topics that give so many pairs, spread over all of them."""
+        wanted = max(_FEWEST_QUERIES, math.ceil(count / DEPTH))
+        depth = math.ceil(count / wanted)
+        full = [topic for topic in self.topics if len(topic.passages) >= depth]
+        if len(full) < wanted:
+            return list(self.topics)
+        step = len(full) // wanted
+        return [Topic(topic.query, topic.passages[:depth]) for topic in islice(full, 0, wanted * step, step)]
+
+    @property
+    def passages(self) -> list[str]:
+        """All distinct passages."""
+        return list(dict.fromkeys(passage for topic in self.topics for passage in topic.passages))
+
+
+def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> TextSet:
+    """NFCorpus test queries with BM25's top 100, found once and then kept in the cache folder.
+
+    Args:
+        data: The collection in the BEIR layout.
+        cache: Where index and run are kept.
+        tokenizer: By which passages are cut.
+        passage_tokens: To how many tokens.
+    """
+    run_file = cache / "nfcorpus.bm25.txt"
+    if not run_file.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        in_own_process(_retrieve, data, cache / "nfcorpus-index", run_file)
+    run, queries, corpus = read_run(run_file), read_topics(data / "queries.jsonl.gz"), Corpus.open(data)
+    cut = dict(zip(corpus, cut_texts(list(corpus.values()), tokenizer, passage_tokens), strict=True))
+    topics = [Topic(queries[qid], tuple(cut[hit.docid] for hit in hits)) for qid, hits in run.items()]
+    found = sum(len(topic.passages) for topic in topics)
+    return TextSet(
+        tuple(topics),
+        f"NFCorpus, {len(topics)} test queries with BM25's top {DEPTH} ({found:,} pairs), passages cut to "
+        f"{passage_tokens} tokens",
+    )
+
+
+def generated(tokenizer: Any, passage_tokens: int, queries: int) -> TextSet:
+    """Made-up topics with NFCorpus's lengths, for machines without the collection."""
+    topics = generate(tokenizer, queries, DEPTH)
+    every = list(dict.fromkeys(passage for _, passages in topics for passage in passages))
+    cut = dict(zip(every, cut_texts(every, tokenizer, passage_tokens), strict=True))
+    return TextSet(
+        tuple(Topic(query, tuple(cut[passage] for passage in passages)) for query, passages in topics),
+        f"generated texts of NFCorpus's lengths, {queries} queries, passages cut to {passage_tokens} tokens",
+    )
+
+
+def cut_texts(texts: list[str], tokenizer: Any, tokens: int) -> list[str]:
+    """The texts, each cut after so many tokens, so that all who are compared read the same."""
+    offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+    return [
+        text if len(spans) <= tokens else text[: spans[tokens - 1][1]]
+        for text, spans in zip(texts, offsets, strict=True)
+    ]
+
+
+def _retrieve(data: Path, index: Path, run_file: Path) -> None:
+    from pyserini_qpeft.lucene import build_index
+    from pyserini_qpeft.lucene.first_stage import search
+
+    if not index.is_dir():
+        build_index(data, index)
+    judged = {line.split("\t")[0] for line in (data / "qrels" / "test.tsv").read_text().splitlines()[1:]}
+    queries = {qid: query for qid, query in read_topics(data / "queries.jsonl.gz").items() if qid in judged}
+    run = search(["--index", str(index), "--bm25", "--hits", str(DEPTH)], queries)
+    write_trec(
+        run_file, [RankedList(qid, queries[qid], first_stage_hits(hits, first_rank=1)) for qid, hits in run.items()]
+    )
