@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.answers import score_answers
-from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs, FirstStageRun, first_stage_run
+from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs, FirstStageRun, first_stage_run, mining_steps
 from pyserini_qpeft.evaluation.experiment.spec import (
     FIRST_STAGE,
     Adapter,
@@ -93,12 +93,12 @@ class ExperimentRunner:
                         yield from self._reranked(column, adapter, variant)
 
     def _reranked(self, column: _Column, adapter: Adapter, variant: Variant) -> Iterator[Cell]:
-        training = self._training(adapter, variant)
+        mined, training = self._training(adapter, variant)
         scores = self._scores(column, adapter, variant, training)
         for depth in self.experiment.depths:
             for fusion in self.experiment.fusions:
                 row = row_name(adapter, depth, fusion)
-                steps = [*column.first.steps, *([training] if training else [])]
+                steps = [*column.first.steps, *mined, *([training] if training else [])]
                 options: dict[str, object] = {"depth": depth}
                 chosen = None
                 if fusion == "dev":
@@ -121,16 +121,28 @@ class ExperimentRunner:
             self._columns[key] = _Column(inputs, stage, found)
         return self._columns[key]
 
-    def _training(self, adapter: Adapter, variant: Variant) -> Step | None:
+    def _training(self, adapter: Adapter, variant: Variant) -> tuple[list[Step], Step | None]:
+        """The commands that make the training examples, and the one that trains the adapter."""
         if variant.train is None:
-            return None
+            return [], None
+        options = dict(variant.train)
+        steps: dict[Path, Step] = {}
+        for name in {"train", "dev"} & options.keys():
+            files = []
+            for one in options[name] if isinstance(options[name], list) else [options[name]]:
+                if one in self.experiment.examples:
+                    mined = mining_steps(self.experiment.examples[one], self.folder, self.run_verb)
+                    steps |= {made.output: made for made in mined}
+                    one = mined[-1].output
+                files.append(one)
+            options[name] = files
         step = Step(
             "train",
-            {"seed": variant.seed, "resume": True, **variant.train},
+            {"seed": variant.seed, "resume": True, **options},
             self.folder / "adapters" / slug(adapter.name),
         )
         step.make(self.run_verb)
-        return step
+        return list(steps.values()), step
 
     def _scoring(
         self,

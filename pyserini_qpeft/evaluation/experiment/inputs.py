@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.evaluation.experiment.spec import Collection, FirstStage
+from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
 from pyserini_qpeft.runs.corpus import corpus_file, iter_documents
 from pyserini_qpeft.runs.files import atomic_write
@@ -33,7 +33,10 @@ class CollectionInputs:
     def qrels(self) -> Qrels:
         """Judgements of the queries that count."""
         qrels = read_qrels(self.collection.folder / "qrels" / f"{self.collection.split}.tsv", strict=True)
-        return dict(list(qrels.items())[: self.collection.queries])
+        # Neighbours in a file often ask about the same article, so a sample goes through all of it.
+        judged = list(qrels.items())
+        count = min(self.collection.queries or len(judged), len(judged))
+        return dict(judged[place * len(judged) // count] for place in range(count))
 
     @cached_property
     def topics(self) -> Topics:
@@ -100,11 +103,7 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
     """
     steps: tuple[Step, ...] = ()
     if stage.run is None:
-        corpus = corpus_file(inputs.collection.folder)
-        # The same for every split of the folder: its name comes from the corpus alone.
-        index = Step(
-            "index", {"corpus": corpus, "overwrite": True}, inputs.folder.parent / "indexes" / "index", "index"
-        )
+        index = index_step(inputs.collection.folder, inputs.folder.parent)
         options = {"index": index.make(run_verb), "topics": inputs.topics_file, "hits": hits, "quiet": True}
         search = Step(
             "search",
@@ -124,6 +123,21 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
         for rank, hit in enumerate(listed, start=1)
     )
     return FirstStageRun(run, _written(inputs.folder / f"{slug(stage.name)}.trec", "".join(lines)), steps)
+
+
+def index_step(collection: Path, experiment: Path) -> Step:
+    """The command that indexes a BEIR folder; the same whatever split of it is used, for its corpus alone matters."""
+    options = {"corpus": corpus_file(collection), "overwrite": True}
+    return Step("index", options, experiment / "indexes" / "index", "index")
+
+
+def mining_steps(examples: Examples, experiment: Path, run_verb: RunVerb) -> tuple[Step, Step]:
+    """The commands that make training examples, the second of which writes them; both are run if they have not been."""
+    index = index_step(examples.folder, experiment)
+    options = {"collection": examples.folder, "index": index.make(run_verb), **examples.options}
+    mining = Step("mine", options, experiment / "examples" / f"{slug(examples.name)}.json")
+    mining.make(run_verb)
+    return index, mining
 
 
 def _written(path: Path, text: str) -> Path:

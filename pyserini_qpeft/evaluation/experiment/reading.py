@@ -10,6 +10,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import (
     Adapter,
     Collection,
+    Examples,
     Expected,
     Experiment,
     FirstStage,
@@ -51,7 +52,7 @@ def _experiment(read: Any, home: Path) -> Experiment:
         required=("name", "collections", "models"),
         optional=(
             *("depths", "fusion", "fusion-method", "seeds", "hits", "measures"),
-            *("answer-cutoffs", "comparisons", "expected", "tolerance"),
+            *("answer-cutoffs", "comparisons", "examples", "expected", "tolerance"),
         ),
     )
     measures = tuple(_several(keys.get("measures", list(DEFAULT_MEASURES)), str, "measures"))
@@ -68,6 +69,9 @@ def _experiment(read: Any, home: Path) -> Experiment:
             for name, inner in _keys(keys["models"], "models").items()
             for adapter in _model(name, inner, seeds, home)
         ),
+        examples={
+            name: _examples(name, inner, home) for name, inner in _keys(keys.get("examples", {}), "examples").items()
+        },
         depths=tuple(_at_least_one(_several(keys.get("depths", [100]), int, "depths"), "depths")),
         fusions=tuple(_fusion(one) for one in _listed(keys.get("fusion", "none"))),
         method=method,
@@ -94,19 +98,28 @@ def _collection(name: str, read: Any, home: Path) -> Collection:
     dev = None
     if "dev" in keys:
         inner = _keys(keys["dev"], f"{where}: dev", optional=("folder", "split", "queries", "first-stages"))
+        dev_folder = _folder(inner["folder"], home, f"{where}: dev") if "folder" in inner else folder
+        split = _one(inner.get("split", "dev"), str, f"{where}: dev: split")
         dev_stages = stages
         if "first-stages" in inner:
             dev_stages = _first_stages(inner["first-stages"], home, f"{where}: dev")
         dev = Collection(
-            name=f"{name} dev",
-            folder=_folder(inner["folder"], home, f"{where}: dev") if "folder" in inner else folder,
-            split=_one(inner.get("split", "dev"), str, f"{where}: dev: split"),
+            name=f"{dev_folder.name} {split}",
+            folder=dev_folder,
+            split=split,
             queries=_queries(inner, f"{where}: dev"),
             first_stages=dev_stages,
         )
     return Collection(
         name, folder, _one(keys.get("split", "test"), str, f"{where}: split"), _queries(keys, where), stages, dev
     )
+
+
+def _examples(name: str, read: Any, home: Path) -> Examples:
+    where = f"examples: {name}"
+    options = dict(_keys(read, where, required=("collection",), optional=None))
+    folder = _folder(options.pop("collection"), home, where)
+    return Examples(name, folder, _options(options, home, where))
 
 
 def _first_stages(read: Any, home: Path, where: str) -> tuple[FirstStage, ...]:
@@ -131,6 +144,7 @@ def _model(name: str, read: Any, seeds: Sequence[int], home: Path) -> list[Adapt
     for label, inner in _keys(keys["adapters"], f"{where}: adapters").items():
         own = {"adapter": inner} if isinstance(inner, str) else dict(_keys(inner or {}, f"{where}: {label}"))
         train = own.pop("train", None)
+        own_seeds = _several(own.pop("seeds", list(seeds)), int, f"{where}: {label}: seeds")
         options = {**_keys(keys.get("options") or {}, f"{where}: options"), **own}
         seeded = train is not None or any("{seed}" in value for value in options.values() if isinstance(value, str))
         variants = [
@@ -139,7 +153,7 @@ def _model(name: str, read: Any, seeds: Sequence[int], home: Path) -> list[Adapt
                 options=_options(_with_seed(options, seed), home, f"{where}: {label}"),
                 train=None if train is None else _options(_with_seed(train, seed), home, f"{where}: {label}: train"),
             )
-            for seed in (seeds if seeded else [None])
+            for seed in (own_seeds if seeded else [None])
         ]
         adapters.append(Adapter(f"{name}/{label}", tuple(variants)))
     return adapters
@@ -215,7 +229,7 @@ def _keys(
     for key in required:
         if key not in keys:
             raise QPeftError(f"{where}: {key} is missing")
-    if required or optional is not None:
+    if optional is not None:
         known = (*required, *(optional or ()))
         for key in keys:
             if key not in known:

@@ -38,7 +38,7 @@ class Collection:
         name: as in the table.
         folder: BEIR folder.
         split: whose judgements count.
-        queries: how many judged queries, from the first; None is all.
+        queries: how many judged queries, spread evenly over the file; None is all.
         first_stages: each makes a column.
         dev: what fusion weights are chosen on.
     """
@@ -52,13 +52,29 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Examples:
+    """Questions with passages that `qpeft mine` makes of a BEIR folder, BM25 finding the negatives.
+
+    Attributes:
+        name: what `train` calls them by.
+        folder: BEIR folder.
+        options: of `qpeft mine`.
+    """
+
+    name: str
+    folder: Path
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """A model with an adapter, for one seed.
 
     Attributes:
         seed: None where nothing depends on it.
         options: of `qpeft rerank`.
-        train: options of `qpeft train` where the adapter is trained first.
+        train: options of `qpeft train` where the adapter is trained first; the name of mined examples stands for
+            their file.
     """
 
     seed: int | None
@@ -82,6 +98,7 @@ class Experiment:
         name: title of the table.
         collections: each with its first stages.
         adapters: each with its model.
+        examples: what adapters are trained on, by name.
         depths: numbers of hits rescored.
         fusions: how the first stage is mixed in, each a row of its own.
         method: method of fusion.
@@ -96,6 +113,7 @@ class Experiment:
     name: str
     collections: tuple[Collection, ...]
     adapters: tuple[Adapter, ...]
+    examples: Mapping[str, Examples] = field(default_factory=dict)
     depths: tuple[int, ...] = (100,)
     fusions: tuple[Fusion, ...] = ("none",)
     method: FusionMethod = "zscore"

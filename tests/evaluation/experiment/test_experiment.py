@@ -12,6 +12,7 @@ import yaml
 from pyserini_qpeft.cli.__main__ import main
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.cells import ExperimentRunner
+from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs
 from pyserini_qpeft.evaluation.experiment.outcome import Outcome
 from pyserini_qpeft.evaluation.experiment.reading import read_experiment
 
@@ -139,6 +140,52 @@ def test_finished_cells_are_kept_and_a_change_runs_only_what_it_touches(home: Pa
     model = {**SPEC["models"]["tiny"], "adapters": adapters}
     run("other.yaml", models={"tiny": model}, fusion="none")
     assert [(call[0], call[call.index("--passage-tokens") + 1]) for call in calls] == [("rerank", "8")]
+
+
+def test_adapters_are_trained_on_examples_that_the_file_names(home: Path):
+    calls: list[list[str]] = []
+
+    def counted(arguments) -> int:
+        calls.append(list(arguments))
+        return main(arguments)
+
+    train = {"train": ["questions"], "dev": "unseen", "batch-queries": 4, "epochs": 1, "model": "model"}
+    train |= {"device": "cpu", "progress": False}
+    spec = {
+        "examples": {
+            "questions": {"collection": "beir", "split": "test", "negatives": 2},
+            "unseen": {"collection": "beir", "split": "dev", "choice": "first"},
+        },
+        "models": {
+            "tiny": {
+                "options": {"model": "model", "dtype": "float32", "device": "cpu"},
+                "adapters": {"R": {"train": train}, "A": {"train": {**train, "variant": "attention"}, "seeds": [3]}},
+            }
+        },
+        "fusion": "none",
+        "depths": 4,
+    }
+
+    def run() -> Outcome:
+        calls.clear()
+        experiment = read_experiment(written(home, "trained.yaml", **spec))
+        return Outcome(experiment, ExperimentRunner(experiment, home / "trained", counted).cells())
+
+    trained = run()
+    assert [call[0] for call in calls if call[0] != "rerank"] == ["index", "mine", "mine", "train", "train", "train"]
+    rows = {cell.row: [one.seed for one in trained.cells if one.row == cell.row] for cell in trained.cells}
+    assert rows == {"first stage": [None], "tiny/R, depth 4": [1, 2], "tiny/A, depth 4": [3]}
+    commands = next(cell.commands for cell in trained.cells if cell.row == "tiny/A, depth 4")
+    assert [shlex.split(command)[1] for command in commands] == ["index", "mine", "mine", "train", "rerank", "evaluate"]
+    run()
+    assert calls == []
+
+
+def test_a_sample_of_queries_goes_through_the_whole_file(home: Path):
+    small = {**SPEC["collections"]["small"], "queries": 4}
+    experiment = read_experiment(written(home, "sample.yaml", collections={"small": small}))
+    inputs = CollectionInputs(experiment.collections[0], home / "sample")
+    assert list(inputs.qrels) == ["q0", "q2", "q4", "q6"]
 
 
 def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, capsys):
