@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> None:
     """Read everything, measure, print the tables, write what was asked for."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
+    from pyserini_qpeft.evaluation.overlap import check_overlap
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
     from pyserini_qpeft.evaluation.tables import notes, sections, to_text
     from pyserini_qpeft.runs.ranked import holds_ranked_lists, read_ranked_lists
@@ -87,6 +88,8 @@ def run(args: argparse.Namespace) -> None:
     files = _name_runs(args.runs)
     qrels = _read_qrels(args.qrels, args.split)
     runs = {name: read_run(file, strict=True) for name, file in files.items()}
+    for name, file in files.items():
+        check_overlap(runs[name], qrels, file, args.qrels)
     config = read_options(ComparisonConfig, args, significance=read_options(SignificanceConfig, args))
     lists = {name: read_ranked_lists(file) for name, file in files.items() if holds_ranked_lists(file)}
     comparison = replace(

@@ -37,6 +37,10 @@ class ComparisonConfig:
         default=10, metadata={"help": "hits of each list looked at for the share that nobody judged"}
     )
 
+    def __post_init__(self) -> None:
+        if self.judged_cutoff < 1:
+            raise QPeftError(f"judged_cutoff must be 1 or more, and is {self.judged_cutoff}")
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

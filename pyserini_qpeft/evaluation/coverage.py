@@ -58,14 +58,21 @@ def remarks(name: str, coverage: Coverage) -> Sequence[str]:
     """What a reader of the table must know about this run: one sentence for each thing."""
     told = []
     if coverage.missing:
-        told.append(f"{name} lacks {coverage.missing:,} judged queries, which count as 0 (as in trec_eval -c)")
+        lacking = counted(coverage.missing, "judged query", "judged queries")
+        told.append(f"{name} lacks {lacking}, which count as 0 (as in trec_eval -c).")
     if coverage.unjudged_queries:
-        told.append(f"{name} has {coverage.unjudged_queries:,} queries without judgements, which are left out")
+        extra = counted(coverage.unjudged_queries, "query", "queries")
+        told.append(f"{name} has {extra} without judgements, which are left out.")
     if coverage.unknown_docids == coverage.docids:
-        told.append(f"no docid of {name} is in the qrels: do they number documents in another way?")
+        told.append(f"no docid of {name} is in the qrels; do they number documents in another way?")
     elif coverage.unknown_docids:
         told.append(
             f"{coverage.unknown_docids:,} of the {coverage.docids:,} docids of {name} are in no judgement, "
-            "and count as not relevant"
+            "and count as not relevant."
         )
     return told
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number with the noun that goes with it."""
+    return f"{count:,} {one if count == 1 else many}"

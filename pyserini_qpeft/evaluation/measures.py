@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.overlap import examples
 from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_MEASURES = ("nDCG@10", "AP", "RR@10", "R@100", "P@10")
+
+_WRITE_IT = "write it as in nDCG@10, AP, RR@10, R@100 or P@10"
 
 
 def parse_measures(names: Iterable[str]) -> list[Any]:
@@ -29,7 +32,8 @@ def parse_measures(names: Iterable[str]) -> list[Any]:
         ir-measures' measures in the order of the names, each once.
 
     Raises:
-        QPeftError: a name that is no measure, one that lacks its cutoff, or one that is no mean over queries.
+        QPeftError: a name that is no measure, one that lacks its cutoff, one that nothing installed computes, or one
+            that is no mean over queries.
     """
     import ir_measures
 
@@ -37,16 +41,23 @@ def parse_measures(names: Iterable[str]) -> list[Any]:
     for name in names:
         try:
             measure = ir_measures.parse_measure(name)
+        except (NameError, ValueError):
+            raise QPeftError(f"{name!r} is no measure; {_WRITE_IT}") from None
+        for parameter, allowed in measure.SUPPORTED_PARAMS.items():
+            if parameter not in measure.params and allowed.required:
+                raise QPeftError(f"the measure {name!r} lacks its {parameter}; {_WRITE_IT}")
+        try:
             measure.validate_params()
-        except (NameError, ValueError, AssertionError) as mistake:
-            raise QPeftError(
-                f"{name!r} is no measure ({mistake}); write it as in nDCG@10, AP, RR@10, R@100 or P@10"
-            ) from None
+        except AssertionError as mistake:
+            raise QPeftError(f"the measure {name!r} cannot be: {mistake}") from None
         cutoff = measure.params.get("cutoff", 1)
         if isinstance(cutoff, int) and cutoff < 1:
             raise QPeftError(f"the cutoff of the measure {name!r} must be 1 or more")
         if not isinstance(measure.aggregator(), ir_measures.MeanAgg):
             raise QPeftError(f"{name!r} is a count over all queries; give measures that are means over queries")
+        # Asked in this order, a provider that is slow to import is so only for what no other computes.
+        if not any(one.supports(measure) and one.is_available() for one in ir_measures.DefaultPipeline.providers):
+            raise QPeftError(f"no installed library computes the measure {name!r}")
         measures[measure] = None
     if not measures:
         raise QPeftError("no measure was given; write at least one, such as nDCG@10")
@@ -83,7 +94,7 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
     judged = [qid for qid in qrels if run.get(qid)]
     if not judged:
         raise QPeftError(
-            f"no query of the run is in the qrels (run: {_examples(run)}; qrels: {_examples(qrels)}); "
+            f"no query of the run is in the qrels (run: {examples(run)}; qrels: {examples(qrels)}); "
             "give the qrels of the same topics"
         )
     # Not all of ir-measures' providers break ties as trec_eval does: hand them an order without ties.
@@ -98,8 +109,3 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
     columns = [str(measure) for measure in parsed]
     rows = [[values[qid, column] for column in columns] for qid in qrels]
     return pd.DataFrame(rows, index=pd.Index(list(qrels), name="qid"), columns=columns, dtype="float64")
-
-
-def _examples(queries: Iterable[str], shown: int = 3) -> str:
-    qids = list(queries)
-    return ", ".join(qids[:shown]) + (", …" if len(qids) > shown else "") if qids else "empty"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from pyserini_qpeft.evaluation.comparison import Comparison
-from pyserini_qpeft.evaluation.coverage import remarks
+from pyserini_qpeft.evaluation.coverage import counted, remarks
 from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig
 
 SIGNIFICANT = "*"
@@ -55,7 +55,7 @@ def notes(comparison: Comparison) -> list[str]:
         tests, count = comparison.significance, len(comparison.differences)
         told.append(
             f"{SIGNIFICANT}: p < {tests.alpha:g} against {comparison.baseline} ({_test_name(tests.tests[0], tests)}, "
-            f"two-sided, Holm-corrected over {_plural(count, 'comparison')}). "
+            f"two-sided, Holm-corrected over {counted(count, 'comparison', 'comparisons')}). "
             f"Intervals: {tests.confidence * 100:g} % percentile bootstrap, {tests.resamples:,} resamples, "
             f"seed {tests.seed}."
         )
@@ -65,7 +65,7 @@ def notes(comparison: Comparison) -> list[str]:
             "answers matched as in DPR."
         )
     for name, coverage in comparison.coverage.items():
-        told += [f"{remark}." for remark in remarks(name, coverage)]
+        told += remarks(name, coverage)
     return told
 
 
@@ -167,7 +167,7 @@ def _measures(comparison: Comparison) -> Section:
     heads = ("run", *comparison.measures, "depth", f"unjudged@{cutoff}")
     queries = len(next(iter(comparison.scores.values())))
     return Section(
-        f"{_plural(queries, 'judged query', 'judged queries')}",
+        f"{counted(queries, 'judged query', 'judged queries')}",
         heads + (("ms/query", "ms/query (95th %)") if timed else ()),
         tuple(rows),
     )
@@ -227,10 +227,6 @@ def _test_name(test: str, config: SignificanceConfig) -> str:
     if test == "randomization":
         return f"randomisation test, {config.resamples:,} resamples, seed {config.seed}"
     return {"t": "paired t-test", "wilcoxon": "Wilcoxon signed-rank test"}[test]
-
-
-def _plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _without_nan(told: object) -> object:

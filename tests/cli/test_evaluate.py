@@ -95,7 +95,12 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
         (RUN.replace("2 2.0", "2 4.0"), QRELS, "run.txt:2: score 4.0 of query q1 is above that of the line before"),
         (RUN.replace("2 2.0", "2 nan"), QRELS, "run.txt:2: the score is nan"),
         (RUN.replace("2 2.0 t", "2"), QRELS, "run.txt:2: 4 columns"),
-        (RUN.replace("q", "x"), QRELS, "run: no query of the run is in the qrels (run: x1, x2; qrels: q1, q2)"),
+        (RUN.replace("q", "x"), QRELS, "run.txt:1: query x1 is not judged in"),
+        (
+            "q0 Q0 a 1 2.0 t\n" + RUN.replace("a", "x").replace("b", "y"),
+            QRELS,
+            "run.txt:2: document x is in no judgement",
+        ),
         ("", QRELS, "run.txt is empty"),
         (RUN, "", "qrels.tsv is empty"),
     ],
@@ -116,7 +121,7 @@ def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
     assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv") == 0
     told = capsys.readouterr().out
     assert "1 of the 2 docids of run are in no judgement" in told
-    assert "run has 1 queries without judgements" in told
+    assert "run has 1 query without judgements" in told
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def test_mistakes_name_the_run(qrels):
         compare({"a": noisy_run(0, 1.0), "b": {"other": [ScoredDoc("d", 1.0)]}}, qrels)
     with pytest.raises(QPeftError, match="no run to evaluate"):
         compare({}, qrels)
+    with pytest.raises(QPeftError, match="judged_cutoff must be 1 or more, and is 0"):
+        ComparisonConfig(judged_cutoff=0)
 
 
 def test_coverage_counts_depth_gaps_and_what_nobody_judged():
@@ -107,11 +109,11 @@ def test_coverage_counts_depth_gaps_and_what_nobody_judged():
     assert found.unjudged == pytest.approx(2 / 4)
     assert (found.docids, found.unknown_docids) == (5, 2)
     told = " ".join(remarks("bm25", found))
-    assert "lacks 1 judged queries" in told
-    assert "1 queries without judgements" in told
+    assert "lacks 1 judged query, which" in told
+    assert "has 1 query without judgements" in told
     assert "2 of the 5 docids of bm25 are in no judgement" in told
 
 
 def test_docids_of_another_numbering_are_remarked():
     found = cover({"q": [ScoredDoc("1", 1.0)]}, {"q": {"doc1": 1}})
-    assert remarks("bm25", found) == ["no docid of bm25 is in the qrels: do they number documents in another way?"]
+    assert remarks("bm25", found) == ["no docid of bm25 is in the qrels; do they number documents in another way?"]
