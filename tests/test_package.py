@@ -1,6 +1,7 @@
 """The house keeps its order: what is imported when, and which part may know which."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,21 @@ def test_the_library_prints_nothing_and_sets_up_no_logging() -> None:
                 ast.unparse(node.func) for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)
             }
             assert not calls & {"print", "logging.basicConfig"}, name(module)
+
+
+def test_an_installed_package_carries_the_model_and_the_questions() -> None:
+    """A checkout has them in any case; a wheel has what the build is told to take."""
+    code = (
+        "import json, setuptools\n"
+        "distribution = setuptools.Distribution()\n"
+        "distribution.parse_config_files()\n"
+        "build = distribution.get_command_obj('build_py')\n"
+        "build.ensure_finalized()\n"
+        "print(json.dumps([f'{folder}/{file}' for _, folder, _, files in build.data_files for file in files]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    shipped = {str(file.relative_to(PACKAGE.parent)) for file in (PACKAGE / "resources").rglob("*") if file.is_file()}
+    assert "pyserini_qpeft/resources/model/model.safetensors" in shipped
+    assert shipped <= set(json.loads(answer.stdout.splitlines()[-1]))
