@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,9 +10,8 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import EarlyStoppingCallback, TrainingArguments
+from transformers import EarlyStoppingCallback
 
-from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.runs.trec import read_run
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.loading import load_model
@@ -25,6 +23,7 @@ from pyserini_qpeft.training.adapters import (
     save_adapter,
     trainable,
 )
+from pyserini_qpeft.training.arguments import trainer_arguments
 from pyserini_qpeft.training.batches import StepCollator, Teacher
 from pyserini_qpeft.training.card import TrainingRecord, model_card
 from pyserini_qpeft.training.checkpoints import FINISHED, Workplace, last_checkpoint, remove_incomplete
@@ -61,7 +60,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     place.check(resume=resume)
     check_adapter(config.adapter)
     examples, dev_examples = _read(config)
-    arguments = _arguments(config, place.folder, len(examples))
+    arguments = trainer_arguments(config, place.folder, len(examples))
     processes = PartialState()
     base, tokenizer = _base(config, arguments.device)
     # No process may make the folder before all have looked for it.
@@ -155,58 +154,6 @@ def _base(config: TrainConfig, device: torch.device) -> tuple[Any, Any]:
 def _keeps_passages(wanted: OptimizationConfig, model: Any) -> bool:
     # Under gradient checkpointing transformers' layers take no key-values.
     return bool(wanted.passage_cache_bytes) and not wanted.gradient_checkpointing and leaves_passages_alone(model)
-
-
-def _arguments(config: TrainConfig, folder: Path, examples: int) -> TrainingArguments:
-    wanted = config.optimization
-    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    parts = processes * wanted.accumulation * config.sampling.in_batch
-    if wanted.batch_queries % parts:
-        raise QPeftError(
-            f"batch_queries ({wanted.batch_queries}) must be a multiple of {parts}: "
-            "processes x accumulation x in_batch."
-        )
-    if examples < wanted.batch_queries:
-        raise QPeftError(
-            f"{examples} training queries are fewer than one step takes (batch_queries {wanted.batch_queries})."
-        )
-    steps_per_epoch = examples // config.sampling.in_batch // (wanted.batch_queries // config.sampling.in_batch)
-    steps = steps_per_epoch * wanted.epochs
-    looks = "steps" if wanted.eval_steps else "epoch"
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=wanted.batch_queries // parts,
-        gradient_accumulation_steps=wanted.accumulation,
-        num_train_epochs=wanted.epochs,
-        learning_rate=wanted.learning_rate,
-        lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[
-            wanted.scheduler
-        ],
-        warmup_steps=round(wanted.warmup * steps),
-        weight_decay=wanted.weight_decay,
-        max_grad_norm=wanted.clip,
-        eval_strategy=looks if config.dev else "no",
-        eval_steps=wanted.eval_steps,
-        save_strategy=looks,
-        save_steps=wanted.eval_steps or 500,
-        save_total_limit=2,
-        load_best_model_at_end=bool(config.dev),
-        metric_for_best_model=f"eval_{wanted.best_by}" if config.dev else None,
-        greater_is_better=wanted.best_by == "ndcg" if config.dev else None,
-        restore_callback_states_from_checkpoint=True,
-        dataloader_drop_last=True,
-        remove_unused_columns=False,
-        label_names=["positive"],
-        ddp_find_unused_parameters=False,
-        ddp_backend="gloo" if on_cpu and processes > 1 else None,
-        use_cpu=on_cpu,
-        logging_steps=max(1, min(10, steps // 10)),
-        logging_nan_inf_filter=False,
-        report_to="none",
-        seed=config.seed,
-        disable_tqdm=not config.progress,
-    )
 
 
 def _callbacks(config: TrainConfig) -> list[Any]:
