@@ -8,6 +8,8 @@ from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.runs.records import Run, Topics
 
+_TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".txt", ".xml"}
+
 
 def add_text_options(parser: argparse._ActionsContainer, *, index: bool = True) -> None:
     """Add the options that say where the text of a docid is."""
@@ -85,7 +87,9 @@ def open_topics(topics: str, topics_format: str = "default") -> Topics:
     """Queries of a file, or of a set that Pyserini knows by name."""
     from pyserini_qpeft.runs.topics import read_topics
 
-    if topics_format == "default" and Path(topics).exists():
+    # Pyserini's names have neither folder nor suffix: a file that is not there is told of without starting Java.
+    meant_as_file = "/" in topics or Path(topics).suffix in _TOPIC_FILES
+    if topics_format == "default" and (meant_as_file or Path(topics).exists()):
         return read_topics(topics)
     from pyserini_qpeft.lucene.topics import named_topics
 

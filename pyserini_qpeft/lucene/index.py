@@ -4,7 +4,9 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.jvm import start_jvm
@@ -106,9 +108,16 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
         statistics = reader.stats()
         reader.reader.close()
     except JavaException as error:
-        raise QPeftError(f"Lucene could not write an index of {corpus}: {error.innermessage}.") from error
+        raise QPeftError(f"Lucene could not write an index of {corpus}: {_reason(error)}.") from error
     tally.kept, tally.findable = statistics["documents"], statistics["non_empty_documents"]
     return tally
+
+
+def _reason(error: Any) -> str:
+    """What a Java exception began with: after a full disk Lucene complains only that its writer is closed."""
+    told = error.stacktrace or []
+    causes = [line for above, line in pairwise(told) if above == "Caused by:"]
+    return causes[-1].partition(": ")[2] or causes[-1] if causes else str(error.innermessage)
 
 
 def _move(building: Path, index: Path) -> None:

