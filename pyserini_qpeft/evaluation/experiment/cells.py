@@ -139,7 +139,8 @@ class ExperimentRunner:
         step = Step(
             "train",
             {"seed": variant.seed, "resume": True, **options},
-            self.folder / "adapters" / slug(adapter.name),
+            # Not by the adapter's name: several rows may score with the same one.
+            self.folder / "adapters" / slug(str(options.get("variant", "adapter"))),
         )
         step.make(self.run_verb)
         return list(steps.values()), step
@@ -160,6 +161,7 @@ class ExperimentRunner:
                 "topics": column.inputs.topics_file,
                 "corpus": corpus_file(column.inputs.collection.folder),
                 **variant.options,
+                **({"passage-cache-folder": str(self.folder / "passages")} if _keeps_passages(variant) else {}),
                 **({"adapter": training.output} if training else {}),
                 **(options or {"depth": max(self.experiment.depths)}),
                 "output-format": "json",
@@ -205,3 +207,8 @@ class ExperimentRunner:
             by_answers = score_answers(run, inputs.answers, column.text_of, cutoffs).drop(columns="in_list")
             scores = scores.join(by_answers.add_suffix(" (answers)"))
         return Cell(row, column.name, seed, scores, (*(step.command for step in steps), command_line(evaluate)))
+
+
+def _keeps_passages(variant: Variant) -> bool:
+    """Whether what the model has read of passages is kept for the rows to come."""
+    return bool(variant.options.get("passage-cache-bytes"))
