@@ -14,7 +14,7 @@ class Coverage:
     Attributes:
         queries: judged queries that the run has.
         missing: judged queries that the run lacks, which count as 0.
-        unjudged_queries: queries of the run without judgements, which are left out.
+        unjudged_queries: queries of the run without judgements, left out.
         depth: mean number of hits per judged query of the run.
         max_depth: the longest list.
         cutoff: hits of each list, from its top, that `unjudged` looks at.
@@ -59,10 +59,10 @@ def remarks(name: str, coverage: Coverage) -> Sequence[str]:
     told = []
     if coverage.missing:
         lacking = counted(coverage.missing, "judged query", "judged queries")
-        told.append(f"{name} lacks {lacking}, which count as 0 (as in trec_eval -c).")
+        told.append(f"{name} lacks {lacking}, counted as 0 (as in trec_eval -c).")
     if coverage.unjudged_queries:
         extra = counted(coverage.unjudged_queries, "query", "queries")
-        told.append(f"{name} has {extra} without judgements, which are left out.")
+        told.append(f"{name} has {extra} without judgements, left out.")
     if coverage.unknown_docids == coverage.docids:
         told.append(f"no docid of {name} is in the qrels; do they number documents in another way?")
     elif coverage.unknown_docids:

@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import color_sequences
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.significance import EQUAL
 from pyserini_qpeft.runs.files import telling_write_errors
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 _BLACK, _ORANGE, _SKY, _GREEN, _YELLOW, _BLUE, _RED, _PINK = color_sequences["okabe_ito"]
 _SERIES = (_BLUE, _RED, _GREEN, _PINK, _SKY, _ORANGE)
 _MARKERS = "osD^vPX"
+# Of two curves that coincide the one beneath shows in the gaps.
+_LINES = ("-", (0, (4, 2)), "-.", (0, (1, 1.5)))
 
 
 def plot_query_gains(gains: "pd.Series[float]", run: str, baseline: str, measure: str) -> Figure:
@@ -37,34 +43,27 @@ def plot_query_gains(gains: "pd.Series[float]", run: str, baseline: str, measure
     """
     figure, axes = _figure()
     ordered = np.sort(gains.to_numpy())[::-1]
-    wins, losses = int((ordered > 0).sum()), int((ordered < 0).sum())
     places = np.arange(1, len(ordered) + 1)
     width = 1.0 if len(ordered) > 60 else 0.85
-    for chosen, colour, hatch, label in (
-        (ordered > 0, _BLUE, "", f"better on {wins:,}"),
-        (ordered < 0, _RED, "///", f"worse on {losses:,}"),
+    keys: list[Artist] = []
+    for chosen, colour, hatch, word in (
+        (ordered > EQUAL, _BLUE, "", "better"),
+        (abs(ordered) <= EQUAL, "none", "", "equal"),
+        (ordered < -EQUAL, _RED, "///", "worse"),
     ):
-        axes.bar(
-            places[chosen],
-            ordered[chosen],
-            width,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            linewidth=0,
-            label=label,
-        )
-    axes.plot([], [], " ", label=f"equal on {len(ordered) - wins - losses:,}")
+        label = f"{word} on {int(chosen.sum()):,}"
+        axes.bar(places[chosen], ordered[chosen], width, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        keys.append(Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=label))
     mean = float(ordered.mean()) if len(ordered) else 0.0
     axes.axhline(0, color=_BLACK, linewidth=0.8)
-    axes.axhline(mean, color=_BLACK, linewidth=1.2, linestyle="--", label=f"mean {mean:+.4f}")
+    keys.append(axes.axhline(mean, color=_BLACK, linewidth=1.2, linestyle="--", label=f"mean {mean:+.4f}"))
     axes.set(
         xlabel="queries, from the largest gain to the largest loss",
         ylabel=f"difference in {measure}",
         title=textwrap.fill(f"{run} minus {baseline}, {len(ordered):,} queries", 70),
         xlim=(0.4, len(ordered) + 0.6),
     )
-    axes.legend()
+    axes.legend(handles=keys)
     return figure
 
 
@@ -102,19 +101,22 @@ def plot_fusion_weight(
     """
     figure, axes = _figure()
     _draw_curves(axes, curves)
+    marks: dict[float, list[float]] = {}
     for name, weight in (chosen or {}).items():
         curve = curves[name].sort_index()
-        value = float(np.interp(weight, curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)))
+        value = np.interp(weight, curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float))
+        marks.setdefault(weight, []).append(float(value))
+    for weight, values in marks.items():
         axes.plot(
-            [weight],
-            [value],
+            [weight] * len(values),
+            values,
             marker="*",
             markersize=17,
             linestyle="none",
             color=_YELLOW,
             markeredgecolor=_BLACK,
             zorder=5,
-            label=f"chosen on dev: {weight:g} ({value:.4f})",
+            label=f"chosen on dev: {weight:g} ({', '.join(f'{value:.4f}' for value in values)})",
         )
     axes.set(
         xlabel="fusion weight of the likelihood (0: first stage alone, 1: likelihood alone)",
@@ -135,7 +137,7 @@ def plot_gain_against_first_stage(
         first_stage: value of the measure before reranking, for each query or for each first stage.
         gains: for each run, its gain over that, with the same index.
         measure: name of the measure.
-        named: write the index above the points; for first stages, of which there are few.
+        named: write the index at the top, above its points; for first stages, of which there are few.
     """
     figure, axes = _figure()
     values = first_stage.to_numpy(dtype=float)
@@ -148,19 +150,24 @@ def plot_gain_against_first_stage(
             axes.plot(values, change, marker, color=colour, alpha=0.5, markersize=5)
             middles, means = _means_by_fifth(values, change)
             axes.plot(middles, means, "-" + marker, color=colour, markeredgecolor="white", markersize=9, label=name)
-    if named:
-        highest = np.max([gain.loc[first_stage.index].to_numpy(dtype=float) for gain in gains.values()], axis=0)
-        for label, x, y in zip(first_stage.index, values, highest, strict=True):
-            axes.annotate(str(label), (x, y), (0, 8), textcoords="offset points", fontsize=9, ha="center")
     axes.axhline(0, color=_BLACK, linewidth=0.8)
-    axes.margins(x=0.12 if named else 0.03, y=0.12)
+    axes.margins(x=0.05 if named else 0.03, y=0.12)
     axes.set(
         xlabel=f"{measure} of the first stage"
         + ("" if named else " (points: queries; lines: means of fifths of them)"),
         ylabel=f"gain in {measure}",
         title="Gain against the quality of the first stage",
     )
-    axes.legend()
+    if named:
+        names = axes.secondary_xaxis("top")
+        names.set_xticks(values, [str(name) for name in first_stage.index], rotation=30, ha="left", fontsize=9)
+        names.tick_params(length=0)
+        names.spines["top"].set_visible(False)
+        axes.vlines(values, 0, 1, transform=axes.get_xaxis_transform(), color="0.9", linewidth=0.8, zorder=0)
+        figure.set_figheight(4.4 + 0.12 * len(gains))
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    else:
+        axes.legend()
     return figure
 
 
@@ -215,6 +222,7 @@ def _draw_curves(axes: Axes, curves: Mapping[str, "pd.Series[float]"]) -> None:
         axes.plot(
             ordered.index.to_numpy(dtype=float),
             ordered.to_numpy(dtype=float),
+            linestyle=_LINES[place % len(_LINES)],
             marker=_MARKERS[place % len(_MARKERS)],
             color=_SERIES[place % len(_SERIES)],
             markersize=5,
@@ -222,7 +230,11 @@ def _draw_curves(axes: Axes, curves: Mapping[str, "pd.Series[float]"]) -> None:
         )
 
 
-def _means_by_fifth(values: np.ndarray[Any, Any], change: np.ndarray[Any, Any]) -> tuple[list[float], list[float]]:
-    order = np.argsort(values, kind="stable")
-    fifths = [part for part in np.array_split(order, 5) if len(part)]
-    return [float(values[part].mean()) for part in fifths], [float(change[part].mean()) for part in fifths]
+def _means_by_fifth(
+    values: "NDArray[np.floating[Any]]", change: "NDArray[np.floating[Any]]"
+) -> tuple[list[float], list[float]]:
+    # Queries of the same value stay together, so that their order does not make means; fewer than five may be left.
+    edges = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf"))
+    fifth = np.searchsorted(edges, values)
+    parts = [fifth == place for place in np.unique(fifth)]
+    return [float(values[part].mean()) for part in parts], [float(change[part].mean()) for part in parts]

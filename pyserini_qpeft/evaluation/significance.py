@@ -11,8 +11,8 @@ from pyserini_qpeft.errors import QPeftError
 
 Test = Literal["t", "wilcoxon", "randomization"]
 
-# Two values of a measure that differ by less are the same, computed in another order.
-_EQUAL = 1e-9
+EQUAL = 1e-9
+"""Two values of a measure that differ by less are the same, computed in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def paired_difference(
     treated, base = np.asarray(treatment, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     gains = treated - base
     low, high = bootstrap_interval(gains, config)
-    wins, losses = int((gains > _EQUAL).sum()), int((gains < -_EQUAL).sum())
+    wins, losses = int((gains > EQUAL).sum()), int((gains < -EQUAL).sum())
     return Difference(
         run=names[0],
         baseline=names[1],

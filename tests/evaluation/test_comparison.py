@@ -109,7 +109,7 @@ def test_coverage_counts_depth_gaps_and_what_nobody_judged():
     assert found.unjudged == pytest.approx(2 / 4)
     assert (found.docids, found.unknown_docids) == (5, 2)
     told = " ".join(remarks("bm25", found))
-    assert "lacks 1 judged query, which" in told
+    assert "lacks 1 judged query, counted as 0" in told
     assert "has 1 query without judgements" in told
     assert "2 of the 5 docids of bm25 are in no judgement" in told
 
