@@ -63,7 +63,7 @@ class PeakMeter:
     @torch.inference_mode()
     def measure(self) -> float:
         """Operations a second of the fastest of some products, each done several times."""
-        return max(self._speed(*product) for product in self._products for _ in range(4))
+        return max(self._speed(*product) for product in self._products for _ in range(3))
 
     def _speed(self, inputs: torch.Tensor, weight: torch.Tensor) -> float:
         start = time.perf_counter()

@@ -30,6 +30,7 @@ class Options:
     passage_tokens: int
     outside_queries: int
     cache_queries: int
+    cache_filled: bool
     cache_mib: int
     cache_variant: str
     growth_pairs: tuple[int, ...]
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--passage-tokens", type=int, default=400, help="tokens of a passage, for all who are compared")
     add("--outside-queries", type=int, default=8, help="queries of the table outside, each reranked by itself")
     add("--cache-queries", type=int, default=1000, help="most queries of the table cache, each with all its hits")
+    add("--cache-filled", action="store_true", help="cache: fill lists of hits up to 100 with other passages")
     add("--cache-mib", type=int, default=4096, help="limit of the passage cache")
     add("--cache-variant", choices=["none", "retrieval", "attention"], default="retrieval", help="hints with the cache")
     add("--growth-pairs", nargs="+", type=int, default=[1000, 10_000, 100_000], help="lengths of runs in growth")

@@ -44,14 +44,17 @@ def _times(axes: Axes, rows: Sequence[Any]) -> None:
     for place, value in enumerate(medians):
         axes.annotate(f"{value:.1f}", (reach[1][place] + value, place), (4, -3), textcoords="offset points", fontsize=8)
     axes.axvline(1, color=_BLACK, linewidth=1)
+    axes.margins(x=0.12, y=0.01)
     _name(axes, rows)
-    axes.set(xlabel="time over ours in the same round (bar: median, line: range)", title="Times as long as ours")
+    axes.set(xlabel="bar: median, line: range of the rounds", title="Time over ours in the same round")
 
 
 def _shares(axes: Axes, rows: Sequence[Any]) -> None:
     axes.barh(range(len(rows)), [100 * row.peak_share for row in rows], color=_colours(rows))
-    _name(axes, rows)
-    axes.set(xlabel="% of the machine's matrix products in that dtype, same round", title="Share of the peak")
+    axes.margins(y=0.01)
+    axes.set_yticks(range(len(rows)), [])
+    axes.invert_yaxis()
+    axes.set(xlabel="% of the peak in that dtype", title="Share of the machine's matrix-product peak")
 
 
 def _growth_speed(axes: Axes, rows: Sequence[Any]) -> None:
@@ -67,9 +70,14 @@ def _growth_memory(axes: Axes, rows: Sequence[Any]) -> None:
 
 
 def _name(axes: Axes, rows: Sequence[Any]) -> None:
-    labels = [f"{row.way}, {row.size}, {row.dtype} (to {row.against})" for row in rows]
-    axes.set_yticks(range(len(rows)), labels, fontsize=8)
+    axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
     axes.invert_yaxis()
+
+
+def _label(row: Any) -> str:
+    ours, _, dtype = row.against.rpartition(" ")
+    other = "" if dtype == row.dtype else f" ({ours}: {dtype})"
+    return f"{row.way}, {row.size}, {row.dtype}{other}"
 
 
 def _colours(rows: Sequence[Any]) -> list[Any]:

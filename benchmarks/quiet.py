@@ -10,5 +10,6 @@ def quiet() -> None:
 
     warnings.simplefilter("ignore")
     logging.captureWarnings(capture=True)
+    logging.disable(logging.INFO)  # one of them turns it on for everybody
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

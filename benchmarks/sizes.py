@@ -71,8 +71,8 @@ SIZES = {
     size.name: size
     for size in (
         Size("tiny", 40, partial(_llama, 32, 64, 2, 4, vocabulary=8192)),
-        Size("shipped", 1000, None),
-        Size("llama-26m", 300, partial(_llama, 512, 1408, 8, 8)),
+        Size("shipped", 400, None),
+        Size("llama-26m", 128, partial(_llama, 512, 1408, 8, 8)),
         Size("qwen3-0.6b", 64, _qwen3),
         Size("llama-2-7b", 2000, partial(_llama, 4096, 11_008, 32, 32), gpu_only=True),
     )

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,16 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TextSet:
-    """Topics, and in words where they come from."""
+    """What is scored.
+
+    Attributes:
+        topics: Queries with their hits.
+        passages: The whole collection.
+        source: In words, where they come from.
+    """
 
     topics: tuple[Topic, ...]
+    passages: tuple[str, ...]
     source: str
 
     def pairs(self, count: int) -> list[Pair]:
@@ -53,10 +60,17 @@ class TextSet:
         step = len(full) // wanted
         return [Topic(topic.query, topic.passages[:depth]) for topic in islice(full, 0, wanted * step, step)]
 
-    @property
-    def passages(self) -> list[str]:
-        """All distinct passages."""
-        return list(dict.fromkeys(passage for topic in self.topics for passage in topic.passages))
+    def filled(self) -> list[Topic]:
+        """The topics with a full depth each: below the hits stand passages of the collection, one after the other."""
+        rest = cycle(self.passages)
+        depth = min(DEPTH, len(self.passages))
+        filled = []
+        for topic in self.topics:
+            own = dict.fromkeys(topic.passages)
+            while len(own) < depth:
+                own.setdefault(next(rest))
+            filled.append(Topic(topic.query, tuple(own)))
+        return filled
 
 
 def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> TextSet:
@@ -74,10 +88,11 @@ def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> Te
         in_own_process(_retrieve, data, cache / "nfcorpus-index", run_file)
     run, queries, corpus = read_run(run_file), read_topics(data / "queries.jsonl.gz"), Corpus.open(data)
     cut = dict(zip(corpus, cut_texts(list(corpus.values()), tokenizer, passage_tokens), strict=True))
-    topics = [Topic(queries[qid], tuple(cut[hit.docid] for hit in hits)) for qid, hits in run.items()]
+    topics = [Topic(queries[qid], tuple(cut[hit.docid] for hit in run.get(qid, ()))) for qid in _judged(data)]
     found = sum(len(topic.passages) for topic in topics)
     return TextSet(
         tuple(topics),
+        tuple(dict.fromkeys(cut.values())),
         f"NFCorpus, {len(topics)} test queries with BM25's top {DEPTH} ({found:,} pairs), passages cut to "
         f"{passage_tokens} tokens",
     )
@@ -90,6 +105,7 @@ def generated(tokenizer: Any, passage_tokens: int, queries: int) -> TextSet:
     cut = dict(zip(every, cut_texts(every, tokenizer, passage_tokens), strict=True))
     return TextSet(
         tuple(Topic(query, tuple(cut[passage] for passage in passages)) for query, passages in topics),
+        tuple(dict.fromkeys(cut.values())),
         f"generated texts of NFCorpus's lengths, {queries} queries, passages cut to {passage_tokens} tokens",
     )
 
@@ -109,9 +125,14 @@ def _retrieve(data: Path, index: Path, run_file: Path) -> None:
 
     if not index.is_dir():
         build_index(data, index)
-    judged = {line.split("\t")[0] for line in (data / "qrels" / "test.tsv").read_text().splitlines()[1:]}
-    queries = {qid: query for qid, query in read_topics(data / "queries.jsonl.gz").items() if qid in judged}
+    every = read_topics(data / "queries.jsonl.gz")
+    queries = {qid: every[qid] for qid in _judged(data)}
     run = search(["--index", str(index), "--bm25", "--hits", str(DEPTH)], queries)
     write_trec(
         run_file, [RankedList(qid, queries[qid], first_stage_hits(hits, first_rank=1)) for qid, hits in run.items()]
     )
+
+
+def _judged(data: Path) -> list[str]:
+    lines = (data / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    return list(dict.fromkeys(line.split("\t")[0] for line in lines))

@@ -15,10 +15,13 @@ import numpy as np
 from benchmarks.rivals.classifier import PairReadings, needed
 from benchmarks.rivals.rival import Loaded, Pairs, Rival, Scores
 from benchmarks.sizes import ModelFolders
+from benchmarks.skipped import Skipped
 
 
 def load(place: ModelFolders) -> Loaded:
     """Loads a classifier with the size's body."""
+    if place.dtype == "bfloat16":
+        raise Skipped("rank_llm's MonoELECTRA turns the model's logits into numpy, which has no bfloat16")
     pointwise = needed("rank_llm.rerank.pointwise.monoelectra", "rank-llm")
     data = needed("rank_llm.data", "rank-llm")
     with contextlib.redirect_stdout(io.StringIO()):

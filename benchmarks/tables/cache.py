@@ -57,7 +57,8 @@ def measure(context: Context) -> Iterator[CacheRow]:
 def _rows(context: Context, dtype: str) -> list[CacheRow]:
     options = context.options
     place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
-    topics = context.texts.topics[: options.cache_queries]
+    lists = context.texts.filled() if options.cache_filled else context.texts.topics
+    topics = lists[: options.cache_queries]
     limits = {"off": 0, f"{options.cache_mib:,} MiB": options.cache_mib * 2**20}
     scores: dict[str, Scores] = {}
     tasks = {

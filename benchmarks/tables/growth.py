@@ -60,7 +60,7 @@ def measure(context: Context) -> list[GrowthRow]:
     options = context.options
     place = ModelFolders(SIZES[_MODEL], "float32", options.device, context.work)
     ours = reranker(place)
-    passages = cut_texts(context.texts.passages, ours.scorer.encoder.tokenizer, options.growth_tokens)
+    passages = cut_texts(list(context.texts.passages), ours.scorer.encoder.tokenizer, options.growth_tokens)
     pool = Pool(tuple(topic.query for topic in context.texts.topics), tuple(passages))
     _run(ours, pool, options.growth_pairs[0])
     tasks = {

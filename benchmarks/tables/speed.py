@@ -90,6 +90,8 @@ class _Group:
         readings = {name: way.readings(pairs) for name, way in loaded.items()}
         arithmetic = Arithmetic.of(next(_bare(way.model) for name, way in loaded.items() if name.startswith("ours")))
         loaded.clear()
+        if options.device.startswith("cuda"):
+            torch.cuda.empty_cache()  # the processes that measure memory need it
         for name in options.rivals:
             if name in self.skipped:
                 yield SpeedRow(self.size, self._dtype(name), name, self.skipped[name])

@@ -1,7 +1,7 @@
-"""Training: `qpeft train` on the same examples, for hints retrieved and hints attended."""
+"""Training: `qpeft train` on the same examples, hints retrieved or attended, its passage cache off or on."""
 
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -11,14 +11,18 @@ from benchmarks.context import Context
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import DEPTH
 from benchmarks.turns import Spread, Turn, ratio
+from pyserini_qpeft.training.card import TrainingRecord
 from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
 from pyserini_qpeft.training.dpr import write_examples
 from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.run import train
 
-VARIANTS: tuple[Literal["retrieval", "attention"], ...] = ("retrieval", "attention")
+Variant = Literal["retrieval", "attention"]
+VARIANTS: tuple[Variant, ...] = ("retrieval", "attention")
 _PASSAGES = 4  # of a query: one that answers it and three that do not
 _BATCH_QUERIES = 16
+_CACHES = ("off", "on")
+_EPOCHS = 2  # passages that a cache holds come again in the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +33,21 @@ class TrainingRow:
         size: The model.
         dtype: The base's dtype.
         variant: Where hints come from.
-        pairs: Pairs of a turn, one epoch over its queries.
+        cache: Whether the base reads a passage once ("on", as by default) or whenever it comes ("off").
+        pairs: Pairs of a turn, every epoch's counted.
         steps: Optimizer steps of a turn.
-        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoint.
-        times_as_long: How many times as long as retrieval's its turns took, round by round.
+        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoints.
+        times_as_fast: How many times as fast as the same variant without the cache, round by round.
     """
 
     size: str
     dtype: str
     variant: str
+    cache: str
     pairs: int
     steps: int
     pairs_per_second: float
-    times_as_long: Spread
+    times_as_fast: Spread
 
 
 def measure(context: Context) -> list[TrainingRow]:
@@ -51,35 +57,35 @@ def measure(context: Context) -> list[TrainingRow]:
     place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
     file = context.work / "training.json"
     write_examples(file, _examples(context, max(_BATCH_QUERIES, options.training_pairs // _PASSAGES)))
-    turns: dict[str, list[Turn]] = {variant: [] for variant in VARIANTS}
+    turns: dict[tuple[Variant, str], list[Turn]] = {key: [] for key in product(VARIANTS, _CACHES)}
     steps = 0
     for number in range(1, options.rounds + 1):
-        for variant in VARIANTS:
-            seconds, steps = _trained(place, variant, file, options.passage_tokens)
-            context.tell(f"training: round {number} of {options.rounds}: {variant} took {seconds:.2f} s")
-            turns[variant].append(Turn(seconds, 0.0))
+        for (variant, cache), taken in turns.items():
+            record = _trained(place, variant, cache, file, options.passage_tokens)
+            steps = record.steps
+            context.tell(
+                f"training: round {number} of {options.rounds}: {variant}, cache {cache} took {record.seconds:.2f} s"
+            )
+            taken.append(Turn(record.seconds, 0.0))
     pairs = steps * _BATCH_QUERIES * _PASSAGES
     return [
         TrainingRow(
             options.small_model,
             dtype,
             variant,
+            cache,
             pairs=pairs,
             steps=steps,
-            pairs_per_second=pairs / median(turn.seconds for turn in turns[variant]),
-            times_as_long=ratio(turns[variant], turns[VARIANTS[0]]),
+            pairs_per_second=pairs / median(turn.seconds for turn in taken),
+            times_as_fast=ratio(turns[variant, "off"], taken),
         )
-        for variant in VARIANTS
+        for (variant, cache), taken in turns.items()
     ]
 
 
-def _trained(
-    place: ModelFolders,
-    variant: Literal["retrieval", "attention"],
-    file: Path,
-    passage_tokens: int,
-) -> tuple[float, int]:
-    """Seconds and steps of one epoch; loading of the model does not count."""
+def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, passage_tokens: int) -> TrainingRecord:
+    """What came of a training; its seconds are those of the steps, loading of the model not counted."""
+    optimization = OptimizationConfig(epochs=_EPOCHS, batch_queries=_BATCH_QUERIES)
     with TemporaryDirectory() as folder:
         record = train(
             TrainConfig(
@@ -90,12 +96,12 @@ def _trained(
                 dtype=place.dtype,
                 adapter=AdapterConfig(variant=variant),
                 sampling=SamplingConfig(negatives=_PASSAGES - 1, passage_tokens=passage_tokens),
-                optimization=OptimizationConfig(epochs=1, batch_queries=_BATCH_QUERIES),
+                optimization=optimization if cache == "on" else replace(optimization, passage_cache_bytes=0),
                 progress=False,
             )
         )
     assert record is not None
-    return record.seconds, record.steps
+    return record
 
 
 def _examples(context: Context, count: int) -> list[TrainingExample]:

@@ -53,8 +53,19 @@ def test_as_many_pairs_as_asked_for_come_of_few_queries(count: int, made: TextSe
     assert len({query for query, _ in pairs}) <= max(4, -(-count // 100))
 
 
+def test_lists_are_filled_with_passages_that_nobody_found() -> None:
+    collection = tuple(f"passage {place}" for place in range(150))
+    texts = TextSet((Topic("full", collection[:100]), Topic("none", ()), Topic("few", collection[3:9])), collection, "")
+    full, none, few = texts.filled()
+    assert full.passages == collection[:100]
+    assert none.passages == collection[:100]
+    assert few.passages[:6] == collection[3:9]
+    assert few.passages[6] == collection[100]
+    assert len(set(few.passages)) == 100
+
+
 def test_with_too_few_texts_all_are_taken() -> None:
-    few = TextSet((Topic("a query", ("one", "two")), Topic("another", ("one",))), "by hand")
+    few = TextSet((Topic("a query", ("one", "two")), Topic("another", ("one",))), ("one", "two"), "by hand")
     assert few.pairs(50) == [("a query", "one"), ("a query", "two"), ("another", "one")]
 
 
