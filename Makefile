@@ -17,6 +17,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python notebooks/execute.py
+	$(BIN)/python -m pytest tests/notebooks -k "saved or names or public or asked"
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 

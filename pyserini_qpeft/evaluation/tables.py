@@ -77,7 +77,8 @@ def difference_heads(tests: SignificanceConfig) -> tuple[str, ...]:
 
 def difference_cells(one: Difference, tests: SignificanceConfig) -> tuple[str, ...]:
     """A difference as the cells of a row: effect, interval, counts of queries, and two cells for each test."""
-    cells = (f"{one.effect:+.4f}", f"{one.low:+.4f} … {one.high:+.4f}", str(one.wins), str(one.ties), str(one.losses))
+    effect, low, high = (f"{_round(value):+.4f}" for value in (one.effect, one.low, one.high))
+    cells = (effect, f"{low} … {high}", str(one.wins), str(one.ties), str(one.losses))
     return cells + tuple(p_shown(p[test]) for test in tests.tests for p in (one.p, one.p_holm))
 
 
@@ -90,7 +91,7 @@ def p_shown(value: float) -> str:
 
 def number_shown(value: float) -> str:
     """A measure or a correlation as a cell."""
-    return "–" if math.isnan(value) else f"{value:.4f}"
+    return "–" if math.isnan(value) else f"{_round(value):.4f}"
 
 
 def to_text(tables: Sequence[Section], told: Sequence[str]) -> str:
@@ -227,6 +228,11 @@ def _test_name(test: str, config: SignificanceConfig) -> str:
     if test == "randomization":
         return f"randomisation test, {config.resamples:,} resamples, seed {config.seed}"
     return {"t": "paired t-test", "wilcoxon": "Wilcoxon signed-rank test"}[test]
+
+
+def _round(value: float) -> float:
+    # -0.0 is 0.
+    return round(value, 4) + 0.0
 
 
 def _without_nan(told: object) -> object:

@@ -9,11 +9,21 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pyserini_qpeft.evaluation import Comparison, ComparisonConfig, SignificanceConfig, compare
+from pyserini_qpeft.evaluation import Comparison, ComparisonConfig, Difference, SignificanceConfig, compare
 from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
 from pyserini_qpeft.evaluation.latency import summarise_latency
 from pyserini_qpeft.evaluation.report import to_html
-from pyserini_qpeft.evaluation.tables import notes, sections, to_csv, to_json, to_latex, to_markdown, to_text
+from pyserini_qpeft.evaluation.tables import (
+    difference_cells,
+    notes,
+    number_shown,
+    sections,
+    to_csv,
+    to_json,
+    to_latex,
+    to_markdown,
+    to_text,
+)
 from pyserini_qpeft.runs.records import Run, ScoredDoc
 
 ODD = "007_<b>&|%"
@@ -84,6 +94,13 @@ def test_latex_escapes_names_and_balances_its_tables(comparison):
     assert r"007\_" in text
     assert r"\&" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
+
+
+def test_nothing_has_no_sign_of_its_own():
+    one = Difference("a", "b", "AP", -1e-17, -0.02, 1e-17, 0, 2, 0, {"t": 1.0}, {"t": float("nan")})
+    cells = difference_cells(one, SignificanceConfig())
+    assert cells == ("+0.0000", "-0.0200 … +0.0000", "0", "2", "0", "1.0000", "–")
+    assert number_shown(-1e-17) == "0.0000"
 
 
 def test_csv_reads_back(comparison):
