@@ -205,3 +205,36 @@ def test_weights_in_pickle_are_refused(tmp_path: Path, tiny_model_dir: Path) -> 
     torch.save({}, tmp_path / "pytorch_model.bin")
     with pytest.raises(QPeftError, match="cannot load"):
         QPeftReranker.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("variant", ["retrieval", "attention"])
+def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_when_loaded(
+    shared: Path, tmp_path: Path, variant: str
+) -> None:
+    from peft import get_peft_model
+
+    from pyserini_qpeft import QPeftConfig
+    from pyserini_qpeft.scoring.loading import load_model
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+    from pyserini_qpeft.training.pair_scorer import PairScorer
+
+    options: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+    texts = list(PASSAGES.values())
+    bare = QPeftReranker.from_pretrained(shared / "models", **options).score(QUERY, texts)
+    assert np.isfinite(bare).all()
+    base, tokenizer = load_model(shared / "models", None, **options)
+    words = tokenizer("please write a question for this passage\n", add_special_tokens=False)["input_ids"]
+    model = get_peft_model(base, QPeftConfig(instruction_ids=words, variant=variant, num_hints=5)).eval()
+    trained = QPeftReranker(LikelihoodScorer(model, tokenizer))
+    before = trained.score(QUERY, texts)
+
+    batch = trained.scorer.collate(trained.scorer.sequences([(QUERY, text) for text in texts]))
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.001)
+    (-PairScorer(model)([batch]).mean()).backward()
+    optimizer.step()
+
+    after = trained.score(QUERY, texts)
+    assert after.mean() > before.mean()
+    model.save_pretrained(tmp_path)
+    loaded = QPeftReranker.from_pretrained(shared / "models", tmp_path, **options)
+    np.testing.assert_array_equal(loaded.score(QUERY, texts), after)

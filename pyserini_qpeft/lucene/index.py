@@ -1,6 +1,7 @@
 """Builds a Lucene index of a corpus in process, as Anserini's flat BEIR indexes are built."""
 
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress:
     """
     started = time.perf_counter()
     _refuse_if_taken(index, overwrite)
-    building = index.parent / f".{index.name}.building-{os.getpid()}"
+    # Absolute: Java goes by the folder in which its machine was started.
+    building = index.parent.absolute() / f".{index.name}.building-{os.getpid()}"
     try:
         tally = _write(corpus, building, progress)
         if tally.findable == 0:
@@ -115,9 +117,9 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
 
 def _reason(error: Any) -> str:
     """What a Java exception began with: after a full disk Lucene complains only that its writer is closed."""
-    told = error.stacktrace or []
+    told = error.stacktrace or [str(error.innermessage)]
     causes = [line for above, line in pairwise(told) if above == "Caused by:"]
-    return causes[-1].partition(": ")[2] or causes[-1] if causes else str(error.innermessage)
+    return re.sub(r"^(\w+\.)+", "", (causes or told[:1])[-1])
 
 
 def _move(building: Path, index: Path) -> None:

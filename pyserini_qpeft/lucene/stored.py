@@ -15,7 +15,7 @@ def is_index(folder: Path) -> bool:
 
 
 def index_folder(index: str | Path) -> Path:
-    """The folder of an index; a prebuilt one is downloaded where it is not in Pyserini's cache.
+    """The folder of an index, absolute; a prebuilt one is downloaded where it is not in Pyserini's cache.
 
     Args:
         index: Folder, or one of Pyserini's prebuilt names.
@@ -23,7 +23,7 @@ def index_folder(index: str | Path) -> Path:
     Raises:
         QPeftError: Neither, or the download fails.
     """
-    folder = Path(index)
+    folder = Path(index).absolute()  # Java goes by the folder in which its machine was started
     if is_index(folder):
         return folder
     if folder.exists():

@@ -57,6 +57,6 @@ def test_a_full_disk_is_told_and_no_index_is_left(tmp_path):
     done = subprocess.run(["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *command], capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1] == (
-        f"qpeft: error: Lucene could not write an index of {corpus}: File too large."
+        f"qpeft: error: Lucene could not write an index of {corpus}: IOException: File too large."
     )
     assert list(tmp_path.iterdir()) == [corpus]

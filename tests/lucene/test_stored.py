@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_a_name_that_pyserini_does_not_know():
 def test_a_searcher_over_a_folder(corpus, tmp_path):
     build_index(corpus(("a", "", "apples"), ("b", "", "pears")), tmp_path / "index")
     assert [hit.docid for hit in open_searcher(tmp_path / "index").search("pear")] == ["b"]
+
+
+def test_relative_folders_are_those_of_the_present_working_folder(corpus, tmp_path, monkeypatch):
+    start_jvm()  # and Java stays where it was started
+    file = corpus(("a", "", "apples"))
+    monkeypatch.chdir(tmp_path)
+    build_index(file, Path("index"))
+    assert StoredTexts("index")("a") == "apples"
+    assert [hit.docid for hit in open_searcher("index").search("apples")] == ["a"]
 
 
 def test_loading_the_searchers_leaves_the_environment_as_it_was(monkeypatch):
