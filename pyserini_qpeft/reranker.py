@@ -197,7 +197,7 @@ class QPeftReranker:
         logprobs = self.scorer.token_logprobs(sequence)
         without = self.scorer.token_logprobs(plain)
         decode = self.scorer.encoder.tokenizer.decode
-        tokens = zip(sequence.query, logprobs, without, strict=True)
+        tokens = zip(sequence.ids[sequence.target :], logprobs, without, strict=True)
         return Explanation(
             score=float(logprobs.mean()),
             tokens=tuple(TokenScore(decode([i]), float(with_), float(alone)) for i, with_, alone in tokens),

@@ -25,6 +25,7 @@ _PROMPT = (
     "num_heads",
     "attention_dropout",
     "attention_start",
+    "reference_settings",
 )
 
 

@@ -8,7 +8,7 @@ from peft.utils.constants import DUMMY_TARGET_MODULES
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.filters import FILTERS
-from pyserini_qpeft.qpeft.template import PromptTemplate
+from pyserini_qpeft.qpeft.template import REFERENCE_TEMPLATE, PromptTemplate
 
 PEFT_TYPE = "QPEFT"
 
@@ -65,6 +65,13 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         default="matching",
         metadata={"help": "attention starts by giving each query token its like in the passage, or at random"},
     )
+    reference_settings: bool = field(
+        default=False,
+        metadata={
+            "help": "score as the published code does: BOS and EOS of the query are scored too, the words around the "
+            "hints go through the MLP, the prompt's own words may become hints, and the trained table chooses"
+        },
+    )
     template: dict[str, str] = field(
         default_factory=dict,
         metadata={"help": "the prompt's wording, where it differs from PromptTemplate's"},
@@ -88,6 +95,9 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         self.peft_type = PEFT_TYPE
         # With no task type, PeftModel.forward calls the base model directly and the hints never happen.
         self.task_type = "CAUSAL_LM"
+        if self.reference_settings:
+            self.hint_table, self.mlp_residual, self.attention_start = "copy", False, "random"
+            self.template = {**REFERENCE_TEMPLATE, **self.template}
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise QPeftError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")

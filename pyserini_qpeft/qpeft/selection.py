@@ -20,11 +20,16 @@ class HintSelector:
         config: The adapter's settings; `num_hints` and `filters` matter here.
         embeddings: The base model's input embeddings. Called rather than read, since some models scale in the call.
         tokenizer: The tokenizer that filters read tokens with.
+        table: The query's embeddings where they are trained, `[vocabulary, width]`, as in the published code; the
+            choice then moves with them.
     """
 
-    def __init__(self, config: QPeftConfig, embeddings: nn.Module, tokenizer: Any) -> None:
+    def __init__(
+        self, config: QPeftConfig, embeddings: nn.Module, tokenizer: Any, table: torch.Tensor | None = None
+    ) -> None:
         self.config = config
         self.embeddings = embeddings
+        self.table = table
         rows = len(self._weight)
         self.barred = barred_tokens(tokenizer, tuple(config.filters), rows)
         self.special = barred_tokens(tokenizer, (), rows)
@@ -37,14 +42,17 @@ class HintSelector:
             query: The query's token ids, shape `[n]`.
 
         Returns:
-            float32 of shape `[vocabulary]`; exactly 1 for the query's own tokens, so that rounding orders no ties.
+            float32 of shape `[vocabulary]`; exactly 1 for the query's own tokens, so that rounding orders no ties,
+            unless their embeddings are trained.
         """
         directions = self._table()
         wanted = torch.as_tensor(np.unique(query), device=directions.device)
-        with torch.inference_mode():
-            cosines = (directions[wanted] @ directions.T).amax(0)
-        values: npt.NDArray[np.float32] = np.minimum(cosines.cpu().numpy(), np.float32(1 - 1e-4))
-        values[query] = 1.0
+        with torch.no_grad():
+            asked = directions[wanted] if self.table is None else functional.normalize(self.table[wanted], dim=-1)
+            values: npt.NDArray[np.float32] = (asked @ directions.T).amax(0).cpu().numpy()
+        if self.table is None:
+            values = np.minimum(values, np.float32(1 - 1e-4))
+            values[query] = 1.0
         return values
 
     def candidates(self, passage: TokenIds) -> TokenIds:

@@ -29,6 +29,10 @@ class PromptTemplate:
     question_label: str = "Question: "
 
 
+REFERENCE_TEMPLATE = {"hints_label": "hints: ", "question_label": "Question: \n"}
+"""Where the published code words the prompt otherwise."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPassage:
     """The passage piece: label, passage, newline.
@@ -53,15 +57,17 @@ class EncodedPassage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedQuery:
-    """The question piece: label and query; `ids[start:]` are the query's own tokens, the ones that are scored."""
+    """The question piece: label and query.
+
+    Attributes:
+        ids: Token ids of the whole piece, shape `[length]`.
+        start: Index in `ids` of the first token that is scored.
+        tokens: The query's own token ids; all that is scored, but for BOS and EOS where they are scored too.
+    """
 
     ids: TokenIds
     start: int
-
-    @property
-    def tokens(self) -> TokenIds:
-        """The query's own token ids, shape `[len(ids) - start]`."""
-        return self.ids[self.start :]
+    tokens: TokenIds
 
 
 class PromptEncoder:
@@ -71,12 +77,13 @@ class PromptEncoder:
         tokenizer: A fast transformers tokenizer: the pieces are cut by its character offsets.
         template: The prompt's wording.
         passage_tokens: How many tokens of a passage are kept; its end is cut.
+        framed: Put the query between BOS and EOS, to be scored with it, as the published code does.
 
     Raises:
         QPeftError: If the tokenizer gives no offsets.
     """
 
-    def __init__(self, tokenizer: Any, template: PromptTemplate, passage_tokens: int) -> None:
+    def __init__(self, tokenizer: Any, template: PromptTemplate, passage_tokens: int, *, framed: bool = False) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise QPeftError(
                 f"the tokenizer {type(tokenizer).__name__} gives no offsets: use a model with a fast tokenizer."
@@ -87,6 +94,8 @@ class PromptEncoder:
         bos = tokenizer.bos_token_id
         starts_with_bos = bos is not None and tokenizer("x")["input_ids"][:1] == [bos]
         self.bos: TokenIds = np.array([bos] if starts_with_bos else [], dtype=np.int64)
+        eos = tokenizer.eos_token_id
+        self.frame = (self.bos, np.array([eos], dtype=np.int64)) if framed and eos is not None else None
         self.instruction = self._piece(f"{template.instruction}\n", anchor="")
         self.hints_open = self._piece(template.hints_label)
         self.newline = self._piece("\n", anchor="x")
@@ -118,7 +127,10 @@ class PromptEncoder:
             start = int(np.searchsorted(ends, len(label), side="right"))
             if start == len(ids):
                 raise QPeftError(f"the query {text[len(label) :]!r} is empty: there is nothing to score.")
-            encoded.append(EncodedQuery(ids, start))
+            tokens = ids[start:]
+            if self.frame is not None:
+                ids = np.concatenate([ids[:start], self.frame[0], tokens, self.frame[1]])
+            encoded.append(EncodedQuery(ids, start, tokens))
         return encoded
 
     def cut(self, passage: EncodedPassage, length: int) -> EncodedPassage:

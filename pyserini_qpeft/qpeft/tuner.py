@@ -17,6 +17,11 @@ from pyserini_qpeft.qpeft.layer import QPeftLayer
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.prompt import QueryDependentPrompt
 
+NO_HINT = -1
+"""In `hint_index`: no hint stands here."""
+HINTS_LABEL = -2
+"""In `hint_index`: the words around the hints stand here."""
+
 
 class QPeftModel(BaseTuner):  # type: ignore[misc]
     """A frozen base model, plain or under a LoRA, with Q-PEFT adapters beside it."""
@@ -57,7 +62,8 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
 
         Args:
             input_ids: int64 `[batch, length]`, padded on the right, any id at the places of hints.
-            hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, or -1. Its presence
+            hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, `HINTS_LABEL` at the
+                words around them, `NO_HINT` elsewhere. Its presence
                 marks a batch of pairs; `scoring.batch.collate` makes one.
             context: What stands before `input_ids`, read by `read_context` already.
             **batch: `instruction_index` alike, `target_mask`, and either `hint_ids` or `query_ids`, `query_mask`,
@@ -102,6 +108,9 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             )
         if not hints.shape[1]:
             return embeds
+        if prompt.config.reference_settings:
+            words = prompt.retrieved(input_ids, embeddings).to(embeds.dtype)
+            embeds = torch.where((hint_index == HINTS_LABEL)[..., None], words, embeds)
         vectors = hints.gather(1, hint_index.clamp(min=0)[..., None].expand(-1, -1, hints.shape[-1]))
         return torch.where((hint_index >= 0)[..., None], vectors.to(embeds.dtype), embeds)
 
@@ -120,8 +129,8 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         target_mask: torch.Tensor,
         context: Context | None,
     ) -> QueryLikelihood:
-        # Places of hints (and their label, marked -2) move behind the query, where they are padding.
-        order = (hint_index != -1).to(torch.int8).argsort(dim=1, stable=True)
+        # Places of hints and their label move behind the query, where they are padding.
+        order = (hint_index != NO_HINT).to(torch.int8).argsort(dim=1, stable=True)
         return query_likelihood(self.model, input_ids.gather(1, order), target_mask.gather(1, order), context=context)
 
     def inject_adapter(self, model: Any, adapter_name: str, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
-from pyserini_qpeft.scoring.sequences import NO_HINT, PairSequence
+from pyserini_qpeft.qpeft.tuner import NO_HINT
+from pyserini_qpeft.scoring.sequences import PairSequence
 
 Batch = dict[str, torch.Tensor]
 

@@ -52,10 +52,12 @@ class LikelihoodScorer:
         self.config = config or ScoringConfig()
         self.adapter = active_adapter(model)
         wording = self.adapter.prompt_template if self.adapter else template or PromptTemplate()
-        self.encoder = PromptEncoder(tokenizer, wording, self.config.passage_tokens)
+        reference = self.adapter is not None and self.adapter.reference_settings
+        self.encoder = PromptEncoder(tokenizer, wording, self.config.passage_tokens, framed=reference)
         embeddings = model.get_input_embeddings()
         hinted = self.adapter is not None and self.adapter.variant != "none"
-        selector = HintSelector(self.adapter, embeddings, tokenizer) if hinted and self.adapter else None
+        table = model.base_model.prompt.table if reference and hinted else None
+        selector = HintSelector(self.adapter, embeddings, tokenizer, table) if hinted and self.adapter else None
         window = getattr(model.config, "max_position_embeddings", None) or 1 << 20
         drawn = self.config.hints == "random"
         if drawn and (self.adapter is None or self.adapter.variant != "retrieval"):

@@ -10,9 +10,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import EncodedPassage, EncodedQuery, PromptEncoder, TokenIds
-
-HINTS_LABEL = -2
-NO_HINT = -1
+from pyserini_qpeft.qpeft.tuner import HINTS_LABEL, NO_HINT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,10 +19,10 @@ class PairSequence:
 
     Attributes:
         ids: Token ids, shape `[length]`; at places of hints, a padding id.
-        hint_index: The number of the hint at a place, -1 where there is none, -2 at the words around the hints.
+        hint_index: The number of the hint at a place, `NO_HINT` where there is none, `HINTS_LABEL` at the words around.
         context: How many tokens at the start are the same for every query: instruction and passage in the suffix
             layout, the instruction alone in the prefix layout.
-        target: Index of the first query token; the query runs from there to the end.
+        target: Index of the first token that is scored; all are, from there to the end.
         query: The query's own token ids.
         passage: Token ids that hints are made of: the passage's own, as far as they were kept.
         keys: For attended hints, which of `passage` take part.
@@ -109,7 +107,8 @@ class SequenceBuilder:
                 f"(query: {self.encoder.tokenizer.decode(query.tokens[:20])!r}…)."
             )
         passage = self.encoder.cut(passage, self.window - fixed)
-        source = hints_from or passage
+        donor = hints_from or passage
+        source = np.concatenate([self.head, donor.ids]) if self._reference else donor.tokens
         hint_ids, similarities, keys = self._hints(query, source) if most else _NOTHING
         count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if keys.any() else 0)
         slots = np.full(count, self.padding_id, dtype=np.int64)
@@ -123,14 +122,13 @@ class SequenceBuilder:
             end = first + len(self.encoder.hints_open) + count
             hint_index[first : end + len(self.encoder.newline)] = HINTS_LABEL
             hint_index[end - count : end] = np.arange(count)
-        target = len(ids) - len(query.tokens)
         return PairSequence(
             ids,
             hint_index,
             len(self.head) + (0 if before else len(passage.ids)),
-            target,
+            len(ids) - len(query.ids) + query.start,
             query.tokens,
-            source.tokens,
+            source,
             keys,
             hint_ids,
             similarities,
@@ -141,16 +139,20 @@ class SequenceBuilder:
     def _variant(self) -> str:
         return self.config.variant if self.config is not None else "none"
 
+    @property
+    def _reference(self) -> bool:
+        return self.config is not None and self.config.reference_settings
+
     def _most_hints(self, query: EncodedQuery) -> int:
         if self.config is None or self._variant == "none":
             return 0
         return self.config.num_hints if self._variant == "retrieval" else self.config.pooled_hints or len(query.tokens)
 
-    def _hints(self, query: EncodedQuery, passage: EncodedPassage) -> tuple[Any, Any, Any]:
+    def _hints(self, query: EncodedQuery, source: TokenIds) -> tuple[Any, Any, Any]:
         assert self.selector is not None
-        candidates = self.selector.candidates(passage.tokens)
+        candidates = self.selector.candidates(source)
         if self._variant == "attention":
-            return _NOTHING[0], _NOTHING[1], np.isin(passage.tokens, candidates)
+            return _NOTHING[0], _NOTHING[1], np.isin(source, candidates)
         nearness = self._nearness(query)
         if self.random_hints:
             rng = np.random.default_rng([*query.tokens, *candidates])
@@ -160,6 +162,8 @@ class SequenceBuilder:
 
     def _nearness(self, query: EncodedQuery) -> npt.NDArray[np.float32]:
         assert self.selector is not None
+        if self._reference:
+            return self.selector.similarities(query.tokens)
         key = query.tokens.tobytes()
         if key not in self._similarities:
             if len(self._similarities) >= 64:
