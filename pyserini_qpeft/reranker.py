@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-DEFAULT_ADAPTER = "none"
+DEFAULT_ADAPTER = "retrieval"
 NO_ADAPTER = "none"
 
 
