@@ -173,6 +173,7 @@ def test_two_processes_equal_one(configured: Make, tmp_path: Path) -> None:
         {"variant": "prompt-tuning"},
         {"variant": "lora"},
         {"variant": "retrieval", "lora": True},
+        {"variant": "attention", "prompt": {"reference_settings": True}},
     ],
     ids=str,
 )
