@@ -63,7 +63,7 @@ _QUICK = {
     "cache_queries": 3,
     "growth_pairs": [40, 80],
     "growth_tokens": 24,
-    "training_pairs": 128,
+    "training_pairs": 64,
     "small_model": "tiny",
     "texts": "generated",
 }
