@@ -21,7 +21,7 @@ notebooks: $(VENV)/.installed-dev
 	$(BIN)/python notebooks/execute.py
 	$(BIN)/python -m pytest tests/notebooks -k "saved or names or public or asked"
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
 
 $(BIN)/python:
@@ -40,6 +40,10 @@ $(VENV)/.installed: $(BIN)/python setup.cfg setup.py pyproject.toml constraints.
 $(VENV)/.installed-dev: $(BIN)/python setup.cfg setup.py pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev,bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info demo-output
