@@ -19,7 +19,7 @@ from unittest import mock
 
 from pyserini_qpeft.candidates.texts import stored_text
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.loading import load_searchers
+from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.stored import index_folder
 from pyserini_qpeft.runs.records import Run, ScoredDoc, Topics
 
@@ -87,15 +87,14 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
 
 
 def _check(arguments: Sequence[str]) -> None:
-    load_searchers()
-    from pyserini.search.lucene.__main__ import define_search_args
+    program = load_pyserini(f"{_PROGRAM}.__main__")
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise QPeftError(f"Pyserini's search options: {message} (see python -m {_PROGRAM} --help).")
 
     parser = Parser(add_help=False)
-    define_search_args(parser)
+    program.define_search_args(parser)
     args = parser.parse_args([*arguments, "--topics", ""])
     index_folder(args.index)  # Pyserini answers a wrong one with a traceback
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.stored import is_index
 
 # What the published flat indexes hold: enough for phrase queries, RM3 and Rocchio, and the text itself.
@@ -87,13 +87,12 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
 
     from pyserini_qpeft.runs.corpus import iter_documents, passage_text
 
-    start_jvm()
+    lucene = load_pyserini("pyserini.index.lucene")
     from jnius import JavaException
-    from pyserini.index.lucene import LuceneIndexer, LuceneIndexReader
 
     tally, seen = _Tally(), set[str]()
     try:
-        indexer = LuceneIndexer(args=["-index", str(folder), *_KEPT], threads=1)
+        indexer = lucene.LuceneIndexer(args=["-index", str(folder), *_KEPT], threads=1)
         try:
             for document in tqdm(iter_documents(corpus), desc="index", unit="doc", disable=not progress):
                 if document.docid in seen:
@@ -106,7 +105,7 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
                     indexer.add_doc_dict({"id": document.docid, "contents": contents})
         finally:
             indexer.close()
-        reader = LuceneIndexReader(str(folder))
+        reader = lucene.LuceneIndexReader(str(folder))
         statistics = reader.stats()
         reader.reader.close()
     except JavaException as error:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.loading import load_pyserini
 
 
 def named_qrels_file(name: str) -> Path:
@@ -15,12 +15,11 @@ def named_qrels_file(name: str) -> Path:
     Raises:
         QPeftError: Pyserini knows no such judgements, or cannot fetch them.
     """
-    start_jvm()
+    search = load_pyserini("pyserini.search")
     from jnius import JavaException
-    from pyserini.search import get_qrels_file
 
     try:
-        return Path(get_qrels_file(name))
+        return Path(search.get_qrels_file(name))
     except (JavaException, OSError) as error:
         cause = str(error).splitlines()[0]  # a Java exception goes on with its stack
         raise QPeftError(

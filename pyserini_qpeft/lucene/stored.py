@@ -5,8 +5,7 @@ from typing import Any
 
 from pyserini_qpeft.candidates.texts import from_searcher
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.jvm import start_jvm
-from pyserini_qpeft.lucene.loading import load_searchers
+from pyserini_qpeft.lucene.loading import load_pyserini
 
 
 def is_index(folder: Path) -> bool:
@@ -28,11 +27,9 @@ def index_folder(index: str | Path) -> Path:
         return folder
     if folder.exists():
         raise QPeftError(f"{index} is not a Lucene index: it holds no segments file.")
-    start_jvm()
-    from pyserini.util import download_prebuilt_index
-
+    util = load_pyserini("pyserini.util")
     try:
-        return Path(download_prebuilt_index(str(index), verbose=False))
+        return Path(util.download_prebuilt_index(str(index), verbose=False))
     except ValueError as error:
         if "Unrecognized" in str(error):
             raise QPeftError(f"{index} is neither a folder nor a prebuilt index that Pyserini knows.") from error
@@ -41,7 +38,7 @@ def index_folder(index: str | Path) -> Path:
 
 def open_searcher(index: str | Path) -> Any:
     """A Pyserini `LuceneSearcher` over an index folder or prebuilt name."""
-    return load_searchers().LuceneSearcher(str(index_folder(index)))
+    return load_pyserini("pyserini.search.lucene").LuceneSearcher(str(index_folder(index)))
 
 
 class StoredTexts:
@@ -58,10 +55,7 @@ class StoredTexts:
 
     def __init__(self, index: str | Path) -> None:
         self._folder = index_folder(index)
-        start_jvm()
-        from pyserini.index.lucene import LuceneIndexReader
-
-        self._reader: Any = LuceneIndexReader(str(self._folder))
+        self._reader: Any = load_pyserini("pyserini.index.lucene").LuceneIndexReader(str(self._folder))
         if self._reader.reader.numDocs() == 0:
             raise QPeftError(f"the index {index} holds no document.")
         first = self._reader.doc(self._reader.convert_internal_docid_to_collection_docid(0))

@@ -1,7 +1,7 @@
 """The topics that Pyserini knows by name."""
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.jvm import start_jvm
+from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.runs.records import Topics
 
 
@@ -18,12 +18,13 @@ def named_topics(name: str, topics_format: str = "default") -> Topics:
     Raises:
         QPeftError: Pyserini knows no such topics or format, or the topics are not text.
     """
-    start_jvm()
+    queries = load_pyserini("pyserini.query_iterator")
     from jnius import JavaException
-    from pyserini.query_iterator import TopicsFormat, get_query_iterator
 
     try:
-        topics = {str(qid): query for qid, query in get_query_iterator(name, TopicsFormat(topics_format))}
+        topics = {
+            str(qid): query for qid, query in queries.get_query_iterator(name, queries.TopicsFormat(topics_format))
+        }
     except JavaException as error:
         raise QPeftError(f"Pyserini could not get the topics {name}: {error.innermessage}.") from error
     except (ValueError, OSError, NotImplementedError, KeyError) as error:

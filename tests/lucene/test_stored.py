@@ -1,11 +1,9 @@
-import os
 from pathlib import Path
 
 import pytest
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene import StoredTexts, build_index, index_folder, open_searcher, start_jvm
-from pyserini_qpeft.lucene.loading import load_searchers
 
 
 def test_html_of_an_index_made_elsewhere_is_read_as_text(cacm_index):
@@ -62,9 +60,3 @@ def test_relative_folders_are_those_of_the_present_working_folder(corpus, tmp_pa
     build_index(file, Path("index"))
     assert StoredTexts("index")("a") == "apples"
     assert [hit.docid for hit in open_searcher("index").search("apples")] == ["a"]
-
-
-def test_loading_the_searchers_leaves_the_environment_as_it_was(monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert load_searchers().LuceneSearcher is not None
-    assert "OPENAI_API_KEY" not in os.environ
