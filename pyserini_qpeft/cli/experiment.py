@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +12,35 @@ NAME = "experiment"
 HELP = "run a whole experiment from one YAML file; finished cells are kept and reused"
 
 
+EXAMPLE = """\
+name: Does reranking help?
+measures: [nDCG@10, RR@10]       # weights are chosen by the first
+depths: [20, 100]                # hits rescored, a row each
+fusion: [none, dev, 0.35]        # a row each; dev: the weight that is best on the dev queries
+seeds: [1, 2, 3]                 # for what is trained here, or has {seed} in its name
+collections:                     # a column for each first stage
+  nfcorpus:
+    folder: nfcorpus             # BEIR layout; names are looked for beside this file
+    queries: 100                 # all when not given
+    first-stages: {BM25: {}, stored: run.txt}
+    dev: {split: dev, queries: 50}
+models:
+  shipped:
+    options: {passage-tokens: 160}           # of qpeft rerank
+    adapters:
+      bare: none
+      R: retrieval
+      mine: {train: {train: train.json, dev: dev.json, variant: attention}}
+comparisons:                     # beside those with the first stage: [row, baseline]
+  - ["shipped/R, depth 100", "shipped/bare, depth 100"]
+expected:                        # what a run should give; written to FOLDER/expected.yaml
+  first stage: {nfcorpus / BM25: {nDCG@10: 0.3218}}
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
+    parser.epilog = f"an experiment:\n\n{indent(EXAMPLE, '  ')}"
     parser.add_argument("file", type=Path, metavar="FILE", help="experiment (YAML)")
     parser.add_argument(
         "--output", required=True, type=Path, metavar="FOLDER", help="folder for runs, tables and all else; kept"

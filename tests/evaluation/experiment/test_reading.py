@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.cli.experiment import EXAMPLE
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.reading import read_experiment
 
@@ -107,3 +108,12 @@ def test_a_mistake_is_told_with_its_place(home: Path, old: str, new: str, told: 
     with pytest.raises(QPeftError, match=told) as mistake:
         read(home, WHOLE.replace(old, new))
     assert "x.yaml" in str(mistake.value)
+
+
+def test_the_example_of_the_help_is_an_experiment(tmp_path: Path):
+    (tmp_path / "nfcorpus").mkdir()
+    (tmp_path / "run.txt").write_text("q Q0 d 1 1 t\n")
+    experiment = read(tmp_path, EXAMPLE)
+    assert [adapter.name for adapter in experiment.adapters] == ["shipped/bare", "shipped/R", "shipped/mine"]
+    assert [variant.seed for variant in experiment.adapters[2].variants] == [1, 2, 3]
+    assert set(experiment.expected) <= set(experiment.rows)
