@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.checks import at_least_one, keys_of, listed, several, value_of
 from pyserini_qpeft.evaluation.experiment.spec import (
     Adapter,
     Collection,
@@ -46,7 +47,7 @@ def read_experiment(path: PathLike) -> Experiment:
 
 
 def _experiment(read: Any, home: Path) -> Experiment:
-    keys = _keys(
+    keys = keys_of(
         read,
         "the experiment",
         required=("name", "collections", "models"),
@@ -55,34 +56,34 @@ def _experiment(read: Any, home: Path) -> Experiment:
             *("answer-cutoffs", "comparisons", "examples", "expected", "tolerance"),
         ),
     )
-    measures = tuple(_several(keys.get("measures", list(DEFAULT_MEASURES)), str, "measures"))
-    method = _one(keys.get("fusion-method", "zscore"), str, "fusion-method")
+    measures = tuple(several(keys.get("measures", list(DEFAULT_MEASURES)), str, "measures"))
+    method = value_of(keys.get("fusion-method", "zscore"), str, "fusion-method")
     FusionConfig(method=method)
-    seeds = _several(keys.get("seeds", [0]), int, "seeds")
+    seeds = several(keys.get("seeds", [0]), int, "seeds")
     experiment = Experiment(
-        name=_one(keys["name"], str, "name"),
+        name=value_of(keys["name"], str, "name"),
         collections=tuple(
-            _collection(name, inner, home) for name, inner in _keys(keys["collections"], "collections").items()
+            _collection(name, inner, home) for name, inner in keys_of(keys["collections"], "collections").items()
         ),
         adapters=tuple(
             adapter
-            for name, inner in _keys(keys["models"], "models").items()
+            for name, inner in keys_of(keys["models"], "models").items()
             for adapter in _model(name, inner, seeds, home)
         ),
         examples={
-            name: _examples(name, inner, home) for name, inner in _keys(keys.get("examples", {}), "examples").items()
+            name: _examples(name, inner, home) for name, inner in keys_of(keys.get("examples", {}), "examples").items()
         },
-        depths=tuple(_at_least_one(_several(keys.get("depths", [100]), int, "depths"), "depths")),
-        fusions=tuple(_fusion(one) for one in _listed(keys.get("fusion", "none"))),
+        depths=tuple(at_least_one(several(keys.get("depths", [100]), int, "depths"), "depths")),
+        fusions=tuple(_fusion(one) for one in listed(keys.get("fusion", "none"))),
         method=method,
-        hits=_at_least_one([_one(keys.get("hits", 100), int, "hits")], "hits")[0],
+        hits=at_least_one([value_of(keys.get("hits", 100), int, "hits")], "hits")[0],
         measures=tuple(str(measure) for measure in parse_measures(measures)),
         answer_cutoffs=tuple(
-            _at_least_one(_several(keys.get("answer-cutoffs", []), int, "answer-cutoffs"), "answer-cutoffs")
+            at_least_one(several(keys.get("answer-cutoffs", []), int, "answer-cutoffs"), "answer-cutoffs")
         ),
         comparisons=_pairs(keys.get("comparisons", [])),
         expected=_expected(keys.get("expected", {})),
-        tolerance=float(_one(keys.get("tolerance", 0.0001), (int, float), "tolerance")),
+        tolerance=float(value_of(keys.get("tolerance", 0.0001), (int, float), "tolerance")),
     )
     for row in (row for pair in experiment.comparisons for row in pair):
         if row not in experiment.rows:
@@ -92,14 +93,14 @@ def _experiment(read: Any, home: Path) -> Experiment:
 
 def _collection(name: str, read: Any, home: Path) -> Collection:
     where = f"collections: {name}"
-    keys = _keys(read, where, required=("folder",), optional=("split", "queries", "first-stages", "dev"))
+    keys = keys_of(read, where, required=("folder",), optional=("split", "queries", "first-stages", "dev"))
     folder = _folder(keys["folder"], home, where)
     stages = _first_stages(keys.get("first-stages", {"BM25": {}}), home, where)
     dev = None
     if "dev" in keys:
-        inner = _keys(keys["dev"], f"{where}: dev", optional=("folder", "split", "queries", "first-stages"))
+        inner = keys_of(keys["dev"], f"{where}: dev", optional=("folder", "split", "queries", "first-stages"))
         dev_folder = _folder(inner["folder"], home, f"{where}: dev") if "folder" in inner else folder
-        split = _one(inner.get("split", "dev"), str, f"{where}: dev: split")
+        split = value_of(inner.get("split", "dev"), str, f"{where}: dev: split")
         dev_stages = stages
         if "first-stages" in inner:
             dev_stages = _first_stages(inner["first-stages"], home, f"{where}: dev")
@@ -111,20 +112,20 @@ def _collection(name: str, read: Any, home: Path) -> Collection:
             first_stages=dev_stages,
         )
     return Collection(
-        name, folder, _one(keys.get("split", "test"), str, f"{where}: split"), _queries(keys, where), stages, dev
+        name, folder, value_of(keys.get("split", "test"), str, f"{where}: split"), _queries(keys, where), stages, dev
     )
 
 
 def _examples(name: str, read: Any, home: Path) -> Examples:
     where = f"examples: {name}"
-    options = dict(_keys(read, where, required=("collection",), optional=None))
+    options = dict(keys_of(read, where, required=("collection",), optional=None))
     folder = _folder(options.pop("collection"), home, where)
     return Examples(name, folder, _options(options, home, where))
 
 
 def _first_stages(read: Any, home: Path, where: str) -> tuple[FirstStage, ...]:
     stages = []
-    for name, inner in _keys(read, f"{where}: first-stages").items():
+    for name, inner in keys_of(read, f"{where}: first-stages").items():
         if isinstance(inner, str):
             run = home / inner
             if not run.is_file():
@@ -139,13 +140,13 @@ def _first_stages(read: Any, home: Path, where: str) -> tuple[FirstStage, ...]:
 
 def _model(name: str, read: Any, seeds: Sequence[int], home: Path) -> list[Adapter]:
     where = f"models: {name}"
-    keys = _keys(read, where, required=("adapters",), optional=("options",))
+    keys = keys_of(read, where, required=("adapters",), optional=("options",))
     adapters = []
-    for label, inner in _keys(keys["adapters"], f"{where}: adapters").items():
-        own = {"adapter": inner} if isinstance(inner, str) else dict(_keys(inner or {}, f"{where}: {label}"))
+    for label, inner in keys_of(keys["adapters"], f"{where}: adapters").items():
+        own = {"adapter": inner} if isinstance(inner, str) else dict(keys_of(inner or {}, f"{where}: {label}"))
         train = own.pop("train", None)
-        own_seeds = _several(own.pop("seeds", list(seeds)), int, f"{where}: {label}: seeds")
-        options = {**_keys(keys.get("options") or {}, f"{where}: options"), **own}
+        own_seeds = several(own.pop("seeds", list(seeds)), int, f"{where}: {label}: seeds")
+        options = {**keys_of(keys.get("options") or {}, f"{where}: options"), **own}
         seeded = train is not None or any("{seed}" in value for value in options.values() if isinstance(value, str))
         variants = [
             Variant(
@@ -167,7 +168,7 @@ def _with_seed(read: Any, seed: int | None) -> Any:
 
 def _pairs(read: Any) -> tuple[tuple[str, str], ...]:
     pairs: dict[tuple[str, str], None] = {}
-    for pair in _listed(read):
+    for pair in listed(read):
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(row, str) for row in pair):
             raise QPeftError(f"comparisons: a comparison is a list of two rows, [row, baseline], and not {pair!r}")
         if pair[0] == pair[1]:
@@ -180,12 +181,12 @@ def _expected(read: Any) -> Expected:
     return {
         row: {
             column: {
-                measure: float(_one(value, (int, float), f"expected: {row}: {column}: {measure}"))
-                for measure, value in _keys(values, f"expected: {row}: {column}").items()
+                measure: float(value_of(value, (int, float), f"expected: {row}: {column}: {measure}"))
+                for measure, value in keys_of(values, f"expected: {row}: {column}").items()
             }
-            for column, values in _keys(columns, f"expected: {row}").items()
+            for column, values in keys_of(columns, f"expected: {row}").items()
         }
-        for row, columns in _keys(read, "expected").items()
+        for row, columns in keys_of(read, "expected").items()
     }
 
 
@@ -199,7 +200,7 @@ def _fusion(read: Any) -> Fusion:
 
 def _options(read: Any, home: Path, where: str) -> Options:
     found: dict[str, Any] = {}
-    for name, value in _keys(read or {}, where).items():
+    for name, value in keys_of(read or {}, where).items():
         if isinstance(value, str) and value and (home / value).exists():
             value = home / value
         if isinstance(value, Mapping):
@@ -209,54 +210,13 @@ def _options(read: Any, home: Path, where: str) -> Options:
 
 
 def _folder(read: Any, home: Path, where: str) -> Path:
-    folder = home / str(_one(read, str, f"{where}: folder"))
+    folder = home / str(value_of(read, str, f"{where}: folder"))
     if not folder.is_dir():
         raise QPeftError(f"{where}: the folder {read} does not exist")
     return folder
 
 
 def _queries(keys: Mapping[str, Any], where: str) -> int | None:
-    return _at_least_one([_one(keys["queries"], int, f"{where}: queries")], "queries")[0] if "queries" in keys else None
-
-
-def _keys(
-    read: Any, where: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] | None = None
-) -> Mapping[str, Any]:
-    """The mapping at a place, its keys as text; any key is allowed where none are required or optional."""
-    if not isinstance(read, Mapping):
-        raise QPeftError(f"{where}: expected keys and values, not {read!r}")
-    keys = {str(key): value for key, value in read.items()}
-    for key in required:
-        if key not in keys:
-            raise QPeftError(f"{where}: {key} is missing")
-    if optional is not None:
-        known = (*required, *(optional or ()))
-        for key in keys:
-            if key not in known:
-                raise QPeftError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
-    return keys
-
-
-def _one(read: Any, kind: type | tuple[type, ...], where: str) -> Any:
-    if not isinstance(read, kind) or isinstance(read, bool):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        raise QPeftError(f"{where} must be {' or '.join(_KINDS[one] for one in kinds)}, and is {read!r}")
-    return read
-
-
-def _several(read: Any, kind: type, where: str) -> list[Any]:
-    return [_one(value, kind, where) for value in _listed(read)]
-
-
-def _listed(read: Any) -> list[Any]:
-    return read if isinstance(read, list) else [read]
-
-
-def _at_least_one(numbers: list[int], where: str) -> list[int]:
-    for number in numbers:
-        if number < 1:
-            raise QPeftError(f"{where} must be 1 or more, and is {number}")
-    return numbers
-
-
-_KINDS = {str: "text", int: "a whole number", float: "a number"}
+    return (
+        at_least_one([value_of(keys["queries"], int, f"{where}: queries")], "queries")[0] if "queries" in keys else None
+    )
