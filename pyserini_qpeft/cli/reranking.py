@@ -1,7 +1,6 @@
 """What `search`, `rerank` and `explain` share: the options that choose and set up a reranker."""
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -107,7 +106,4 @@ def load_reranker(choice: ModelChoice, config: "RerankConfig | None" = None, *, 
 
     if quiet:
         logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        # peft still asks transformers by a name that is to go; nothing that a user could mend.
-        warnings.simplefilter("ignore", FutureWarning)
-        return QPeftReranker.from_pretrained(config=config, **asdict(choice))
+    return QPeftReranker.from_pretrained(config=config, **asdict(choice))

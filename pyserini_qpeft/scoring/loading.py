@@ -1,5 +1,6 @@
 """From what a user names (a folder, a hub id, nothing at all) to a model and its tokenizer."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,13 @@ def _with_adapter(base: Any, adapter: str) -> Any:
     from pyserini_qpeft.qpeft import QPeftConfig
 
     try:
-        config = PeftConfig.from_pretrained(adapter)
-        if isinstance(config, QPeftConfig) and config.lora_folder:
-            base = PeftModel.from_pretrained(base, adapter, subfolder=config.lora_folder)
-        return PeftModel.from_pretrained(base, adapter)
+        with warnings.catch_warnings():
+            # peft still asks transformers by a name that is to go; nothing that a user could mend.
+            warnings.simplefilter("ignore", FutureWarning)
+            config = PeftConfig.from_pretrained(adapter)
+            if isinstance(config, QPeftConfig) and config.lora_folder:
+                base = PeftModel.from_pretrained(base, adapter, subfolder=config.lora_folder)
+            return PeftModel.from_pretrained(base, adapter)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise QPeftError(f"cannot load the adapter {adapter!r}: {_first_line(error)}") from error
 
