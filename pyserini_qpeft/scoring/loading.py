@@ -50,11 +50,17 @@ def load_model(
     options = {"trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        base = AutoModelForCausalLM.from_pretrained(
-            name, dtype=_dtype(dtype, where), use_safetensors=True, **options, **model_kwargs
+        base, found = AutoModelForCausalLM.from_pretrained(
+            name, dtype=_dtype(dtype, where), use_safetensors=True, output_loading_info=True, **options, **model_kwargs
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise QPeftError(f"cannot load {name!r} as a causal language model: {_first_line(error)}") from error
+    if found["missing_keys"]:
+        missing = sorted(found["missing_keys"])
+        raise QPeftError(
+            f"{name!r} is no causal language model: it has no weights for {missing[0]} ({len(missing)} are missing in "
+            "all), and an encoder cannot score a query."
+        )
     if "quantization_config" not in model_kwargs and "device_map" not in model_kwargs:
         base = base.to(where)
     loaded = base if add_on is None else _with_adapter(base, add_on)

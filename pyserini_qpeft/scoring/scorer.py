@@ -26,7 +26,7 @@ class LikelihoodScorer:
     """Scores pairs with a causal language model, prompted by Q-PEFT where it carries such an adapter.
 
     Args:
-        model: A causal language model, or a `PeftModel` over one.
+        model: A causal language model, or a `PeftModel` over one; put into evaluation mode.
         tokenizer: Its fast tokenizer.
         config: How scoring is done.
         template: The prompt's wording for a model without a Q-PEFT adapter.
@@ -48,7 +48,7 @@ class LikelihoodScorer:
         config: ScoringConfig | None = None,
         template: PromptTemplate | None = None,
     ) -> None:
-        self.model = model
+        self.model = model.eval()
         self.config = config or ScoringConfig()
         self.adapter = active_adapter(model)
         wording = self.adapter.prompt_template if self.adapter else template or PromptTemplate()
@@ -72,7 +72,7 @@ class LikelihoodScorer:
         """Tokenises each distinct query and passage once and puts the pairs together.
 
         Args:
-            pairs: (query, passage) texts.
+            pairs: (query, passage) texts; equal ones get the same sequence.
             hints: False leaves the hints out.
         """
         queries = list(dict.fromkeys(query for query, _ in pairs))
@@ -80,15 +80,16 @@ class LikelihoodScorer:
         encoded_queries = dict(zip(queries, self.encoder.queries(queries), strict=True))
         encoded_passages = dict(zip(passages, self.encoder.passages(passages), strict=True))
         donors = other_passages(pairs) if self.config.hints == "shuffled" else {}
-        return [
-            self.builder.build(
+        built = {
+            (query, passage): self.builder.build(
                 encoded_queries[query],
                 encoded_passages[passage],
                 hints=hints,
                 hints_from=encoded_passages[donors[query, passage]] if donors else None,
             )
-            for query, passage in pairs
-        ]
+            for query, passage in dict.fromkeys(pairs)
+        }
+        return [built[pair] for pair in pairs]
 
     def score(self, sequences: Sequence[PairSequence]) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of each sequence's query tokens.
@@ -99,6 +100,12 @@ class LikelihoodScorer:
         Raises:
             QPeftError: If even one sequence alone does not fit into memory.
         """
+        # A pair that occurs twice is scored once: in two batches its scores could differ by rounding.
+        distinct = {id(sequence): sequence for sequence in sequences}
+        if len(distinct) < len(sequences):
+            place = {key: i for i, key in enumerate(distinct)}
+            once = self.score(list(distinct.values()))
+            return once[[place[id(sequence)] for sequence in sequences]]
         scores = np.full(len(sequences), np.nan, dtype=np.float32)
         if self.cache is None:
             self._score_rows(sequences, np.arange(len(sequences)), scores)

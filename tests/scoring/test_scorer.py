@@ -152,3 +152,25 @@ def test_bfloat16_ranks_as_float32_does_up_to_close_ties() -> None:
         for j in range(len(pairs)):
             if expected[i] > expected[j] + 0.05:
                 assert scores[i] > scores[j]
+
+
+def test_equal_pairs_are_scored_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(model, TOKENIZER)
+    pairs = [("the river", "Nile " * n) for n in (1, 9, 1, 9, 1)]
+    forward, counts = scorer.forward, []
+
+    def counting(sequences: Any) -> Any:
+        counts.append(len(sequences))
+        return forward(sequences)
+
+    monkeypatch.setattr(scorer, "forward", counting)
+    scores = scorer.score(scorer.sequences(pairs))
+    assert sum(counts) == 2
+    assert scores[0] == scores[2] == scores[4] != scores[1] == scores[3]
+
+
+def test_dropout_is_off_whatever_state_a_model_comes_in() -> None:
+    fresh = adapted("llama", TOKENIZER, variant="attention", attention_dropout=0.5).train()
+    scorer = LikelihoodScorer(fresh, TOKENIZER)
+    sequences = scorer.sequences([("the river", "Nile is long")])
+    assert scorer.score(sequences) == scorer.score(sequences)
