@@ -25,6 +25,8 @@ from pyserini_qpeft.scoring.stored_passages import StoredPassages
 BYTES_OF_A_TOKEN = 1 << 16
 """So many bytes of key-values weigh as much in a batch as one token."""
 
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
 Read = Callable[[npt.NDArray[np.int64]], torch.Tensor]
 """From contexts `[batch, length]`, padded on the right, to key-values `[layers, 2, batch, heads, length, width]`."""
 
@@ -119,9 +121,10 @@ class PassageCache:
         lengths = [one.shape[-2] for one in states]
         layers, both, heads, _, width = states[0].shape
         batch = self._room((layers, both, len(states), heads, max(lengths), width), states[0])
+        places = _memory(batch)
         for row, (one, length) in enumerate(zip(states, lengths, strict=True)):
-            batch[:, :, row, :, :length] = one
-            batch[:, :, row, :, length:] = 0
+            places[:, :, row, :, :length] = _memory(one)
+            places[:, :, row, :, length:] = 0
         return Context(batch, torch.tensor(lengths, device=batch.device))
 
     def _room(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
@@ -144,6 +147,13 @@ class PassageCache:
             if key not in wanted:
                 states = self._kept.pop(key)
                 self.bytes -= states.numel() * states.element_size()
+
+
+def _memory(tensor: torch.Tensor) -> Any:
+    """A tensor to copy to and from: on a CPU as an array, since torch's threads cost more than so small a copy."""
+    if tensor.device.type != "cpu":
+        return tensor
+    return tensor.view(_INTEGERS[tensor.element_size()]).numpy()
 
 
 def why_not_cached(model: Any, adapter: QPeftConfig | None) -> str | None:
