@@ -110,7 +110,7 @@ class LikelihoodScorer:
         if self.cache is None:
             self._score_rows(sequences, np.arange(len(sequences)), scores)
         else:
-            contexts = [sequence.ids[: sequence.context] for sequence in sequences]
+            contexts = [sequence.context_ids for sequence in sequences]
             for rows in self.cache.blocks(contexts):
                 self.cache.fill([contexts[i] for i in rows])
                 self._score_rows(sequences, rows, scores)
@@ -119,7 +119,7 @@ class LikelihoodScorer:
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
         """Log-likelihood of each of one sequence's query tokens, float32 `[tokens]`."""
         if self.cache is not None:
-            self.cache.fill([sequence.ids[: sequence.context]])
+            self.cache.fill([sequence.context_ids])
         logprobs = self.forward([sequence]).token_logprobs
         assert logprobs is not None
         values: npt.NDArray[np.float32] = logprobs.cpu().numpy()
@@ -130,7 +130,7 @@ class LikelihoodScorer:
         with torch.inference_mode():
             batch: dict[str, Any] = {name: tensor.to(self.device) for name, tensor in self.collate(sequences).items()}
             if self.cache is not None:
-                batch["context"] = self.cache.context([sequence.ids[: sequence.context] for sequence in sequences])
+                batch["context"] = self.cache.context([sequence.context_ids for sequence in sequences])
             if self.adapter is None:
                 return query_likelihood(self.model, **batch)
             likelihood: QueryLikelihood = self.model(**batch)

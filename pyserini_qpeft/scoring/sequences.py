@@ -42,6 +42,11 @@ class PairSequence:
     hint_similarities: npt.NDArray[np.float32]
     tokens_cut: int
 
+    @property
+    def context_ids(self) -> TokenIds:
+        """The tokens that are the same for every query, shape `[context]`."""
+        return self.ids[: self.context]
+
 
 class SequenceBuilder:
     """Puts pairs of encoded passages and queries together.

@@ -73,7 +73,7 @@ class StepCollator:
         cached = self.scorer.cache is not None
         return Step(
             batches=[self.scorer.collate(part) for part in parts],
-            contexts=[[one.ids[: one.context] for one in part] for part in parts] if cached else [],
+            contexts=[[one.context_ids for one in part] for part in parts] if cached else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,
