@@ -50,7 +50,7 @@ def _times(axes: Axes, rows: Sequence[Any]) -> None:
 
 
 def _shares(axes: Axes, rows: Sequence[Any]) -> None:
-    axes.barh(range(len(rows)), [100 * row.peak_share for row in rows], color=_colours(rows))
+    axes.barh(range(len(rows)), [100 * (row.peak_share or 0) for row in rows], color=_colours(rows))
     axes.margins(y=0.01)
     axes.set_yticks(range(len(rows)), [])
     axes.invert_yaxis()

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from benchmarks.generated import generate
@@ -44,11 +45,19 @@ class TextSet:
     source: str
 
     def pairs(self, count: int) -> list[Pair]:
-        """So many (query, passage) pairs, query after query, of as few queries as a full depth allows; at least four.
+        """So many (query, passage) pairs, query after query: passages of the whole pool, each with all its queries.
 
-        Where there are fewer, all.
+        Passages are thus met as often as in the whole list, which is what a passage cache lives on. Where there are
+        fewer pairs, all.
         """
-        return [(topic.query, passage) for topic in self.few(count) for passage in topic.passages][:count]
+        wanted: dict[str, list[int]] = {}
+        for number, topic in enumerate(self.topics):
+            for passage in dict.fromkeys(topic.passages):
+                wanted.setdefault(passage, []).append(number)
+        order = sorted(wanted)
+        Random(1).shuffle(order)
+        chosen = [(number, passage) for passage in order for number in wanted[passage]][:count]
+        return [(self.topics[number].query, passage) for number, passage in sorted(chosen)]
 
     def few(self, count: int) -> list[Topic]:
         """The topics that give so many pairs, spread over all of them."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyserini_qpeft.errors import QPeftError
 
-FusionMethod = Literal["zscore", "minmax", "rrf"]
+FusionMethod = Literal["zscore", "minmax", "linear", "rrf"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class FusionConfig:
     """How the two scores become one.
 
     Attributes:
-        method: `zscore` and `minmax` normalise both scores over the query's list and add them;
-            `rrf` is reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+        method: `zscore` and `minmax` normalise both scores over the query's list and add them; `linear` adds them
+            as they are, so that a list whose first-stage scores lie close together is left to the likelihood (its
+            weight depends on the first stage's scale: choose it on dev queries); `rrf` is reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
         weight: Share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
             the first stage gets the rest.
         rrf_k: The constant that `rrf` adds to each rank.
@@ -73,6 +74,8 @@ def _finite(scores: Sequence[float], name: str) -> NDArray[np.float64]:
 
 
 def _normalised(scores: NDArray[np.float64], config: FusionConfig) -> NDArray[np.float64]:
+    if config.method == "linear":
+        return scores
     if config.method == "rrf":
         return 1 / (config.rrf_k + _ranks(scores))
     return _zscore(scores) if config.method == "zscore" else _minmax(scores)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.fusion import FusionConfig, fuse
 
-METHODS = ("zscore", "minmax", "rrf")
+METHODS = ("zscore", "minmax", "linear", "rrf")
 SCORES = st.floats(-1e8, 1e8, width=32)
 PAIRS = st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=30)
 
@@ -69,6 +69,14 @@ def test_zscore_equals_scipy():
     fused = fuse(first, second, FusionConfig("zscore", weight=0.35))
 
     assert fused == pytest.approx(0.65 * zscore(first) + 0.35 * zscore(second), abs=1e-12)
+
+
+def test_linear_leaves_a_list_of_close_first_stage_scores_to_the_likelihood():
+    likelihoods = [-3.0, -1.0]
+
+    assert np.argmax(fuse([8.1, 8.0], likelihoods, FusionConfig("linear"))) == 1
+    assert np.argmax(fuse([18.0, 8.0], likelihoods, FusionConfig("linear"))) == 0
+    assert fuse([8.0], [-1.0], FusionConfig("linear", weight=0.25)).tolist() == [5.75]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -146,7 +154,7 @@ def test_lists_of_different_length_are_refused():
         ({"weight": 1.01}, "between 0 and 1, not 1.01"),
         ({"weight": -0.1}, "between 0 and 1"),
         ({"weight": float("nan")}, "between 0 and 1"),
-        ({"method": "borda"}, "unknown fusion method 'borda': choose one of zscore, minmax, rrf"),
+        ({"method": "borda"}, "unknown fusion method 'borda': choose one of zscore, minmax, linear, rrf"),
         ({"rrf_k": -1}, "rrf_k must not be negative"),
     ],
 )

@@ -6,6 +6,7 @@ from benchmarks.rivals.rival import Rival
 
 NAMES = (
     "ours",
+    "ours, cache",
     "ours-R",
     "as published",
     "plain Hugging Face",
@@ -15,6 +16,7 @@ NAMES = (
 )
 _MODULES = {
     "ours": "ours",
+    "ours, cache": "ours_with_cache",
     "ours-R": "ours_with_hints",
     "as published": "published",
     "plain Hugging Face": "plain",

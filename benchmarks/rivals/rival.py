@@ -21,12 +21,12 @@ class Loaded:
     Attributes:
         model: The model, bare or wrapped by peft.
         score: Scores pairs, float32 in their order.
-        readings: What the model reads of each pair, padding left out.
+        readings: What the model reads of each pair, padding left out; None where it does not read every pair anew.
     """
 
     model: Any
     score: Callable[[Pairs], Scores]
-    readings: Callable[[Pairs], list[Reading]]
+    readings: Callable[[Pairs], list[Reading]] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import numpy as np
 from benchmarks.context import Context
 from benchmarks.memory import Watermark, in_own_process
 from benchmarks.rivals.ours import reranker
+from benchmarks.rivals.ours_with_cache import emptied
 from benchmarks.rivals.rival import Scores
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import Topic
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.reranker import QPeftReranker
-from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +94,15 @@ class _Pool:
     def __init__(self, place: ModelFolders, variant: str, limit: int, topics: Sequence[Topic]) -> None:
         self._ours = reranker(place, variant, passage_cache_bytes=limit)
         self._topics = topics
-        _score(self._fresh(), topics[:1])
+        _score(emptied(self._ours), topics[:1])
 
     def task(self, scores: dict[str, Scores], name: str) -> Task:
         """The task of one turn, which leaves its scores behind."""
 
         def run() -> None:
-            scores[name] = _score(self._fresh(), self._topics)
+            scores[name] = _score(emptied(self._ours), self._topics)
 
         return Task(run, (self._ours.scorer.model,))
-
-    def _fresh(self) -> QPeftReranker:
-        scorer = self._ours.scorer
-        return QPeftReranker(LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, scorer.config), self._ours.config)
 
 
 def _score(ours: QPeftReranker, topics: Sequence[Topic]) -> Scores:

@@ -1,7 +1,7 @@
 """The main table: our scoring beside everyone else's, at several sizes and dtypes, on the same pairs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -20,6 +20,7 @@ from benchmarks.subjects import peak_of_scoring
 from benchmarks.turns import Spread, Task, Turn, ratio, take_turns
 
 _WARM_UP = 8  # pairs
+_CACHED = "ours, cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class SpeedRow:
         skipped: Why nothing was measured; None where it was.
         pairs: Pairs scored in each turn.
         pairs_per_second: Median over turns.
-        tokens_per_second: Median over turns; tokens that the way's model reads, padding not counted.
+        tokens_per_second: Median over turns; tokens that the way's model reads, padding not counted. None, like
+            `peak_share`, where passages are read once for several queries.
         peak_tflops: Median over turns of the machine's own peak in this dtype, 10^12 operations a second.
         peak_share: Operations a second as a share of the peak measured in the same round; padding, and logits that
             no score needs, do not count as work done.
@@ -41,6 +43,7 @@ class SpeedRow:
         outside_seconds: Median seconds of a turn outside the model's forward.
         against: Which of our ways it is compared with.
         times_as_long: How many times as long as ours its turns took, round by round.
+        times_the_cache: How many times as long as ours with its passage cache, which has the same scores.
     """
 
     size: str
@@ -56,6 +59,7 @@ class SpeedRow:
     outside_seconds: float | None = None
     against: str | None = None
     times_as_long: Spread | None = None
+    times_the_cache: Spread | None = None
 
 
 def measure(context: Context) -> Iterator[SpeedRow]:
@@ -87,7 +91,7 @@ class _Group:
             way.score(pairs[:_WARM_UP])
         peaks: dict[str, list[float]] = {dtype: [] for dtype in self._dtypes()}
         turns = take_turns(self._tasks(loaded, pairs, peaks), options.rounds, self._tell)
-        readings = {name: way.readings(pairs) for name, way in loaded.items()}
+        readings = {name: way.readings(pairs) if way.readings else None for name, way in loaded.items()}
         arithmetic = Arithmetic.of(next(_bare(way.model) for name, way in loaded.items() if name.startswith("ours")))
         loaded.clear()
         if options.device.startswith("cuda"):
@@ -99,7 +103,8 @@ class _Group:
             self._tell(f"memory of {name}")
             memory = in_own_process(peak_of_scoring, name, places[self._dtype(name)], pairs)
             peak = peaks[self._dtype(name)]
-            yield self._row(name, turns, readings[name], arithmetic, peak, memory)
+            row = self._row(name, turns, len(pairs), memory)
+            yield replace(row, **_work(readings[name], turns[name], arithmetic, peak))
 
     def _load(self, places: Mapping[str, ModelFolders]) -> dict[str, Loaded]:
         """Everyone who can run here; our own ways among them, since they are what the others are held against."""
@@ -123,30 +128,20 @@ class _Group:
             tasks[f"peak {dtype}"] = Task(partial(_add_peak, meter, measured))
         return tasks
 
-    def _row(
-        self,
-        name: str,
-        turns: Mapping[str, list[Turn]],
-        readings: Sequence[Reading],
-        arithmetic: Arithmetic,
-        peaks: Sequence[float],
-        memory: int,
-    ) -> SpeedRow:
-        seconds = [turn.seconds for turn in turns[name]]
-        operations, against = arithmetic.operations(readings), rival(name).against
+    def _row(self, name: str, turns: Mapping[str, list[Turn]], pairs: int, memory: int) -> SpeedRow:
+        against = rival(name).against
+        cached = turns[_CACHED] if _CACHED in turns and against == rival(_CACHED).against else None
         return SpeedRow(
             self.size,
             self._dtype(name),
             name,
-            pairs=len(readings),
-            pairs_per_second=len(readings) / median(seconds),
-            tokens_per_second=sum(reading.tokens for reading in readings) / median(seconds),
-            peak_tflops=median(peaks) / 1e12,
-            peak_share=median(operations / took / peak for took, peak in zip(seconds, peaks, strict=True)),
+            pairs=pairs,
+            pairs_per_second=pairs / median(turn.seconds for turn in turns[name]),
             memory_mib=memory / 2**20,
             outside_seconds=median(turn.outside for turn in turns[name]),
             against=f"{against} {self._dtype(against)}",
             times_as_long=ratio(turns[name], turns[against]),
+            times_the_cache=ratio(turns[name], cached) if cached else None,
         )
 
     @property
@@ -161,6 +156,19 @@ class _Group:
 
     def _tell(self, news: str) -> None:
         self.context.tell(f"speed, {self.size}, {self.dtype}: {news}")
+
+
+def _work(
+    readings: Sequence[Reading] | None, turns: Sequence[Turn], arithmetic: Arithmetic, peaks: Sequence[float]
+) -> dict[str, float]:
+    """What the turns did, as columns of a row."""
+    columns = {"peak_tflops": median(peaks) / 1e12}
+    if readings is None:
+        return columns
+    operations, seconds = arithmetic.operations(readings), [turn.seconds for turn in turns]
+    share = median(operations / took / peak for took, peak in zip(seconds, peaks, strict=True))
+    tokens = sum(reading.tokens for reading in readings)
+    return columns | {"tokens_per_second": tokens / median(seconds), "peak_share": share}
 
 
 def _add_peak(meter: PeakMeter, measured: list[float]) -> None:

@@ -50,6 +50,14 @@ def test_plain_hugging_face_gives_the_scores_that_ours_gives_without_hints(tiny_
     np.testing.assert_allclose(plain.score(PAIRS), loaded(ours).score(PAIRS), atol=1e-4)
 
 
+def test_the_cache_changes_no_score_and_is_empty_every_time(tiny_place: ModelFolders) -> None:
+    cached = rival("ours, cache").load(tiny_place)
+    plain = rival("ours").load(tiny_place)
+    for _ in range(2):
+        np.testing.assert_allclose(cached.score(PAIRS), plain.score(PAIRS), atol=1e-5)
+    assert cached.readings is None
+
+
 @pytest.mark.parametrize(
     ("name", "package"),
     [("CrossEncoder", "sentence_transformers"), ("rank_llm", "rank_llm"), ("rerankers", "rerankers")],
@@ -62,6 +70,7 @@ def test_a_classifier_scores_every_pair_in_its_place(name: str, package: str, ti
     assert together.shape == (len(PAIRS),)
     np.testing.assert_allclose(together, alone, atol=1e-4)
     assert len(set(together.tolist())) == len(PAIRS)
+    assert way.readings is not None
     assert all(reading.predicted == 0 for reading in way.readings(PAIRS))
 
 

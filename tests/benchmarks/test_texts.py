@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +48,17 @@ def test_passages_are_cut_to_the_tokens_that_all_read() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 7, 64, 250, 900])
-def test_as_many_pairs_as_asked_for_come_of_few_queries(count: int, made: TextSet) -> None:
+def test_as_many_pairs_as_asked_for_stand_query_after_query(count: int, made: TextSet) -> None:
     pairs = made.pairs(count)
-    assert len(pairs) == count
-    assert len({query for query, _ in pairs}) <= max(4, -(-count // 100))
+    assert len(set(pairs)) == count
+    queries = [query for query, _ in pairs]
+    assert len([1 for one, next_one in pairwise(queries) if one != next_one]) == len(set(queries)) - 1
+
+
+def test_a_sample_of_pairs_meets_passages_as_often_as_the_whole_list(made: TextSet) -> None:
+    whole = sum(len(topic.passages) for topic in made.topics) / len(made.passages)
+    pairs = made.pairs(400)
+    assert 400 / len({passage for _, passage in pairs}) == pytest.approx(whole, rel=0.25)
 
 
 def test_lists_are_filled_with_passages_that_nobody_found() -> None:
