@@ -20,7 +20,8 @@ class FusionConfig:
     Attributes:
         method: `zscore` and `minmax` normalise both scores over the query's list and add them; `linear` adds them
             as they are, so that a list whose first-stage scores lie close together is left to the likelihood (its
-            weight depends on the first stage's scale: choose it on dev queries); `rrf` is reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+            weight depends on the first stage's scale: choose it on dev queries); `rrf` is reciprocal rank fusion
+            (Cormack, Clarke and Büttcher, SIGIR 2009).
         weight: Share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
             the first stage gets the rest.
         rrf_k: The constant that `rrf` adds to each rank.

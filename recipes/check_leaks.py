@@ -86,12 +86,14 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--pairs", type=Path, required=True)
+    parser.add_argument("--pairs", type=Path, required=True, nargs="+")
     arguments = parser.parse_args()
     forbidden = Forbidden.read(arguments.shared / "data")
     for origin, count in sorted(Counter(forbidden.origins.values()).items()):
         print(f"{count:7d}  forbidden: {origin}")
-    queries = [query for group in read_pairs(arguments.pairs) for pair in group for query in pair.queries]
+    queries = [
+        query for path in arguments.pairs for group in read_pairs(path) for pair in group for query in pair.queries
+    ]
     found = leaks(queries, forbidden)
     print(f"{len(queries)} training queries ({len(set(map(normalized, queries)))} distinct), {len(found)} leaks")
     for (query, origin), count in found.most_common(20):

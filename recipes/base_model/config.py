@@ -52,9 +52,19 @@ class PlainConfig:
 
 @dataclass(frozen=True, slots=True)
 class PairsConfig:
-    """(passage, query) pairs: groups of passages that are close to each other, each with some queries."""
+    """(passage, query) pairs: groups of passages that are close to each other, each with some queries.
+
+    Attributes:
+        passages: How many of each source.
+        real: Passages with real questions alone, shown whole; a made query only stands beside a single question.
+        group: Passages in a group.
+        queries: The most queries of a passage.
+        passage_tokens: Passages are cut to one of these many tokens.
+        batch_tokens: Tokens of a batch, padding included.
+    """
 
     passages: dict[str, int] = field(default_factory=dict)
+    real: bool = False
     group: int = 4
     queries: int = 8
     passage_tokens: tuple[int, ...] = (96, 160, 240, 352)
@@ -88,6 +98,8 @@ class RecipeConfig:
     pairs: PairsConfig = field(default_factory=PairsConfig)
     copying: LessonConfig = field(default_factory=LessonConfig)
     ranking: LessonConfig = field(default_factory=LessonConfig)
+    questions: PairsConfig = field(default_factory=PairsConfig)
+    answering: LessonConfig = field(default_factory=LessonConfig)
 
     @classmethod
     def read(cls, path: Path = SETTINGS) -> Self:
@@ -103,6 +115,8 @@ _NESTED = {
     "pairs": PairsConfig,
     "copying": LessonConfig,
     "ranking": LessonConfig,
+    "questions": PairsConfig,
+    "answering": LessonConfig,
     "optimizer": OptimizerConfig,
 }
 

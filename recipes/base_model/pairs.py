@@ -3,8 +3,8 @@
 Within a group the other passages' queries serve as the wrong ones, so a group should be hard to tell apart: passages
 of one article or module, or nearest neighbours by tf-idf.
 
-Run: `python -m recipes.base_model.pairs --shared ../shared --work FOLDER` writes `FOLDER/pairs.jsonl.gz`, which is
-all that the second training sees and what `recipes.check_leaks` reads.
+Run: `python -m recipes.base_model.pairs --shared ../shared --work FOLDER` writes `FOLDER/pairs.jsonl.gz` and
+`FOLDER/questions.jsonl.gz`, which are all that the second training sees and what `recipes.check_leaks` reads.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from recipes.base_model.sources import Passage
 from recipes.base_model.text import documents
 from recipes.check_leaks import Forbidden
 
+PAIRS, QUESTIONS = "pairs.jsonl.gz", "questions.jsonl.gz"
 RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from
 
 
@@ -102,6 +103,8 @@ def groups(
     forbidden: Forbidden,
 ) -> Iterator[list[Pair]]:
     """Groups until `number` passages have been used, going through `passages` as often as that needs."""
+    if config.real:
+        passages = [passage for passage in passages if passage.docid in questions.by_docid]
     rarity = Rarity.of(p.full for p in passages)
     made = 0
     while made < number:
@@ -128,13 +131,15 @@ def pair_of(
     """A passage with up to `config.queries` distinct queries, none of them forbidden; None where it has not two.
 
     Now and then the passage is shown without a sentence or its title, which is then one of its queries. Real
-    questions come next, three of four of those there are; the rest is made.
+    questions come next, three of four of those there are; the rest is made. With `config.real` the passage is whole,
+    has all its questions, and nothing is made but a second query for a single one.
     """
-    shown, taken_out, kind = _shown(passage, questions, random)
+    shown, taken_out, kind = (passage.full, "", "") if config.real else _shown(passage, questions, random)
     candidates = [(taken_out, kind)] if taken_out else []
     for query in questions.draw(passage.docid, config.queries, random):
-        if random.random() < 0.75:
+        if config.real or random.random() < 0.75:
             candidates.append((query, "question"))
+    wanted = max(2, len(candidates)) if config.real else config.queries
     kinds = HOW_TO_KINDS if passage.source in ("stdlib", "packages") else KINDS
     for _ in range(3 * config.queries):
         kind = random.choice(kinds)
@@ -151,7 +156,7 @@ def pair_of(
             candidates.append((made, kind))
     found: dict[str, str] = {}
     for query, kind in candidates:
-        if len(found) < config.queries and query not in found and not forbidden.holds(query):
+        if len(found) < wanted and query not in found and not forbidden.holds(query):
             found[query] = kind
     if len(found) < 2 or len(words(shown)) < 8:
         return None
@@ -192,9 +197,11 @@ def main() -> None:
     arguments = parser.parse_args()
     config = RecipeConfig.read(arguments.settings)
     forbidden = Forbidden.read(arguments.shared / "data")
-    counts = write_pairs(arguments.shared, config.pairs, config.seed, arguments.work / "pairs.jsonl.gz", forbidden)
-    for kind, count in sorted(counts.items()):
-        print(f"{count:7d}  {kind}")
+    for name, asked in ((PAIRS, config.pairs), (QUESTIONS, config.questions)):
+        counts = write_pairs(arguments.shared, asked, config.seed, arguments.work / name, forbidden)
+        print(name)
+        for kind, count in sorted(counts.items()):
+            print(f"{count:7d}  {kind}")
 
 
 if __name__ == "__main__":

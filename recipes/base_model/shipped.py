@@ -2,7 +2,7 @@
 
 First lesson (`copying`): mean -log p per token of many queries of each passage. Second lesson (`ranking`): the same
 over a passage's own queries, plus contrast * mean over queries of -log softmax(scale * mean log-likelihood)[own
-passage], over the passages of a group.
+passage], over the passages of a group. Third lesson (`answering`): the same with real questions and larger groups.
 
 Run: `python -m recipes.base_model.shipped --work FOLDER` after `plain` and `pairs`; run again, it goes on where it
 stopped.
@@ -18,11 +18,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from recipes.base_model.batches import Batch, Row, batches, cue_tokens, for_copying, for_ranking, tokenize
-from recipes.base_model.config import SETTINGS, LessonConfig, RecipeConfig
+from recipes.base_model.config import SETTINGS, LessonConfig, PairsConfig, RecipeConfig
 from recipes.base_model.export import save
 from recipes.base_model.loop import train
 from recipes.base_model.model import mixed_precision
-from recipes.base_model.pairs import read_pairs
+from recipes.base_model.pairs import PAIRS, QUESTIONS, read_pairs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,21 +91,31 @@ def ranking_loss(
 def train_shipped(
     model: LlamaForCausalLM,
     groups: Sequence[Sequence[Row]],
+    asked: Sequence[Sequence[Row]],
     tokenizer: PreTrainedTokenizerFast,
     config: RecipeConfig,
     folder: Path,
 ) -> None:
-    """Gives `model` both lessons, the second on groups in the opposite order. Logs the seconds each took."""
-    cue, pad, tokens = cue_tokens(tokenizer), tokenizer.pad_token_id, config.pairs.batch_tokens
+    """Gives `model` its lessons one after the other, and logs the seconds each took.
 
-    def lesson(units: Sequence[list[Row]], settings: LessonConfig, name: str) -> None:
-        plan = list(batches(units, tokens, cue, pad))
+    Args:
+        model: The plain base; changed in place.
+        groups: What `copying` and, in the opposite order, `ranking` see.
+        asked: What `answering` sees.
+        tokenizer: Of the model.
+        config: The recipe.
+        folder: Where each lesson has a folder with its log and its checkpoint.
+    """
+    cue, pad = cue_tokens(tokenizer), tokenizer.pad_token_id
+
+    def lesson(units: Sequence[list[Row]], pairs: PairsConfig, settings: LessonConfig, name: str) -> None:
+        plan = list(batches(units, pairs.batch_tokens, cue, pad))
         logger.info("%s: %d batches", name, len(plan))
 
         def loss_at(step: int) -> tuple[Tensor, dict[str, float]]:
             batch = plan[step % len(plan)]
             if settings.contrast:
-                return ranking_loss(model, batch, config.pairs.group, settings)
+                return ranking_loss(model, batch, pairs.group, settings)
             return copying_loss(model, batch)
 
         logger.info("%s: %.0f s", name, train(model, loss_at, settings.optimizer, folder / name))
@@ -113,15 +123,18 @@ def train_shipped(
     random = Random(config.seed)
     rows = list(for_copying(groups, config.copying.own, random))
     random.shuffle(rows)
-    lesson(rows, config.copying, "copying-training")
-    lesson(list(for_ranking(groups[::-1], config.ranking.own, random)), config.ranking, "ranking-training")
+    lesson(rows, config.pairs, config.copying, "copying-training")
+    ranked = list(for_ranking(groups[::-1], config.ranking.own, random))
+    lesson(ranked, config.pairs, config.ranking, "ranking-training")
+    answered = list(for_ranking(asked, config.answering.own, random))
+    lesson(answered, config.questions, config.answering, "answering-training")
 
 
 def main() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="the folder that holds plain/ and pairs.jsonl.gz")
+    parser.add_argument("--work", type=Path, required=True, help="the folder that holds plain/ and the pairs")
     parser.add_argument("--settings", type=Path, default=SETTINGS)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -130,10 +143,12 @@ def main() -> None:
     import torch
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.work / "plain")
-    pairs = list(read_pairs(arguments.work / "pairs.jsonl.gz"))
-    groups = tokenize(pairs, tokenizer, config.pairs.passage_tokens, Random(config.seed))
+    groups, asked = (
+        tokenize(list(read_pairs(arguments.work / name)), tokenizer, pairs.passage_tokens, Random(config.seed))
+        for name, pairs in ((PAIRS, config.pairs), (QUESTIONS, config.questions))
+    )
     model = AutoModelForCausalLM.from_pretrained(arguments.work / "plain", dtype=torch.float32)
-    train_shipped(model, groups, tokenizer, config, arguments.work)
+    train_shipped(model, groups, asked, tokenizer, config, arguments.work)
     save(model, tokenizer, arguments.work / "shipped")
 
 

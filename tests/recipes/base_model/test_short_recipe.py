@@ -27,6 +27,8 @@ CONFIG = RecipeConfig(
     pairs=PairsConfig(passages={"squad-v1.1-dev": 48}, queries=4, passage_tokens=(40,), batch_tokens=2048),
     copying=LessonConfig(own=4, optimizer=replace(FEW, steps=4)),
     ranking=LessonConfig(own=2, contrast=0.5, optimizer=replace(FEW, steps=4)),
+    questions=PairsConfig({"squad-v1.1-dev": 24}, real=True, group=8, passage_tokens=(40,), batch_tokens=2048),
+    answering=LessonConfig(own=2, contrast=1.0, optimizer=replace(FEW, steps=3)),
 )
 
 
@@ -117,12 +119,14 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(plain, tok
 def test_the_shipped_base_is_taught_and_loads_as_any_model(plain, tokenizer, tiny_shared, tmp_path):
     model = new_model(CONFIG.model, tokenizer, CONFIG.seed)
     model.load_state_dict(plain[0].state_dict())
-    pairs = tmp_path / "pairs.jsonl.gz"
-    write_pairs(tiny_shared, CONFIG.pairs, CONFIG.seed, pairs, Forbidden.read(tiny_shared / "data"))
-    groups = tokenize(list(read_pairs(pairs)), tokenizer, CONFIG.pairs.passage_tokens, Random(1))
-    train_shipped(model, groups, tokenizer, CONFIG, tmp_path)
+    groups, asked = [], []
+    for found, pairs in ((groups, CONFIG.pairs), (asked, CONFIG.questions)):
+        write_pairs(tiny_shared, pairs, CONFIG.seed, tmp_path / "pairs", Forbidden.read(tiny_shared / "data"))
+        found += tokenize(list(read_pairs(tmp_path / "pairs")), tokenizer, pairs.passage_tokens, Random(1))
+    train_shipped(model, groups, asked, tokenizer, CONFIG, tmp_path)
     assert log_of(tmp_path / "copying-training")[-1]["loss"] < log_of(tmp_path / "copying-training")[0]["loss"]
     assert [line["step"] for line in log_of(tmp_path / "ranking-training")] == [1, 2, 3, 4]
+    assert [line["step"] for line in log_of(tmp_path / "answering-training")] == [1, 2, 3]
 
     save(model, tokenizer, tmp_path / "model")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32).eval()
@@ -134,6 +138,19 @@ def test_the_shipped_base_is_taught_and_loads_as_any_model(plain, tokenizer, tin
         for weight in model.parameters():
             weight.copy_(weight.to(torch.bfloat16))
         assert torch.equal(loaded(ids).logits, model.eval()(ids).logits)
+
+
+def test_real_questions_come_with_passages_that_are_whole_and_a_made_one_beside_a_single_question(
+    tiny_shared, tmp_path
+):
+    write_pairs(tiny_shared, CONFIG.questions, 1, tmp_path / "pairs", Forbidden.read(tiny_shared / "data"))
+    groups = list(read_pairs(tmp_path / "pairs"))
+    assert [len(group) for group in groups] == [8, 8, 8]
+    for pair in (pair for group in groups for pair in group):
+        assert pair.kinds[0] == "question"
+        assert len(pair.kinds) == 2
+        assert pair.passage.startswith("The ")
+        assert pair.passage.endswith("nothing else was recorded.")
 
 
 def test_the_same_seed_writes_the_same_pairs(tiny_shared, tmp_path):
