@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.records import RankedHit
 from pyserini_qpeft.candidates.texts import TextSource
@@ -87,9 +88,11 @@ def write_reranked(
     settings = {
         "first_stage": _fingerprint(run, topics),
         "texts": str(args.corpus or args.index),
+        "version": __version__,  # what comes along has no other name
         "model": choice.model,
+        "model_weights": _weights(choice.model),
         "adapter": choice.adapter,
-        "adapter_weights": _adapter_fingerprint(choice.adapter),
+        "adapter_weights": _weights(choice.adapter),
         "dtype": choice.dtype,
         "depth": config.depth,
         "below_depth": config.below_depth,
@@ -147,6 +150,7 @@ def _fingerprint(run: Run, topics: Topics) -> str:
     return digest.hexdigest()
 
 
-def _adapter_fingerprint(adapter: str | None) -> str | None:
-    weights = Path(adapter or "", "adapter_model.safetensors")
-    return file_fingerprint(weights) if adapter and weights.is_file() else None
+def _weights(folder: str | None) -> dict[str, str]:
+    """Fingerprints of the weights in a folder; nothing where a name is none."""
+    files = sorted(Path(folder).glob("*.safetensors")) if folder else []
+    return {file.name: file_fingerprint(file) for file in files}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture
@@ -186,6 +187,19 @@ def test_a_job_that_was_killed_is_taken_up_where_it_stopped(qpeft, told, argumen
     assert "2 queries" in resumed.err
     assert written.read_bytes() == whole
     assert [file.name for file in written.parent.iterdir()] == ["run"]
+
+
+def test_a_job_is_not_taken_up_with_weights_that_have_changed(
+    qpeft, told, arguments, written, tmp_path, tiny_model_dir
+):
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    here = arguments(model=folder)
+    killed = subprocess.run([sys.executable, "-c", _KILLED_AFTER_ONE_QUERY, *map(str, here)], capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: weight * 1.01 for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    assert "model_weights" in told(*here)
+    assert qpeft(*here, "--restart").code == 0
 
 
 _KILLED_AFTER_ONE_QUERY = """
