@@ -1,4 +1,4 @@
-"""This package without hints and with its passage cache, which is empty whenever scoring begins."""
+"""This package with its passage cache, which is empty whenever scoring begins."""
 
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Loaded, Pairs, Rival, Scores
@@ -9,9 +9,9 @@ from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 _LIMIT = 4 << 30
 
 
-def load(place: ModelFolders) -> Loaded:
-    """Loads the bare model."""
-    ours = reranker(place, passage_cache_bytes=_LIMIT)
+def load(place: ModelFolders, variant: str = "none") -> Loaded:
+    """Loads the bare model, or one with a fresh adapter of that variant."""
+    ours = reranker(place, variant, passage_cache_bytes=_LIMIT)
     return Loaded(ours.scorer.model, lambda pairs: score(ours, pairs), readings=None)
 
 

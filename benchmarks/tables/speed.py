@@ -20,7 +20,6 @@ from benchmarks.subjects import peak_of_scoring
 from benchmarks.turns import Spread, Task, Turn, ratio, take_turns
 
 _WARM_UP = 8  # pairs
-_CACHED = "ours, cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class _Group:
 
     def _row(self, name: str, turns: Mapping[str, list[Turn]], pairs: int, memory: int) -> SpeedRow:
         against = rival(name).against
-        cached = turns[_CACHED] if _CACHED in turns and against == rival(_CACHED).against else None
+        cached = turns.get(f"{against}, cache")
         return SpeedRow(
             self.size,
             self._dtype(name),

@@ -50,9 +50,10 @@ def test_plain_hugging_face_gives_the_scores_that_ours_gives_without_hints(tiny_
     np.testing.assert_allclose(plain.score(PAIRS), loaded(ours).score(PAIRS), atol=1e-4)
 
 
-def test_the_cache_changes_no_score_and_is_empty_every_time(tiny_place: ModelFolders) -> None:
-    cached = rival("ours, cache").load(tiny_place)
-    plain = rival("ours").load(tiny_place)
+@pytest.mark.parametrize("ours", ["ours", "ours-R"])
+def test_the_cache_changes_no_score_and_is_empty_every_time(ours: str, tiny_place: ModelFolders) -> None:
+    cached = rival(f"{ours}, cache").load(tiny_place)
+    plain = rival(ours).load(tiny_place)
     for _ in range(2):
         np.testing.assert_allclose(cached.score(PAIRS), plain.score(PAIRS), atol=1e-5)
     assert cached.readings is None
