@@ -11,7 +11,7 @@ import torch
 from benchmarks.rivals import NAMES
 from benchmarks.sizes import SIZES
 
-PARTS = ("speed", "outside", "cache", "growth", "training")
+PARTS = ("speed", "outside", "cache", "growth", "training", "tried")
 _RESULTS = Path(__file__).parent / "results"
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -79,7 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     gpu = torch.cuda.is_available()
     add("--quick", action="store_true", help="a tiny model and a few pairs: whether everything runs, not how fast")
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="tables to make")
-    add("--sizes", nargs="+", choices=list(SIZES), default=[s for s in SIZES if s != "tiny"], help="models of speed")
+    add(
+        "--sizes",
+        nargs="+",
+        choices=list(SIZES),
+        default=[s for s in SIZES if s != "tiny"],
+        help="models of speed and tried",
+    )
     add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring that speed compares")
     add("--dtypes", nargs="+", choices=["float32", "bfloat16", "float16"], default=_dtypes(gpu), help="dtypes of speed")
     add("--device", default="cuda:0" if gpu else "cpu", help="where models run")

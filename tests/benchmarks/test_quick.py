@@ -21,6 +21,7 @@ ROWS = {
     "cache": "CacheRow",
     "growth": "GrowthRow",
     "training": "TrainingRow",
+    "tried": "TriedRow",
 }
 WAYS = ["ours", "ours-R", "as published", "plain Hugging Face"]
 
@@ -70,6 +71,16 @@ def test_the_cache_changes_no_score(outcome: dict[str, Any]) -> None:
     assert (off["cache"], on["cache"]) == ("off", "4,096 MiB")
     assert off["pairs"] == on["pairs"] > on["passages"]
     assert on["largest_difference"] < 1e-5
+
+
+def test_what_was_tried_is_held_against_scoring_as_it_is(outcome: dict[str, Any]) -> None:
+    rows = {row["what"]: row for row in outcome["tables"]["tried"]}
+    assert rows["as it is"]["times_as_fast"]["median"] == 1
+    for tokens in ("1,024", "8,192"):
+        batches = rows[f"batches of {tokens} tokens"]
+        assert 0 <= batches["padding_share"] < 0.5
+        assert batches["largest_difference"] < 1e-5
+    assert rows["int8 linear layers"]["largest_difference"] > 1e-5
 
 
 def test_times_outside_the_forward_are_parts_of_the_whole(outcome: dict[str, Any]) -> None:
