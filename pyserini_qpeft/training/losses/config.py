@@ -15,7 +15,8 @@ class LossConfig:
     """
 
     loss: Literal["both", "pointwise", "pairwise", "listwise", "margin-mse"] = field(
-        default="both", metadata={"help": "both is the paper's: pointwise + pairwise"}
+        default="both",
+        metadata={"help": "both is the paper's: pointwise + pairwise; listwise has ranked better (RESULTS.md)"},
     )
     margin: float = field(default=0.0, metadata={"help": "pairwise: how far a positive has to be above a negative"})
     temperature: float = field(default=0.2, metadata={"help": "listwise: scores are divided by it"})
