@@ -1,6 +1,5 @@
 """The texts that are scored: NFCorpus test queries with BM25's top hits, or generated ones of the same lengths."""
 
-import math
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -17,7 +16,6 @@ from pyserini_qpeft.runs.trec import read_run
 from pyserini_qpeft.runs.writers import write_trec
 
 DEPTH = 100
-_FEWEST_QUERIES = 4
 
 Pair = tuple[str, str]
 
@@ -59,15 +57,13 @@ class TextSet:
         chosen = [(number, passage) for passage in order for number in wanted[passage]][:count]
         return [(self.topics[number].query, passage) for number, passage in sorted(chosen)]
 
-    def few(self, count: int) -> list[Topic]:
-        """The topics that give so many pairs, spread over all of them."""
-        wanted = max(_FEWEST_QUERIES, math.ceil(count / DEPTH))
-        depth = math.ceil(count / wanted)
-        full = [topic for topic in self.topics if len(topic.passages) >= depth]
-        if len(full) < wanted:
-            return list(self.topics)
-        step = len(full) // wanted
-        return [Topic(topic.query, topic.passages[:depth]) for topic in islice(full, 0, wanted * step, step)]
+    def full(self, count: int) -> list[Topic]:
+        """So many topics with a full depth, spread over all of them; the first of any depth where too few are full."""
+        full = [topic for topic in self.topics if len(topic.passages) >= DEPTH]
+        if len(full) < count:
+            return list(self.topics[:count])
+        step = len(full) // count
+        return [Topic(topic.query, topic.passages[:DEPTH]) for topic in islice(full, 0, count * step, step)]
 
     def filled(self) -> list[Topic]:
         """The topics with a full depth each: below the hits stand passages of the collection, one after the other."""

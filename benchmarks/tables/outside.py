@@ -7,7 +7,7 @@ from statistics import median
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
 from benchmarks.sizes import SIZES, ModelFolders
-from benchmarks.texts import DEPTH, Topic
+from benchmarks.texts import Topic
 from benchmarks.turns import Task, take_turns
 from pyserini_qpeft.reranker import QPeftReranker
 
@@ -44,7 +44,7 @@ def measure(context: Context) -> list[OutsideRow]:
     options = context.options
     dtype = options.dtypes[-1]
     place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
-    topics = context.texts.few(options.outside_queries * DEPTH)[: options.outside_queries]
+    topics = context.texts.full(options.outside_queries)
     rerankers = {variant: reranker(place, variant) for variant in VARIANTS}
     for ours in rerankers.values():
         _rerank(ours, topics[:1])
