@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
-from pyserini_qpeft.candidates.records import Candidate, RankedHit
+from pyserini_qpeft.candidates.records import RankedHit
 from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher
 from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.depth import score_tail
@@ -19,6 +19,7 @@ from pyserini_qpeft.errors import NoNumberError
 from pyserini_qpeft.explanation import Explanation, Hint, TokenScore
 from pyserini_qpeft.fusion import fuse
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows import Request, windows
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 DEFAULT_ADAPTER = "retrieval"
 NO_ADAPTER = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """One query, its hits to rescore, and those below the depth."""
-
-    query: str
-    head: list[Candidate]
-    tail: list[RankedHit]
 
 
 class QPeftReranker:
@@ -116,7 +108,7 @@ class QPeftReranker:
             float32 of shape `[len(pairs)]`.
         """
         self.last_report = ScoringReport()
-        window = self.config.scoring.window_pairs
+        window = self.scorer.window_pairs
         blocks = [self._score(pairs[i : i + window]) for i in range(0, len(pairs), window)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
@@ -173,17 +165,9 @@ class QPeftReranker:
         sources = [from_searcher(searcher)] if searcher is not None else []
         sources += [from_mapping(corpus)] if isinstance(corpus, Mapping) else [corpus] if corpus is not None else []
         texts = chain(*sources) if sources else None
-        depth = self.config.depth
-        window: list[_Request] = []
-        for query, hits in requests:
-            listed = list(hits)
-            head = to_candidates(listed[:depth], texts)
-            tail = first_stage_hits(listed[len(head) :], first_rank=len(head) + 1)
-            window.append(_Request(query, head, tail))
-            if sum(len(request.head) for request in window) >= self.config.scoring.window_pairs:
-                yield from self._rank(window, k)
-                window = []
-        yield from self._rank(window, k)
+        asked = (self._request(query, hits, texts) for query, hits in requests)
+        for window in windows(asked, self.scorer.window_pairs):
+            yield from self._rank(window, k)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none where hints are attended."""
@@ -197,7 +181,7 @@ class QPeftReranker:
         logprobs = self.scorer.token_logprobs(sequence)
         without = self.scorer.token_logprobs(plain)
         decode = self.scorer.encoder.tokenizer.decode
-        tokens = zip(sequence.ids[sequence.target :], logprobs, without, strict=True)
+        tokens = zip(sequence.scored, logprobs, without, strict=True)
         return Explanation(
             score=float(logprobs.mean()),
             tokens=tuple(TokenScore(decode([i]), float(with_), float(alone)) for i, with_, alone in tokens),
@@ -208,7 +192,12 @@ class QPeftReranker:
             tokens_cut=sequence.tokens_cut,
         )
 
-    def _rank(self, window: list[_Request], k: int | None) -> Iterator[list[RankedHit]]:
+    def _request(self, query: str, hits: Iterable[Any], texts: Any) -> Request:
+        listed = list(hits)
+        head = to_candidates(listed[: self.config.depth], texts)
+        return Request(query, head, first_stage_hits(listed[len(head) :], first_rank=len(head) + 1))
+
+    def _rank(self, window: list[Request], k: int | None) -> Iterator[list[RankedHit]]:
         """Scores the pairs of several queries together, sorted and batched as one."""
         pairs = [(request.query, candidate.text) for request in window for candidate in request.head]
         scores = self._score(pairs) if pairs else np.zeros(0, dtype=np.float32)
@@ -219,7 +208,7 @@ class QPeftReranker:
             ranked = self._ranked(request, likelihoods)
             yield [*ranked, *self._below(ranked, request.tail)][:k]
 
-    def _ranked(self, request: _Request, likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
+    def _ranked(self, request: Request, likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
         for candidate, likelihood in zip(request.head, likelihoods, strict=True):
             if not np.isfinite(likelihood):
                 raise NoNumberError(
@@ -259,7 +248,7 @@ class QPeftReranker:
         scores = self.scorer.score(sequences)
         report = self.last_report
         report.passages += len(sequences)
-        report.tokens += sum(len(sequence.ids) for sequence in sequences)
+        report.tokens += sum(len(sequence) for sequence in sequences)
         report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
         report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
         report.seconds += time.perf_counter() - start

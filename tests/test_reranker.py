@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tiny import adapted, tiny_tokenizer
 
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig, ScoringConfig
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 PASSAGES = {
     "d1": "Paris is the capital of France.",
@@ -30,7 +31,10 @@ def reranker(tiny_model_dir: Path) -> QPeftReranker:
 
 
 def configured(reranker: QPeftReranker, **changes: Any) -> QPeftReranker:
-    return QPeftReranker(reranker.scorer, RerankConfig(**changes))
+    scorer = reranker.scorer
+    if "scoring" in changes:
+        scorer = LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, changes["scoring"])
+    return QPeftReranker(scorer, RerankConfig(**changes))
 
 
 def test_hits_come_out_by_descending_likelihood_with_both_scores_and_ranks(reranker: QPeftReranker) -> None:
@@ -228,7 +232,7 @@ def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_whe
     trained = QPeftReranker(LikelihoodScorer(model, tokenizer))
     before = trained.score(QUERY, texts)
 
-    batch = trained.scorer.collate(trained.scorer.sequences([(QUERY, text) for text in texts]))
+    batch = trained.scorer.collate([[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])])
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.001)
     (-PairScorer(model)([batch]).mean()).backward()
     optimizer.step()

@@ -55,6 +55,7 @@ def tiny_tokenizer(*, bos: bool = True, style: str = "byte-level") -> Any:
 def tiny_configs() -> dict[str, Any]:
     """Configurations of the architectures that scoring is proved on, two layers each."""
     from transformers import (
+        BloomConfig,
         Gemma3TextConfig,
         GPT2Config,
         GPTNeoXConfig,
@@ -95,6 +96,7 @@ def tiny_configs() -> dict[str, Any]:
         ),
         "opt": OPTConfig(**common, **opt, word_embed_proj_dim=32),
         "opt-projected": OPTConfig(**common, **opt, word_embed_proj_dim=16),
+        "bloom": BloomConfig(**common, hidden_size=32, n_layer=2, n_head=4),
         "mixtral": MixtralConfig(**common, **llama_like, num_local_experts=4, num_experts_per_tok=2),
     }
 

@@ -7,6 +7,8 @@ import torch
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
+from pyserini_qpeft.qpeft.packing import Packing
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -20,15 +22,22 @@ class Context:
     states: torch.Tensor
     lengths: torch.Tensor
 
-    def arguments(self, input_ids: torch.Tensor) -> dict[str, Any]:
+    def arguments(self, input_ids: torch.Tensor, packing: Packing | None = None) -> dict[str, Any]:
         """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the contexts."""
         places = torch.arange(self.states.shape[-2], device=input_ids.device)
         known = places < self.lengths[:, None]
-        following = torch.arange(input_ids.shape[1], device=input_ids.device)
+        if packing is None:
+            following = torch.arange(input_ids.shape[1], device=input_ids.device)
+            attending = torch.cat([known, torch.ones_like(input_ids, dtype=torch.bool)], dim=1)
+            positions = self.lengths[:, None] + following
+        else:
+            visible = packing.visible()
+            attending = torch.cat([known[:, None].expand(-1, visible.shape[1], -1), visible], dim=2)[:, None]
+            positions = packing.places
         return {
             "past_key_values": Cache(layers=[_filled(layer[0], layer[1]) for layer in self.states]),
-            "attention_mask": torch.cat([known, torch.ones_like(input_ids, dtype=torch.bool)], dim=1),
-            "position_ids": self.lengths[:, None] + following,
+            "attention_mask": attending,
+            "position_ids": positions,
         }
 
 

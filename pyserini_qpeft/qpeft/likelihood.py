@@ -8,6 +8,7 @@ from torch.nn import functional
 from transformers.utils import ModelOutput
 
 from pyserini_qpeft.qpeft.context import Context
+from pyserini_qpeft.qpeft.packing import Packing
 
 
 @dataclass
@@ -15,14 +16,14 @@ class QueryLikelihood(ModelOutput):  # type: ignore[misc]
     """What a forward pass over a batch of pairs gives.
 
     Attributes:
-        scores: Mean natural-log probability of each pair's query tokens, float32 `[batch]`.
-        token_logprobs: Of every query token, row after row, float32 `[tokens]`.
-        token_rows: The batch row each of them belongs to, int64 `[tokens]`.
+        scores: Mean natural-log probability of each pair's query tokens, float32 `[pairs]`.
+        token_logprobs: Of every query token, pair after pair, float32 `[tokens]`.
+        token_pairs: The pair each of them belongs to, int64 `[tokens]`.
     """
 
     scores: torch.Tensor | None = None
     token_logprobs: torch.Tensor | None = None
-    token_rows: torch.Tensor | None = None
+    token_pairs: torch.Tensor | None = None
 
 
 def query_likelihood(
@@ -31,11 +32,12 @@ def query_likelihood(
     target_mask: torch.Tensor,
     inputs_embeds: torch.Tensor | None = None,
     context: Context | None = None,
+    packing: Packing | None = None,
 ) -> QueryLikelihood:
     """Scores a right-padded batch: score = 1/n · Σ log p(q_t | everything before it).
 
-    Without a context no attention mask is given: padding stands after the last query token, where causal attention
-    never looks, and without a mask the fastest attention kernels apply.
+    With neither context nor packing no attention mask is given: padding stands after the last query token, where causal
+    attention never looks, and without a mask the fastest attention kernels apply.
 
     Args:
         model: A causal language model that takes `logits_to_keep` (transformers 5.21 or newer).
@@ -43,6 +45,7 @@ def query_likelihood(
         target_mask: bool `[batch, length]`, true at query tokens; never at the first position.
         inputs_embeds: `[batch, length, width]`, given to the model in place of `input_ids`.
         context: What stands before `input_ids`, read by the model already.
+        packing: Which pair stands where; without it each row is one pair.
 
     Returns:
         The likelihoods; log-softmax is taken in float32 whatever the model's dtype.
@@ -50,9 +53,30 @@ def query_likelihood(
     predicting = torch.zeros_like(target_mask)
     predicting[:, :-1] = target_mask[:, 1:]
     text = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    before = {} if context is None else context.arguments(input_ids)
-    logits = model(**text, **before, logits_to_keep=predicting, use_cache=False).logits
+    reading = _reading(model, input_ids, context, packing)
+    logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
     logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
-    rows = target_mask.nonzero()[:, 0]
-    totals = logprobs.new_zeros(len(input_ids)).index_add(0, rows, logprobs)
-    return QueryLikelihood(scores=totals / target_mask.sum(1), token_logprobs=logprobs, token_rows=rows)
+    if packing is None:
+        pairs, count = target_mask.nonzero()[:, 0], len(input_ids)
+    else:
+        pairs, count = packing.pairs[target_mask], packing.count
+    totals = logprobs.new_zeros(count).index_add(0, pairs, logprobs)
+    return QueryLikelihood(scores=totals / pairs.bincount(minlength=count), token_logprobs=logprobs, token_pairs=pairs)
+
+
+def _reading(model: Any, input_ids: torch.Tensor, context: Context | None, packing: Packing | None) -> dict[str, Any]:
+    """What tells a model where each token stands and what it sees."""
+    if context is not None:
+        reading = context.arguments(input_ids, packing)
+    elif packing is not None:
+        reading = {"attention_mask": packing.visible()[:, None], "position_ids": packing.places}
+    else:
+        return {}
+    if packing is not None and model.config._attn_implementation == "eager":
+        # It adds the mask to its scores, whatever the mask's dtype.
+        dtype = model.get_input_embeddings().weight.dtype
+        hidden = torch.finfo(dtype).min
+        reading["attention_mask"] = torch.zeros_like(reading["attention_mask"], dtype=dtype).masked_fill(
+            ~reading["attention_mask"], hidden
+        )
+    return reading

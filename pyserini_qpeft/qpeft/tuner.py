@@ -15,6 +15,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.context import Context, read_context
 from pyserini_qpeft.qpeft.layer import QPeftLayer
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
+from pyserini_qpeft.qpeft.packing import Packing
 from pyserini_qpeft.qpeft.prompt import QueryDependentPrompt
 
 NO_HINT = -1
@@ -56,30 +57,37 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         input_ids: torch.Tensor | None = None,
         hint_index: torch.Tensor | None = None,
         context: Context | None = None,
+        packing: Packing | None = None,
         **batch: Any,
     ) -> Any:
         """Scores a batch of pairs, or hands anything else (`generate`, say) to the base model.
 
         Args:
             input_ids: int64 `[batch, length]`, padded on the right, any id at the places of hints.
-            hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, `HINTS_LABEL` at the
-                words around them, `NO_HINT` elsewhere. Its presence
-                marks a batch of pairs; `scoring.batch.collate` makes one.
+            hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, counted over all hints
+                of the batch, `HINTS_LABEL` at the words around them, `NO_HINT` elsewhere. Its presence marks a batch
+                of pairs; `scoring.batch.collate` makes one.
             context: What stands before `input_ids`, read by `read_context` already.
+            packing: Which pair stands where; without it each row is one pair.
             **batch: `instruction_index` alike, `target_mask`, and either `hint_ids` or `query_ids`, `query_mask`,
                 `passage_ids`, `passage_mask`.
 
         Returns:
             The pairs' likelihoods. With the adapter disabled, those of the plain prompt without hints.
+
+        Raises:
+            QPeftError: If pairs are packed while the adapter is disabled.
         """
         if hint_index is None or input_ids is None:
             return self.model(input_ids=input_ids, **batch)
         # peft's wrapper fills these with None on the way.
         pairs = {name: value for name, value in batch.items() if value is not None}
         if self.qpeft_layer.disable_adapters:
+            if packing is not None:
+                raise QPeftError("the adapter is disabled: hints cannot be taken out of packed pairs.")
             return self._without_hints(input_ids, hint_index, pairs["target_mask"], context)
         embeds = self.compose(input_ids, hint_index, pairs)
-        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, context)
+        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, context, packing)
 
     def read_context(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None = None) -> torch.Tensor:
         """Key-values of contexts without hints, `Context.states`, a trained instruction in its place."""
@@ -111,7 +119,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         if prompt.config.reference_settings:
             words = prompt.retrieved(input_ids, embeddings).to(embeds.dtype)
             embeds = torch.where((hint_index == HINTS_LABEL)[..., None], words, embeds)
-        vectors = hints.gather(1, hint_index.clamp(min=0)[..., None].expand(-1, -1, hints.shape[-1]))
+        vectors = hints.flatten(0, 1)[hint_index.clamp(min=0)]
         return torch.where((hint_index >= 0)[..., None], vectors.to(embeds.dtype), embeds)
 
     def _instructed(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None) -> torch.Tensor:

@@ -1,61 +1,111 @@
 """Sequences of different lengths as one batch of tensors, padded on the right."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.packing import CONTEXT, PADDING, Packing
 from pyserini_qpeft.qpeft.tuner import NO_HINT
 from pyserini_qpeft.scoring.sequences import PairSequence
 
-Batch = dict[str, torch.Tensor]
+Batch = dict[str, Any]
+"""Keyword arguments of a forward pass: tensors, and a `Packing` where rows hold several pairs."""
+
+Row = Sequence[PairSequence]
+"""Pairs that stand in one row of a batch, one after the other behind the context that they share; mostly one."""
 
 
 def collate(
-    sequences: Sequence[PairSequence],
+    rows: Sequence[Row],
     config: QPeftConfig | None,
     padding_id: int,
     instruction: slice,
     *,
     after_context: bool = False,
+    packed: bool = False,
 ) -> Batch:
     """Makes the keyword arguments of a Q-PEFT model's forward pass.
 
     Args:
-        sequences: The pairs of the batch.
+        rows: The pairs of the batch, row by row.
         config: The adapter's settings, or None for the bare model.
         padding_id: The id at padding.
         instruction: Where the instruction stands in each sequence.
         after_context: Leave out what stands before hints and query: the model has read it already.
+        packed: Tell pairs of a row apart; needed where a row has more than one.
 
     Returns:
-        `input_ids` and `target_mask` for the bare model; with an adapter also `hint_index`, and what its hints are made
-        of: `hint_ids` (retrieval) or `query_ids`, `query_mask`, `passage_ids`, `passage_mask` (attention), and
-        `instruction_index` where the instruction is trained.
+        `input_ids` and `target_mask` for the bare model, and `packing` if packed; with an adapter also `hint_index`,
+        and what its hints are made of: `hint_ids` (retrieval) or `query_ids`, `query_mask`, `passage_ids`,
+        `passage_mask` (attention), a row for each pair; and `instruction_index` where the instruction is trained.
     """
-    begins = [s.context if after_context else 0 for s in sequences]
-    input_ids = padded((s.ids[begin:] for s, begin in zip(sequences, begins, strict=True)), padding_id)
-    places = np.arange(input_ids.shape[1]) + np.array(begins)[:, None]
-    starts = np.array([[s.target] for s in sequences])
-    ends = np.array([[len(s.ids)] for s in sequences])
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "input_ids": input_ids,
-        "target_mask": (places >= starts) & (places < ends),
-    }
-    if config is not None:
-        arrays["hint_index"] = padded((s.hint_index[b:] for s, b in zip(sequences, begins, strict=True)), NO_HINT)
-        if config.variant == "retrieval":
-            arrays["hint_ids"] = padded((s.hint_ids for s in sequences), padding_id)
-        elif config.variant == "attention":
-            arrays["query_ids"] = padded((s.query for s in sequences), padding_id)
-            arrays["query_mask"] = padded((np.ones(len(s.query), dtype=bool) for s in sequences), False)
-            arrays["passage_ids"] = padded((s.passage for s in sequences), padding_id)
-            arrays["passage_mask"] = padded((s.keys for s in sequences), False)
-        if config.instruction_mode == "soft" and not after_context:
-            arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    contexts = [0 if after_context else len(row[0].context_ids) for row in rows]
+    input_ids = padded(
+        [
+            _joined(row[0].context_ids[:length], (s.following for s in row))
+            for row, length in zip(rows, contexts, strict=True)
+        ],
+        padding_id,
+    )
+    target_mask = np.zeros(input_ids.shape, dtype=bool)
+    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
+        for s in row:
+            target_mask[number, begin + s.target : begin + len(s.following)] = True
+            begin += len(s.following)
+    batch: dict[str, Any] = {"input_ids": torch.from_numpy(input_ids), "target_mask": torch.from_numpy(target_mask)}
+    if packed:
+        batch["packing"] = _packing(rows, contexts, input_ids.shape[1])
+    if config is None:
+        return batch
+    pairs = [s for row in rows for s in row]
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    hints = 0
+    if config.variant == "retrieval":
+        arrays["hint_ids"] = padded([s.hint_ids for s in pairs], padding_id)
+        hints = arrays["hint_ids"].shape[1]
+    elif config.variant == "attention":
+        arrays["query_ids"] = padded([s.query for s in pairs], padding_id)
+        arrays["query_mask"] = padded([np.ones(len(s.query), dtype=bool) for s in pairs], False)
+        arrays["passage_ids"] = padded([s.passage for s in pairs], padding_id)
+        arrays["passage_mask"] = padded([s.keys for s in pairs], False)
+        hints = config.pooled_hints or arrays["query_ids"].shape[1]
+    hint_index = np.full(input_ids.shape, NO_HINT, dtype=np.int64)
+    first = 0
+    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
+        for s in row:
+            here = s.hint_index
+            hint_index[number, begin : begin + len(here)] = np.where(here >= 0, here + first, here)
+            begin += len(here)
+            first += hints
+    arrays["hint_index"] = hint_index
+    if config.instruction_mode == "soft" and not after_context:
+        arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
+    return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _joined(context: npt.NDArray[np.int64], following: Iterable[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    return np.concatenate([context, *following])
+
+
+def _packing(rows: Sequence[Row], contexts: Sequence[int], length: int) -> Packing:
+    pairs = np.full((len(rows), length), PADDING, dtype=np.int64)
+    places = np.zeros_like(pairs)
+    count = 0
+    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
+        pairs[number, :begin] = CONTEXT
+        places[number, :begin] = np.arange(begin)
+        behind = len(row[0].context_ids)
+        for s in row:
+            end = begin + len(s.following)
+            pairs[number, begin:end] = count
+            places[number, begin:end] = np.arange(behind, behind + len(s.following))
+            begin = end
+            count += 1
+    return Packing(torch.from_numpy(pairs), torch.from_numpy(places), count)
 
 
 def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[npt.NDArray[np.int64]]:

@@ -15,6 +15,17 @@ logger = logging.getLogger(__name__)
 
 _CPU_BATCH_TOKENS = 4096
 _MOST_BATCH_TOKENS = 65536
+_FEWEST_WINDOW_PAIRS = 1024
+_MOST_WINDOW_PAIRS = 32_768
+_WINDOW_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
+"""Weights that are read for all pairs of a window: some minutes' work."""
+
+
+def window_pairs(model: Any, device: torch.device) -> int:
+    """How many pairs to score together: the more, the more often they share a passage, for some minutes at most."""
+    weights: int = sum(weight.numel() for weight in model.parameters())
+    pairs: int = _WINDOW_WORK.get(device.type, _WINDOW_WORK["cuda"]) // weights
+    return min(_MOST_WINDOW_PAIRS, max(_FEWEST_WINDOW_PAIRS, pairs))
 
 
 class TokenBudget:

@@ -24,9 +24,12 @@ class ScoringConfig:
         default=None,
         metadata={"help": "tokens in a batch, padding included; found from the device when not given"},
     )
-    window_pairs: int = field(
-        default=4096,
-        metadata={"help": "pairs that are sorted by length together; bounds memory on long runs"},
+    window_pairs: int | None = field(
+        default=None,
+        metadata={
+            "help": "pairs that are scored together, a passage that they share being read once; bounds memory, and "
+            "what is lost when a run is cut off; found from model and device when not given"
+        },
     )
 
     passage_cache_bytes: int = field(

@@ -1,5 +1,6 @@
 """The model over many pairs: batches within a token budget, sorted by length, smaller when memory runs out."""
 
+import logging
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -14,12 +15,15 @@ from pyserini_qpeft.qpeft.context import read_context
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
-from pyserini_qpeft.scoring.batch import Batch, collate, instruction_index
-from pyserini_qpeft.scoring.budget import TokenBudget
+from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
+from pyserini_qpeft.scoring.budget import TokenBudget, window_pairs
 from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.packed_rows import pack, why_not_packed
 from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
 from pyserini_qpeft.scoring.stored_passages import StoredPassages, model_fingerprint
+
+logger = logging.getLogger(__name__)
 
 
 class LikelihoodScorer:
@@ -34,6 +38,7 @@ class LikelihoodScorer:
     Attributes:
         adapter: The active Q-PEFT adapter's settings, or None.
         builder: Makes the sequences that are scored.
+        window_pairs: How many pairs should be scored together.
         budget: Tokens that go through the model at once.
         cache: Key-values of passages, or None. It belongs to the weights that the model has now.
 
@@ -64,8 +69,10 @@ class LikelihoodScorer:
             raise QPeftError("random hints need an adapter with retrieved hints (Q-PEFT-R).")
         self.builder = SequenceBuilder(self.encoder, self.adapter, selector, window, random_hints=drawn)
         self.device = embeddings.weight.device
+        self.window_pairs = self.config.window_pairs or window_pairs(model, self.device)
         asked = self.config.batch_tokens
         self.budget = TokenBudget(asked, self.device) if asked else TokenBudget.of(model, self.device)
+        self._packs: bool | None = None
         self.cache = self.passage_cache(self.config.passage_cache_bytes) if self.config.passage_cache_bytes else None
 
     def sequences(self, pairs: Sequence[tuple[str, str]], *, hints: bool = True) -> list[PairSequence]:
@@ -78,14 +85,14 @@ class LikelihoodScorer:
         queries = list(dict.fromkeys(query for query, _ in pairs))
         passages = list(dict.fromkeys(passage for _, passage in pairs))
         encoded_queries = dict(zip(queries, self.encoder.queries(queries), strict=True))
-        encoded_passages = dict(zip(passages, self.encoder.passages(passages), strict=True))
+        parts = dict(zip(passages, map(self.builder.passage, self.encoder.passages(passages)), strict=True))
         donors = other_passages(pairs) if self.config.hints == "shuffled" else {}
         built = {
             (query, passage): self.builder.build(
                 encoded_queries[query],
-                encoded_passages[passage],
+                parts[passage],
                 hints=hints,
-                hints_from=encoded_passages[donors[query, passage]] if donors else None,
+                hints_from=parts[donors[query, passage]] if donors else None,
             )
             for query, passage in dict.fromkeys(pairs)
         }
@@ -107,47 +114,74 @@ class LikelihoodScorer:
             once = self.score(list(distinct.values()))
             return once[[place[id(sequence)] for sequence in sequences]]
         scores = np.full(len(sequences), np.nan, dtype=np.float32)
+        every = range(len(sequences))
+        rows = pack(sequences, every) if self.packs else [[i] for i in every]
         if self.cache is None:
-            self._score_rows(sequences, np.arange(len(sequences)), scores)
+            # Pairs alone with their passage go by themselves: without a mask attention is faster.
+            for count in (True, False):
+                self._score_rows(sequences, [row for row in rows if (len(row) == 1) == count], scores)
         else:
-            contexts = [sequence.context_ids for sequence in sequences]
-            for rows in self.cache.blocks(contexts):
-                self.cache.fill([contexts[i] for i in rows])
-                self._score_rows(sequences, rows, scores)
+            contexts = [sequences[row[0]].context_ids for row in rows]
+            for block in self.cache.blocks(contexts):
+                self.cache.fill([contexts[i] for i in block])
+                self._score_rows(sequences, [rows[i] for i in block], scores)
         return scores
+
+    @property
+    def packs(self) -> bool:
+        """Whether pairs of one passage are read in one row: if the model has shown, once asked, that it can."""
+        if self.adapter is not None and self.model.base_model.qpeft_layer.disable_adapters:
+            return False
+        if self._packs is None:
+            reason = why_not_packed(self._causal_model, self.adapter)
+            if reason is not None:
+                logger.info("each pair reads its passage anew: %s", reason)
+            self._packs = reason is None
+        return self._packs
 
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
         """Log-likelihood of each of one sequence's query tokens, float32 `[tokens]`."""
         if self.cache is not None:
             self.cache.fill([sequence.context_ids])
-        logprobs = self.forward([sequence]).token_logprobs
+        logprobs = self.forward([[sequence]]).token_logprobs
         assert logprobs is not None
         values: npt.NDArray[np.float32] = logprobs.cpu().numpy()
         return values
 
-    def forward(self, sequences: Sequence[PairSequence]) -> QueryLikelihood:
-        """One pass of the model over a batch, without gradients; with a cache, behind passages that it holds."""
+    def forward(self, rows: Sequence[Row]) -> QueryLikelihood:
+        """One pass of the model over a batch, without gradients; with a cache, behind passages that it holds.
+
+        Args:
+            rows: The pairs of the batch; those of a row have their context in common.
+        """
         with torch.inference_mode():
-            batch: dict[str, Any] = {name: tensor.to(self.device) for name, tensor in self.collate(sequences).items()}
+            batch: dict[str, Any] = {name: value.to(self.device) for name, value in self.collate(rows).items()}
             if self.cache is not None:
-                batch["context"] = self.cache.context([sequence.context_ids for sequence in sequences])
+                batch["context"] = self.cache.context([row[0].context_ids for row in rows])
             if self.adapter is None:
                 return query_likelihood(self.model, **batch)
             likelihood: QueryLikelihood = self.model(**batch)
             return likelihood
 
-    def collate(self, sequences: Sequence[PairSequence]) -> Batch:
-        """The tensors of a batch; with a cache, of what stands behind the passages."""
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """The keywords of a batch; with a cache, of what stands behind the passages."""
         builder = self.builder
-        after_context = self.cache is not None
-        return collate(sequences, self.adapter, builder.padding_id, builder.instruction, after_context=after_context)
+        return collate(
+            rows,
+            self.adapter,
+            builder.padding_id,
+            builder.instruction,
+            after_context=self.cache is not None,
+            packed=any(len(row) > 1 for row in rows),
+        )
 
-    def batch_lengths(self, sequences: Sequence[PairSequence]) -> list[int]:
-        """What each sequence takes of a batch's token budget."""
-        if self.cache is None:
-            return [len(sequence.ids) for sequence in sequences]
-        cost = self.cache.batch_cost
-        return [len(sequence.ids) - sequence.context + cost(sequence.context) for sequence in sequences]
+    def batch_lengths(self, rows: Sequence[Row]) -> list[int]:
+        """What each row takes of a batch's token budget."""
+        following = [sum(len(sequence.following) for sequence in row) for row in rows]
+        contexts = [len(row[0].context_ids) for row in rows]
+        if self.cache is not None:
+            contexts = [self.cache.batch_cost(length) for length in contexts]
+        return [behind + context for behind, context in zip(following, contexts, strict=True)]
 
     def passage_cache(self, limit: int, *, alone: bool = False) -> PassageCache:
         """A new, empty passage cache.
@@ -171,14 +205,22 @@ class LikelihoodScorer:
         return PassageCache(self._read_contexts, builder.padding_id, builder.head, budget, limit, stored)
 
     def _score_rows(
-        self, sequences: Sequence[PairSequence], rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]
+        self, sequences: Sequence[PairSequence], rows: Sequence[Sequence[int]], scores: npt.NDArray[np.float32]
     ) -> None:
-        def forward(batch: npt.NDArray[np.int64]) -> None:
-            likelihood = self.forward([sequences[i] for i in rows[batch]])
-            assert likelihood.scores is not None
-            scores[rows[batch]] = likelihood.scores.cpu().numpy()
+        """Scores rows of pairs, which are given by their places, and puts the scores there."""
+        listed = [[sequences[i] for i in row] for row in rows]
 
-        self.budget.run(self.batch_lengths([sequences[i] for i in rows]), forward)
+        def forward(batch: npt.NDArray[np.int64]) -> None:
+            likelihood = self.forward([listed[i] for i in batch])
+            assert likelihood.scores is not None
+            scores[[place for i in batch for place in rows[i]]] = likelihood.scores.cpu().numpy()
+
+        self.budget.run(self.batch_lengths(listed), forward)
+
+    @property
+    def _causal_model(self) -> Any:
+        """The model that reads the prompts, a LoRA in it included, without Q-PEFT's tuner around it."""
+        return self.model if self.adapter is None else self.model.base_model.model
 
     @torch.no_grad()
     def _read_contexts(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """A pair as one sequence: which token stands where, and where the hints go."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +14,15 @@ from pyserini_qpeft.qpeft.tuner import HINTS_LABEL, NO_HINT
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairSequence:
-    """One pair, ready for the model.
+    """One pair, ready for the model, which reads `context_ids` and then `following`.
 
     Attributes:
-        ids: Token ids, shape `[length]`; at places of hints, a padding id.
-        hint_index: The number of the hint at a place, `NO_HINT` where there is none, `HINTS_LABEL` at the words around.
-        context: How many tokens at the start are the same for every query: instruction and passage in the suffix
-            layout, the instruction alone in the prefix layout.
-        target: Index of the first token that is scored; all are, from there to the end.
+        context_ids: The tokens that are the same for every query, shape `[context]`: instruction and passage in the
+            suffix layout, the instruction alone in the prefix layout. One array for all queries of a passage.
+        following: The tokens behind them, shape `[following]`; at places of hints, a padding id.
+        hint_index: For each of `following` the number of the hint at its place, `NO_HINT` where there is none,
+            `HINTS_LABEL` at the words around.
+        target: Index in `following` of the first token that is scored; all are, from there to the end.
         query: The query's own token ids.
         passage: Token ids that hints are made of: the passage's own, as far as they were kept.
         keys: For attended hints, which of `passage` take part.
@@ -31,9 +31,9 @@ class PairSequence:
         tokens_cut: Passage tokens lost to the budget or the model's window.
     """
 
-    ids: TokenIds
+    context_ids: TokenIds
+    following: TokenIds
     hint_index: npt.NDArray[np.int64]
-    context: int
     target: int
     query: TokenIds
     passage: TokenIds
@@ -42,10 +42,37 @@ class PairSequence:
     hint_similarities: npt.NDArray[np.float32]
     tokens_cut: int
 
+    def __len__(self) -> int:
+        return len(self.context_ids) + len(self.following)
+
     @property
-    def context_ids(self) -> TokenIds:
-        """The tokens that are the same for every query, shape `[context]`."""
-        return self.ids[: self.context]
+    def ids(self) -> TokenIds:
+        """All token ids, shape `[context + following]`."""
+        return np.concatenate([self.context_ids, self.following])
+
+    @property
+    def scored(self) -> TokenIds:
+        """The ids of the tokens that are scored."""
+        return self.following[self.target :]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PassagePart:
+    """What of a sequence depends on the passage alone: made once for all its queries.
+
+    Attributes:
+        encoded: The passage piece.
+        context: `PairSequence.context_ids`.
+        source: Token ids that hints are made of.
+        candidates: Those of them that may become hints, each once.
+        keys: Where in `source` they are.
+    """
+
+    encoded: EncodedPassage
+    context: TokenIds
+    source: TokenIds
+    candidates: TokenIds
+    keys: npt.NDArray[np.bool_]
 
 
 class SequenceBuilder:
@@ -83,19 +110,29 @@ class SequenceBuilder:
         self.padding_id = next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None)
         self._similarities: dict[bytes, npt.NDArray[np.float32]] = {}
 
+    def passage(self, encoded: EncodedPassage) -> PassagePart:
+        """What all sequences with this passage have in common."""
+        context = self.head if self._hints_first else np.concatenate([self.head, encoded.ids])
+        if self.selector is None:
+            return PassagePart(encoded, context, encoded.tokens, *_NO_CANDIDATES)
+        source = np.concatenate([self.head, encoded.ids]) if self._reference else encoded.tokens
+        candidates = self.selector.candidates(source)
+        keys = np.isin(source, candidates) if self._variant == "attention" else _NO_CANDIDATES[1]
+        return PassagePart(encoded, context, source, candidates, keys)
+
     def build(
         self,
         query: EncodedQuery,
-        passage: EncodedPassage,
+        passage: PassagePart,
         *,
         hints: bool = True,
-        hints_from: EncodedPassage | None = None,
+        hints_from: PassagePart | None = None,
     ) -> PairSequence:
         """Builds the sequence of one pair.
 
         Args:
             query: The encoded query.
-            passage: The encoded passage; cut further where the window demands it.
+            passage: The passage; cut further where the window demands it.
             hints: False leaves the hints out.
             hints_from: Another passage that the hints are made of.
 
@@ -104,45 +141,47 @@ class SequenceBuilder:
         """
         most = self._most_hints(query) if hints else 0
         around = len(self.encoder.hints_open) + len(self.encoder.newline) if most else 0
-        label = passage.start + len(self.encoder.newline)
+        label = passage.encoded.start + len(self.encoder.newline)
         fixed = len(self.head) + label + around + most + len(query.ids)
         if fixed >= self.window:
             raise QPeftError(
                 f"the query is too long for the model: prompt and query take {fixed} tokens of its {self.window} "
                 f"(query: {self.encoder.tokenizer.decode(query.tokens[:20])!r}…)."
             )
-        passage = self.encoder.cut(passage, self.window - fixed)
+        fitting = self.encoder.cut(passage.encoded, self.window - fixed)
+        if fitting is not passage.encoded:
+            passage = self.passage(fitting)
         donor = hints_from or passage
-        source = np.concatenate([self.head, donor.ids]) if self._reference else donor.tokens
-        hint_ids, similarities, keys = self._hints(query, source) if most else _NOTHING
-        count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if keys.any() else 0)
+        hint_ids, similarities = self._retrieved(query, donor.candidates) if most else _NO_HINTS
+        count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if donor.keys.any() else 0)
         slots = np.full(count, self.padding_id, dtype=np.int64)
         segment = [self.encoder.hints_open, slots, self.encoder.newline] if count else []
-        before = self.config is not None and self.config.hint_position == "prefix"
-        context = [self.head, *segment, passage.ids] if before else [self.head, passage.ids, *segment]
-        ids = np.concatenate([*context, query.ids])
-        hint_index = np.full(len(ids), NO_HINT, dtype=np.int64)
+        following = np.concatenate([*segment, *([passage.encoded.ids] if self._hints_first else []), query.ids])
+        hint_index = np.full(len(following), NO_HINT, dtype=np.int64)
         if count:
-            first = len(self.head) if before else len(self.head) + len(passage.ids)
-            end = first + len(self.encoder.hints_open) + count
-            hint_index[first : end + len(self.encoder.newline)] = HINTS_LABEL
+            end = len(self.encoder.hints_open) + count
+            hint_index[: end + len(self.encoder.newline)] = HINTS_LABEL
             hint_index[end - count : end] = np.arange(count)
         return PairSequence(
-            ids,
+            passage.context,
+            following,
             hint_index,
-            len(self.head) + (0 if before else len(passage.ids)),
-            len(ids) - len(query.ids) + query.start,
+            len(following) - len(query.ids) + query.start,
             query.tokens,
-            source,
-            keys,
+            donor.source,
+            donor.keys,
             hint_ids,
             similarities,
-            passage.tokens_cut,
+            passage.encoded.tokens_cut,
         )
 
     @property
     def _variant(self) -> str:
         return self.config.variant if self.config is not None else "none"
+
+    @property
+    def _hints_first(self) -> bool:
+        return self._variant != "none" and self.config is not None and self.config.hint_position == "prefix"
 
     @property
     def _reference(self) -> bool:
@@ -153,17 +192,16 @@ class SequenceBuilder:
             return 0
         return self.config.num_hints if self._variant == "retrieval" else self.config.pooled_hints or len(query.tokens)
 
-    def _hints(self, query: EncodedQuery, source: TokenIds) -> tuple[Any, Any, Any]:
+    def _retrieved(self, query: EncodedQuery, candidates: TokenIds) -> tuple[TokenIds, npt.NDArray[np.float32]]:
+        if self._variant != "retrieval":
+            return _NO_HINTS
         assert self.selector is not None
-        candidates = self.selector.candidates(source)
-        if self._variant == "attention":
-            return _NOTHING[0], _NOTHING[1], np.isin(source, candidates)
         nearness = self._nearness(query)
         if self.random_hints:
             rng = np.random.default_rng([*query.tokens, *candidates])
             drawn = rng.permutation(candidates)[: self._most_hints(query)]
-            return drawn, nearness[drawn], _NOTHING[2]
-        return *self.selector.choose(query.tokens, nearness, candidates), _NOTHING[2]
+            return drawn, nearness[drawn]
+        return self.selector.choose(query.tokens, nearness, candidates)
 
     def _nearness(self, query: EncodedQuery) -> npt.NDArray[np.float32]:
         assert self.selector is not None
@@ -177,4 +215,5 @@ class SequenceBuilder:
         return self._similarities[key]
 
 
-_NOTHING = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool))
+_NO_HINTS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+_NO_CANDIDATES = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))

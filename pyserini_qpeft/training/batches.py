@@ -67,13 +67,13 @@ class StepCollator:
             known = self.teacher.get(candidates.qid, {})
             scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
             teacher[row, :count] = torch.tensor(scores)
-        sequences = self.scorer.sequences(pairs)
-        plan = plan_batches(self.scorer.batch_lengths(sequences), self.batch_tokens)
-        parts = [[sequences[i] for i in rows] for rows in plan]
+        alone = [[sequence] for sequence in self.scorer.sequences(pairs)]
+        plan = plan_batches(self.scorer.batch_lengths(alone), self.batch_tokens)
+        parts = [[alone[i] for i in rows] for rows in plan]
         cached = self.scorer.cache is not None
         return Step(
             batches=[self.scorer.collate(part) for part in parts],
-            contexts=[[one.context_ids for one in part] for part in parts] if cached else [],
+            contexts=[[row[0].context_ids for row in part] for part in parts] if cached else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,

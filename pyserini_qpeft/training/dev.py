@@ -142,7 +142,7 @@ def _score(scorer: LikelihoodScorer, pairs: list[tuple[str, str]]) -> Scores:
     state = PartialState()
     own = pairs[state.process_index :: state.num_processes]
     scored: list[tuple[tuple[str, str], float]] = []
-    window = scorer.config.window_pairs
+    window = scorer.window_pairs
     for start in range(0, len(own), window):
         block = own[start : start + window]
         scored += zip(block, scorer.score(scorer.sequences(block)).tolist(), strict=True)

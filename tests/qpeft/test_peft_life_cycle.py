@@ -60,7 +60,9 @@ def test_only_the_adapter_learns_and_the_base_stays_byte_for_byte(variant: str) 
     scorer = LikelihoodScorer(model, TOKENIZER)
     from pyserini_qpeft.scoring.batch import collate
 
-    batch = collate(scorer.sequences(PAIRS[:3]), scorer.adapter, 0, slice(1, len(scorer.builder.head)))
+    batch = collate(
+        [[one] for one in scorer.sequences(PAIRS[:3])], scorer.adapter, 0, slice(1, len(scorer.builder.head))
+    )
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.1)
     model.train()

@@ -77,7 +77,7 @@ def test_what_the_published_code_has_no_choice_of_is_set() -> None:
 def test_without_the_switch_bos_and_eos_are_not_scored() -> None:
     model = adapted("llama", TOKENIZER, variant="retrieval")
     sequence = LikelihoodScorer(model, TOKENIZER).sequences([("the river", "Nile")])[0]
-    np.testing.assert_array_equal(sequence.ids[sequence.target :], sequence.query)
+    np.testing.assert_array_equal(sequence.scored, sequence.query)
 
 
 def test_every_scored_token_is_explained() -> None:

@@ -72,7 +72,7 @@ def test_a_passage_that_crowds_out_the_query_is_cut_to_the_models_window(model: 
     assert len(sequence.ids) <= 512
     assert len(sequence.ids) > 490
     assert sequence.tokens_cut > 0
-    assert TOKENIZER.decode(sequence.ids[sequence.target :]).strip() == "what is the capital"
+    assert TOKENIZER.decode(sequence.scored).strip() == "what is the capital"
     assert np.isfinite(scorer.score([sequence])).all()
 
 
@@ -122,10 +122,10 @@ def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.Monk
     tight = LikelihoodScorer(model, TOKENIZER)
     forward = tight.forward
 
-    def scarce(sequences: Any) -> Any:
-        if len(sequences) * max(len(s.ids) for s in sequences) > 300:
+    def scarce(rows: Any) -> Any:
+        if len(rows) * max(len(sequence) for row in rows for sequence in row) > 300:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return forward(sequences)
+        return forward(rows)
 
     monkeypatch.setattr(tight, "forward", scarce)
     np.testing.assert_allclose(tight.score(tight.sequences(pairs)), expected, atol=1e-5)
@@ -135,7 +135,7 @@ def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.Monk
 def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER)
 
-    def never(sequences: Any) -> Any:
+    def never(rows: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(scorer, "forward", never)
@@ -159,9 +159,9 @@ def test_equal_pairs_are_scored_once(model: Any, monkeypatch: pytest.MonkeyPatch
     pairs = [("the river", "Nile " * n) for n in (1, 9, 1, 9, 1)]
     forward, counts = scorer.forward, []
 
-    def counting(sequences: Any) -> Any:
-        counts.append(len(sequences))
-        return forward(sequences)
+    def counting(rows: Any) -> Any:
+        counts.append(len(rows))
+        return forward(rows)
 
     monkeypatch.setattr(scorer, "forward", counting)
     scores = scorer.score(scorer.sequences(pairs))
