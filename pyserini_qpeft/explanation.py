@@ -1,6 +1,10 @@
 """Why a passage got its score: the hints it gave, and what each query token got with and without them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,23 @@ class Explanation:
     tokens: tuple[TokenScore, ...]
     hints: tuple[Hint, ...]
     tokens_cut: int
+
+
+def explain(scorer: "LikelihoodScorer", query: str, text: str) -> Explanation:
+    """Takes the score of one pair apart."""
+    sequence, plain = (scorer.sequences([(query, text)], hints=hints)[0] for hints in (True, False))
+    logprobs = scorer.token_logprobs(sequence)
+    without = scorer.token_logprobs(plain)
+    decode = scorer.encoder.tokenizer.decode
+    return Explanation(
+        score=float(logprobs.mean()),
+        tokens=tuple(
+            TokenScore(decode([i]), float(with_), float(alone))
+            for i, with_, alone in zip(sequence.scored, logprobs, without, strict=True)
+        ),
+        hints=tuple(
+            Hint(decode([i]).strip(), float(similarity))
+            for i, similarity in zip(sequence.hint_ids, sequence.hint_similarities, strict=True)
+        ),
+        tokens_cut=sequence.tokens_cut,
+    )

@@ -16,13 +16,14 @@ from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher
 from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.depth import score_tail
 from pyserini_qpeft.errors import NoNumberError
-from pyserini_qpeft.explanation import Explanation, Hint, TokenScore
+from pyserini_qpeft.explanation import Explanation, explain
 from pyserini_qpeft.fusion import fuse
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows import Request, windows
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
+    from pyserini_qpeft.scoring.quantization import Quantization
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 DEFAULT_ADAPTER = "retrieval"
@@ -55,6 +56,7 @@ class QPeftReranker:
         template: "PromptTemplate | None" = None,
         device: str | None = None,
         dtype: Any = None,
+        quantize: "Quantization | None" = None,
         trust_remote_code: bool = False,
         **model_kwargs: Any,
     ) -> Self:
@@ -68,6 +70,7 @@ class QPeftReranker:
             template: The prompt's wording for a model without a Q-PEFT adapter.
             device: Such as "cpu" or "cuda:0"; the first GPU where there is one when not given.
             dtype: Such as "bfloat16"; the device's best when not given.
+            quantize: Loads the base in fewer bits: "int8" (torchao), "8bit" or "4bit" (bitsandbytes).
             trust_remote_code: Lets transformers run code that comes with the model.
             **model_kwargs: Go to `AutoModelForCausalLM.from_pretrained`.
 
@@ -83,6 +86,7 @@ class QPeftReranker:
             None if chosen == NO_ADAPTER else chosen,
             device=device,
             dtype=dtype,
+            quantize=quantize,
             trust_remote_code=trust_remote_code,
             **model_kwargs,
         )
@@ -177,20 +181,7 @@ class QPeftReranker:
 
     def explain(self, query: str, text: str) -> Explanation:
         """Takes one score apart: the hints, and what each query token got with and without them."""
-        sequence, plain = (self.scorer.sequences([(query, text)], hints=hints)[0] for hints in (True, False))
-        logprobs = self.scorer.token_logprobs(sequence)
-        without = self.scorer.token_logprobs(plain)
-        decode = self.scorer.encoder.tokenizer.decode
-        tokens = zip(sequence.scored, logprobs, without, strict=True)
-        return Explanation(
-            score=float(logprobs.mean()),
-            tokens=tuple(TokenScore(decode([i]), float(with_), float(alone)) for i, with_, alone in tokens),
-            hints=tuple(
-                Hint(decode([i]).strip(), float(similarity))
-                for i, similarity in zip(sequence.hint_ids, sequence.hint_similarities, strict=True)
-            ),
-            tokens_cut=sequence.tokens_cut,
-        )
+        return explain(self.scorer, query, text)
 
     def _request(self, query: str, hits: Iterable[Any], texts: Any) -> Request:
         listed = list(hits)

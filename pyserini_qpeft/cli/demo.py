@@ -17,9 +17,6 @@ HELP = "index this Python's documentation, answer questions about it, and rerank
 
 _SHOWN = 3
 
-_CACHE_BYTES = 1 << 30
-"""The questions share many hits, and the shipped model can keep what it has read of them."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
@@ -57,11 +54,8 @@ def run(args: argparse.Namespace) -> None:
     told.step(f"documentation of Python {sys.version.split()[0]}: {collection.documents:,} public names")
     searcher, built = open_index(collection, args.output / "index")
     told.step("Lucene index built" if built else "Lucene index of before opened")
-    choice = read_model_choice(args)
-    if choice.model is None and choice.adapter is None and not hasattr(args, "passage_cache_bytes"):
-        args.passage_cache_bytes = _CACHE_BYTES
     config = RerankConfig(scoring=read_options(ScoringConfig, args), progress=not args.quiet)
-    reranker = load_reranker(choice, config, quiet=True)
+    reranker = load_reranker(read_model_choice(args), config, quiet=True)
     told.step("model and adapter loaded")
     stages = rank_in_stages(searcher, collection.topics, reranker)
     told.step(f"{len(collection.topics)} questions searched and reranked")

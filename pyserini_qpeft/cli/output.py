@@ -94,6 +94,7 @@ def write_reranked(
         "adapter": choice.adapter,
         "adapter_weights": _weights(choice.adapter),
         "dtype": choice.dtype,
+        "quantize": choice.quantize,
         "depth": config.depth,
         "below_depth": config.below_depth,
         "fusion": asdict(config.fusion) if config.fusion else None,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pyserini_qpeft.cli.options import add_options, read_options
 from pyserini_qpeft.errors import QPeftError
@@ -29,6 +29,13 @@ class ModelChoice:
     )
     device: str | None = field(default=None, metadata={"help": "cpu, cuda:0 and so on; a GPU where there is one"})
     dtype: str | None = field(default=None, metadata={"help": "float32, bfloat16 or float16; the device's best"})
+    quantize: Literal["int8", "8bit", "4bit"] | None = field(
+        default=None,
+        metadata={
+            "help": "load the base in fewer bits: int8 (torchao) is faster on many processors, 8bit and 4bit "
+            "(bitsandbytes) save a GPU's memory; scores change"
+        },
+    )
     trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model"})
 
 

@@ -68,10 +68,9 @@ def collate(
         arrays["hint_ids"] = padded([s.hint_ids for s in pairs], padding_id)
         hints = arrays["hint_ids"].shape[1]
     elif config.variant == "attention":
-        arrays["query_ids"] = padded([s.query for s in pairs], padding_id)
-        arrays["query_mask"] = padded([np.ones(len(s.query), dtype=bool) for s in pairs], False)
-        arrays["passage_ids"] = padded([s.passage for s in pairs], padding_id)
-        arrays["passage_mask"] = padded([s.keys for s in pairs], False)
+        for name, listed in (("query", [s.query for s in pairs]), ("passage", [s.attended for s in pairs])):
+            arrays[f"{name}_ids"] = padded(listed, padding_id)
+            arrays[f"{name}_mask"] = padded([np.ones(len(ids), dtype=bool) for ids in listed], False)
         hints = config.pooled_hints or arrays["query_ids"].shape[1]
     hint_index = np.full(input_ids.shape, NO_HINT, dtype=np.int64)
     first = 0

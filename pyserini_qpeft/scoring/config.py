@@ -32,6 +32,13 @@ class ScoringConfig:
         },
     )
 
+    share_passages: bool = field(
+        default=True,
+        metadata={
+            "help": "read a passage once for all queries that are scored together, where the model allows it; scores "
+            "move by rounding"
+        },
+    )
     passage_cache_bytes: int = field(
         default=0,
         metadata={
@@ -41,6 +48,14 @@ class ScoringConfig:
     )
     passage_cache_folder: Path | None = field(
         default=None, metadata={"help": "folder where that is kept on disk too, for later runs of the same model"}
+    )
+
+    compile: bool = field(
+        default=False,
+        metadata={
+            "help": "compile the model (torch.compile; on a CPU it needs a C++ compiler): faster after half a minute "
+            "to some minutes, for long runs"
+        },
     )
 
     hints: HintSource = field(

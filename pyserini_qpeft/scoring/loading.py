@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring.quantization import Quantization, quantization_options
 
 SHIPPED = Path(__file__).parents[1] / "resources"
 SHIPPED_MODEL = SHIPPED / "model"
@@ -19,6 +20,7 @@ def load_model(
     *,
     device: str | None = None,
     dtype: str | torch.dtype | None = None,
+    quantize: Quantization | None = None,
     trust_remote_code: bool = False,
     **model_kwargs: Any,
 ) -> tuple[Any, Any]:
@@ -31,6 +33,7 @@ def load_model(
         device: Such as "cpu" or "cuda:0"; the first GPU where there is one when not given.
         dtype: Such as "bfloat16"; when not given, bfloat16 on a processor with units for it, else the checkpoint's own
             on a GPU and float32 on a CPU.
+        quantize: Loads the base in fewer bits, `quantization_options`.
         trust_remote_code: Lets transformers run code that comes with the model.
         **model_kwargs: Go to `AutoModelForCausalLM.from_pretrained`: `quantization_config`, `attn_implementation` …
 
@@ -48,6 +51,8 @@ def load_model(
     add_on = None if adapter is None else _adapter_name(str(adapter))
     where = torch_device(device)
     options = {"trust_remote_code": trust_remote_code}
+    if quantize is not None:
+        model_kwargs |= quantization_options(quantize, where)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
         base, found = AutoModelForCausalLM.from_pretrained(

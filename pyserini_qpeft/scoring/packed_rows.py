@@ -16,7 +16,7 @@ _FOLLOWING_TOKENS = 512
 """A row takes pairs up to so many tokens behind its passage: attention computes what they hide from each other too."""
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
-_HALF_TOLERANCE = 0.1
+_ROUGH_TOLERANCE = 0.1
 
 
 def pack(sequences: Sequence[PairSequence], rows: Iterable[int]) -> list[list[int]]:
@@ -54,7 +54,8 @@ def why_not_packed(model: Any, adapter: QPeftConfig | None) -> str | None:
         return f"its attention ({model.config._attn_implementation}) takes no mask of its own"
     dtype = model.get_input_embeddings().weight.dtype
     try:
-        shown = _shown(model, _TOLERANCE.get(dtype, _HALF_TOLERANCE))
+        exact = not getattr(model, "is_quantized", False)
+        shown = _shown(model, _TOLERANCE.get(dtype, _ROUGH_TOLERANCE) if exact else _ROUGH_TOLERANCE)
     except (RuntimeError, TypeError, ValueError) as error:
         return f"it does not take their mask and positions ({type(error).__name__})"
     return None if shown else "it scores them otherwise than alone"
@@ -83,7 +84,7 @@ def _scores(model: Any, rows: Sequence[Row], *, packed: bool) -> torch.Tensor:
 
 def _pair(context: Any, following: Any) -> PairSequence:
     nothing = np.zeros(0, dtype=np.int64)
-    similarities, keys = nothing.astype(np.float32), nothing.astype(bool)
+    similarities = nothing.astype(np.float32)
     return PairSequence(
-        context, following, np.full(len(following), -1), 1, nothing, nothing, keys, nothing, similarities, 0
+        context, following, np.full(len(following), -1), 1, nothing, nothing, nothing, nothing, similarities, 0
     )

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
 from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
 from pyserini_qpeft.scoring.budget import TokenBudget, window_pairs
+from pyserini_qpeft.scoring.compilation import compile_body
 from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.hint_sources import other_passages
 from pyserini_qpeft.scoring.packed_rows import pack, why_not_packed
 from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
@@ -73,6 +74,10 @@ class LikelihoodScorer:
         asked = self.config.batch_tokens
         self.budget = TokenBudget(asked, self.device) if asked else TokenBudget.of(model, self.device)
         self._packs: bool | None = None
+        # Compiled code is made anew for arguments of another kind, which costs more than it saves: all rows are packed.
+        self._packs_all = self.config.compile and self.packs
+        if self.config.compile:
+            compile_body(self._causal_model, self.device)
         self.cache = self.passage_cache(self.config.passage_cache_bytes) if self.config.passage_cache_bytes else None
 
     def sequences(self, pairs: Sequence[tuple[str, str]], *, hints: bool = True) -> list[PairSequence]:
@@ -118,8 +123,9 @@ class LikelihoodScorer:
         rows = pack(sequences, every) if self.packs else [[i] for i in every]
         if self.cache is None:
             # Pairs alone with their passage go by themselves: without a mask attention is faster.
-            for count in (True, False):
-                self._score_rows(sequences, [row for row in rows if (len(row) == 1) == count], scores)
+            alone = [] if self._packs_all else [row for row in rows if len(row) == 1]
+            self._score_rows(sequences, alone, scores)
+            self._score_rows(sequences, rows if self._packs_all else [row for row in rows if len(row) > 1], scores)
         else:
             contexts = [sequences[row[0]].context_ids for row in rows]
             for block in self.cache.blocks(contexts):
@@ -130,7 +136,8 @@ class LikelihoodScorer:
     @property
     def packs(self) -> bool:
         """Whether pairs of one passage are read in one row: if the model has shown, once asked, that it can."""
-        if self.adapter is not None and self.model.base_model.qpeft_layer.disable_adapters:
+        disabled = self.adapter is not None and self.model.base_model.qpeft_layer.disable_adapters
+        if disabled or not self.config.share_passages:
             return False
         if self._packs is None:
             reason = why_not_packed(self._causal_model, self.adapter)
@@ -172,7 +179,7 @@ class LikelihoodScorer:
             builder.padding_id,
             builder.instruction,
             after_context=self.cache is not None,
-            packed=any(len(row) > 1 for row in rows),
+            packed=self._packs_all or any(len(row) > 1 for row in rows),
         )
 
     def batch_lengths(self, rows: Sequence[Row]) -> list[int]:
@@ -211,9 +218,12 @@ class LikelihoodScorer:
         listed = [[sequences[i] for i in row] for row in rows]
 
         def forward(batch: npt.NDArray[np.int64]) -> None:
-            likelihood = self.forward([listed[i] for i in batch])
+            places = [place for i in batch for place in rows[i]]
+            # One row would be another kind of arguments to compiled code.
+            twice = [*batch, *batch] if self.config.compile and len(batch) == 1 else batch
+            likelihood = self.forward([listed[i] for i in twice])
             assert likelihood.scores is not None
-            scores[[place for i in batch for place in rows[i]]] = likelihood.scores.cpu().numpy()
+            scores[places] = likelihood.scores[: len(places)].cpu().numpy()
 
         self.budget.run(self.batch_lengths(listed), forward)
 
@@ -233,21 +243,6 @@ class LikelihoodScorer:
             index = torch.from_numpy(instruction_index(ids.shape, self.builder.instruction)).to(self.device)
         states: torch.Tensor = self.model.base_model.read_context(input_ids, index)
         return states
-
-
-def other_passages(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """For each (query, passage) another passage of the query, by a permutation that depends on both alone.
-
-    A passage that is the query's only one stays with itself.
-    """
-    passages: dict[str, list[str]] = {}
-    for query, passage in dict.fromkeys(pairs):
-        passages.setdefault(query, []).append(passage)
-    donors: dict[tuple[str, str], str] = {}
-    for query, listed in passages.items():
-        order = Random(query).sample(sorted(listed), len(listed))
-        donors |= {(query, one): other for one, other in zip(order, order[1:] + order[:1], strict=True)}
-    return donors
 
 
 def active_adapter(model: Any) -> QPeftConfig | None:

@@ -25,7 +25,7 @@ class PairSequence:
         target: Index in `following` of the first token that is scored; all are, from there to the end.
         query: The query's own token ids.
         passage: Token ids that hints are made of: the passage's own, as far as they were kept.
-        keys: For attended hints, which of `passage` take part.
+        attended: For attended hints, those of `passage` that take part.
         hint_ids: For retrieved hints, the chosen tokens, nearest first.
         hint_similarities: Their cosines with the query.
         tokens_cut: Passage tokens lost to the budget or the model's window.
@@ -37,7 +37,7 @@ class PairSequence:
     target: int
     query: TokenIds
     passage: TokenIds
-    keys: npt.NDArray[np.bool_]
+    attended: TokenIds
     hint_ids: TokenIds
     hint_similarities: npt.NDArray[np.float32]
     tokens_cut: int
@@ -65,14 +65,14 @@ class PassagePart:
         context: `PairSequence.context_ids`.
         source: Token ids that hints are made of.
         candidates: Those of them that may become hints, each once.
-        keys: Where in `source` they are.
+        attended: For attended hints, those of `source` that are among them, however often.
     """
 
     encoded: EncodedPassage
     context: TokenIds
     source: TokenIds
     candidates: TokenIds
-    keys: npt.NDArray[np.bool_]
+    attended: TokenIds
 
 
 class SequenceBuilder:
@@ -114,11 +114,11 @@ class SequenceBuilder:
         """What all sequences with this passage have in common."""
         context = self.head if self._hints_first else np.concatenate([self.head, encoded.ids])
         if self.selector is None:
-            return PassagePart(encoded, context, encoded.tokens, *_NO_CANDIDATES)
+            return PassagePart(encoded, context, encoded.tokens, _NO_TOKENS, _NO_TOKENS)
         source = np.concatenate([self.head, encoded.ids]) if self._reference else encoded.tokens
         candidates = self.selector.candidates(source)
-        keys = np.isin(source, candidates) if self._variant == "attention" else _NO_CANDIDATES[1]
-        return PassagePart(encoded, context, source, candidates, keys)
+        attended = source[np.isin(source, candidates)] if self._variant == "attention" else _NO_TOKENS
+        return PassagePart(encoded, context, source, candidates, attended)
 
     def build(
         self,
@@ -153,7 +153,7 @@ class SequenceBuilder:
             passage = self.passage(fitting)
         donor = hints_from or passage
         hint_ids, similarities = self._retrieved(query, donor.candidates) if most else _NO_HINTS
-        count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if donor.keys.any() else 0)
+        count = min(most, len(hint_ids)) if self._variant == "retrieval" else (most if len(donor.attended) else 0)
         slots = np.full(count, self.padding_id, dtype=np.int64)
         segment = [self.encoder.hints_open, slots, self.encoder.newline] if count else []
         following = np.concatenate([*segment, *([passage.encoded.ids] if self._hints_first else []), query.ids])
@@ -169,7 +169,7 @@ class SequenceBuilder:
             len(following) - len(query.ids) + query.start,
             query.tokens,
             donor.source,
-            donor.keys,
+            donor.attended,
             hint_ids,
             similarities,
             passage.encoded.tokens_cut,
@@ -215,5 +215,5 @@ class SequenceBuilder:
         return self._similarities[key]
 
 
-_NO_HINTS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
-_NO_CANDIDATES = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
+_NO_TOKENS: TokenIds = np.zeros(0, dtype=np.int64)
+_NO_HINTS = (_NO_TOKENS, np.zeros(0, dtype=np.float32))

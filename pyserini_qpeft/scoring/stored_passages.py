@@ -77,7 +77,9 @@ def model_fingerprint(model: nn.Module) -> str:
     for name, weight in sorted(model.named_parameters()):
         if "qpeft_" in name and not name.endswith(".instruction"):
             continue
-        flat = weight.detach().flatten()
+        # Some quantised weights are no plain tensors and cannot be flattened.
+        plain = weight.detach() if type(weight.data) is torch.Tensor else weight.dequantize()
+        flat = plain.flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLED)]
         told.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
         told.update(sample.float().cpu().numpy().tobytes() if sample.is_floating_point() else bytes(sample.tolist()))

@@ -134,19 +134,13 @@ def _read(config: TrainConfig) -> tuple[list[TrainingExample], list[TrainingExam
 
 
 def _base(config: TrainConfig, device: torch.device) -> tuple[Any, Any]:
-    options: dict[str, Any] = {}
-    if config.quantize is not None:
-        from transformers import BitsAndBytesConfig
-
-        bits = {f"load_in_{config.quantize}": True}
-        options = {"quantization_config": BitsAndBytesConfig(**bits), "device_map": {"": device}}
     base, tokenizer = load_model(
         config.model,
         None,
         device=str(device),
         dtype=config.dtype,
+        quantize=config.quantize,
         trust_remote_code=config.trust_remote_code,
-        **options,
     )
     return base, tokenizer
 

@@ -8,7 +8,8 @@ from tiny import adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.config import ScoringConfig
-from pyserini_qpeft.scoring.scorer import LikelihoodScorer, other_passages
+from pyserini_qpeft.scoring.hint_sources import other_passages
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 TOKENIZER = tiny_tokenizer()
 PASSAGES = ["Paris is the capital of France", "the river Nile runs through Egypt", "Aaron is a prophet", "Linda Davis"]

@@ -100,11 +100,13 @@ def test_half_precision_packs_and_scores_close_by() -> None:
     np.testing.assert_allclose(together(model, POOL), one_by_one(model, POOL), atol=0.1)
 
 
-def test_each_passage_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = LikelihoodScorer(adapted("llama", TOKENIZER, variant="retrieval"), TOKENIZER)
+@pytest.mark.parametrize("shared", [True, False])
+def test_each_passage_is_read_once_unless_told_otherwise(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adapted("llama", TOKENIZER, variant="retrieval")
+    scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(share_passages=shared))
     counts = rows_read(scorer, monkeypatch)
     scorer.score(scorer.sequences([*POOL, ("nile", "a passage of one query alone")]))
-    assert sorted(counts) == [1, *[len(PAIRS)] * len(PAIRS)]
+    assert sorted(counts) == ([1, *[len(PAIRS)] * len(PAIRS)] if shared else [1] * (len(POOL) + 1))
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400)), max_size=60))
