@@ -14,10 +14,12 @@ class Reading:
     Attributes:
         tokens: Its tokens, padding not counted.
         predicted: Positions whose logits over the vocabulary the score needs.
+        before: Tokens in front of them that have been read already, and are met in attention.
     """
 
     tokens: int
     predicted: int
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Arithmetic:
         """
         return sum(
             2 * self.body * reading.tokens
-            + 2 * self.attention * reading.tokens * (reading.tokens + 1)
+            + 2 * self.attention * reading.tokens * (reading.tokens + 1 + 2 * reading.before)
             + 2 * self.head * reading.predicted
             for reading in readings
         )

@@ -6,9 +6,9 @@ from benchmarks.rivals.rival import Rival
 
 NAMES = (
     "ours",
-    "ours, cache",
+    "ours, unshared",
     "ours-R",
-    "ours-R, cache",
+    "ours-R, unshared",
     "as published",
     "plain Hugging Face",
     "CrossEncoder",
@@ -17,9 +17,9 @@ NAMES = (
 )
 _MODULES = {
     "ours": "ours",
-    "ours, cache": "ours_with_cache",
+    "ours, unshared": "ours_unshared",
     "ours-R": "ours_with_hints",
-    "ours-R, cache": "ours_with_hints_and_cache",
+    "ours-R, unshared": "ours_with_hints_unshared",
     "as published": "published",
     "plain Hugging Face": "plain",
     "CrossEncoder": "cross_encoder",

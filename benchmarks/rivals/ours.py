@@ -9,6 +9,7 @@ from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.reranker import QPeftReranker
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.loading import load_model
+from pyserini_qpeft.scoring.quantization import Quantization
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import make_adapter
 from pyserini_qpeft.training.config import AdapterConfig
@@ -17,9 +18,11 @@ from pyserini_qpeft.training.config import AdapterConfig
 UNCUT = 1 << 20
 
 
-def reranker(place: ModelFolders, variant: str = "none", **scoring: Any) -> QPeftReranker:
+def reranker(
+    place: ModelFolders, variant: str = "none", quantize: Quantization | None = None, **scoring: Any
+) -> QPeftReranker:
     """Our reranker with a size's model, and with a fresh adapter where a variant is named."""
-    model, tokenizer = load_model(place.causal(), None, device=place.device, dtype=place.dtype)
+    model, tokenizer = load_model(place.causal(), None, device=place.device, dtype=place.dtype, quantize=quantize)
     if variant != "none":
         model = make_adapter(model, tokenizer, AdapterConfig(variant=variant), seed=1)  # type: ignore[arg-type]
     settings = ScoringConfig(**{"passage_tokens": UNCUT, **scoring})
@@ -34,7 +37,12 @@ def loaded(ours: QPeftReranker) -> Loaded:
         return ours.predict(pairs)
 
     def readings(pairs: Pairs) -> list[Reading]:
-        return [Reading(len(one.ids), len(one.query)) for one in ours.scorer.sequences(pairs)]
+        sequences = ours.scorer.sequences(pairs)
+        if not ours.scorer.packs:
+            return [Reading(len(one), len(one.query)) for one in sequences]
+        passages = {id(one.context_ids): len(one.context_ids) for one in sequences}
+        queries = [Reading(len(one.following), len(one.query), len(one.context_ids)) for one in sequences]
+        return [*(Reading(length, 0) for length in passages.values()), *queries]
 
     return Loaded(ours.scorer.model, score, readings)
 

@@ -21,12 +21,12 @@ class Loaded:
     Attributes:
         model: The model, bare or wrapped by peft.
         score: Scores pairs, float32 in their order.
-        readings: What the model reads of each pair, padding left out; None where it does not read every pair anew.
+        readings: What the model has to read for pairs, padding left out.
     """
 
     model: Any
     score: Callable[[Pairs], Scores]
-    readings: Callable[[Pairs], list[Reading]] | None
+    readings: Callable[[Pairs], list[Reading]]
 
 
 @dataclass(frozen=True, slots=True)

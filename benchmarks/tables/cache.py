@@ -1,44 +1,48 @@
-"""The passage cache: many queries over the same passages, with it and without."""
+"""Many queries over the same passages: each pair by itself, passages shared, and with the passage cache."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 from benchmarks.context import Context
 from benchmarks.memory import Watermark, in_own_process
 from benchmarks.rivals.ours import reranker
-from benchmarks.rivals.ours_with_cache import emptied
 from benchmarks.rivals.rival import Scores
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import Topic
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+_ALONE = "each pair by itself"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheRow:
-    """Scoring a pool with the cache on or off.
+    """One way of scoring a pool.
 
     Attributes:
         size: The model.
         dtype: Its dtype.
         variant: Where hints come from.
-        cache: "off", or the cache's limit.
+        way: Each pair by itself; passages shared by the queries of a window, as by default; or kept in a cache, query
+            by query, as they would come to a service.
         pairs: Pairs scored in a turn, query after query.
         passages: Distinct passages among them.
         pairs_per_second: Median over turns, each of which starts with an empty cache.
         memory_mib: Peak memory above the loaded model, in a process of its own; the cache is part of it.
         outside_seconds: Median seconds of a turn outside the model's forward.
-        times_as_fast: How many times as fast as without the cache, round by round.
-        largest_difference: The most by which a score differs from the one without the cache.
+        times_as_fast: How many times as fast as each pair by itself, round by round.
+        largest_difference: The most by which a score differs from that of the pair by itself.
     """
 
     size: str
     dtype: str
     variant: str
-    cache: str
+    way: str
     pairs: int
     passages: int
     pairs_per_second: float
@@ -59,17 +63,21 @@ def _rows(context: Context, dtype: str) -> list[CacheRow]:
     place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
     lists = context.texts.filled() if options.cache_filled else context.texts.topics
     topics = lists[: options.cache_queries]
-    limits = {"off": 0, f"{options.cache_mib:,} MiB": options.cache_mib * 2**20}
-    scores: dict[str, Scores] = {}
-    tasks = {
-        name: _Pool(place, options.cache_variant, limit, topics).task(scores, name) for name, limit in limits.items()
+    ways = {
+        _ALONE: _Way({"share_passages": False}),
+        "passages shared": _Way({}),
+        f"cache of {options.cache_mib:,} MiB, query by query": _Way(
+            {"passage_cache_bytes": options.cache_mib * 2**20}, one_by_one=True
+        ),
     }
+    scores: dict[str, Scores] = {}
+    tasks = {name: _Pool(place, options.cache_variant, way, topics).task(scores, name) for name, way in ways.items()}
     turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"cache, {dtype}: {news}"))
     pairs = sum(len(topic.passages) for topic in topics)
     rows = []
-    for name, limit in limits.items():
-        context.tell(f"cache, {dtype}: memory with the cache {name}")
-        memory = in_own_process(_peak, place, options.cache_variant, limit, topics)
+    for name, way in ways.items():
+        context.tell(f"cache, {dtype}: memory, {name}")
+        memory = in_own_process(_peak, place, options.cache_variant, way, topics)
         rows.append(
             CacheRow(
                 options.small_model,
@@ -81,44 +89,61 @@ def _rows(context: Context, dtype: str) -> list[CacheRow]:
                 pairs_per_second=pairs / median(turn.seconds for turn in turns[name]),
                 memory_mib=memory / 2**20,
                 outside_seconds=median(turn.outside for turn in turns[name]),
-                times_as_fast=ratio(turns["off"], turns[name]),
-                largest_difference=float(np.abs(scores[name] - scores["off"]).max()),
+                times_as_fast=ratio(turns[_ALONE], turns[name]),
+                largest_difference=float(np.abs(scores[name] - scores[_ALONE]).max()),
             )
         )
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a pool is scored: settings, and whether queries come one by one or all at once."""
+
+    scoring: dict[str, Any]
+    one_by_one: bool = False
+
+    def score(self, ours: QPeftReranker, topics: Sequence[Topic]) -> Scores:
+        """Scores of all pairs in the order of the topics' passages."""
+        requests = [
+            (topic.query, [(str(place), text, 0.0) for place, text in enumerate(topic.passages)]) for topic in topics
+        ]
+        reranked = (
+            (ours.rerank(query, hits) for query, hits in requests) if self.one_by_one else ours.rerank_stream(requests)
+        )
+        scores = []
+        for hits in reranked:
+            in_order = sorted(hits, key=lambda hit: hit.first_stage_rank)
+            scores.append(np.array([hit.score for hit in in_order], dtype=np.float32))
+        return np.concatenate(scores)
+
+
 class _Pool:
     """Scores all topics, with a cache that is empty at the start of each turn."""
 
-    def __init__(self, place: ModelFolders, variant: str, limit: int, topics: Sequence[Topic]) -> None:
-        self._ours = reranker(place, variant, passage_cache_bytes=limit)
+    def __init__(self, place: ModelFolders, variant: str, way: _Way, topics: Sequence[Topic]) -> None:
+        self._ours = reranker(place, variant, **way.scoring)
+        self._way = way
         self._topics = topics
-        _score(emptied(self._ours), topics[:1])
+        way.score(_emptied(self._ours), topics[:1])
 
     def task(self, scores: dict[str, Scores], name: str) -> Task:
         """The task of one turn, which leaves its scores behind."""
 
         def run() -> None:
-            scores[name] = _score(emptied(self._ours), self._topics)
+            scores[name] = self._way.score(_emptied(self._ours), self._topics)
 
         return Task(run, (self._ours.scorer.model,))
 
 
-def _score(ours: QPeftReranker, topics: Sequence[Topic]) -> Scores:
-    """Scores of all pairs in the order of the topics' passages."""
-    requests = (
-        (topic.query, [(str(place), text, 0.0) for place, text in enumerate(topic.passages)]) for topic in topics
-    )
-    scores = []
-    for hits in ours.rerank_stream(requests):
-        in_order = sorted(hits, key=lambda hit: hit.first_stage_rank)
-        scores.append(np.array([hit.score for hit in in_order], dtype=np.float32))
-    return np.concatenate(scores)
+def _emptied(ours: QPeftReranker) -> QPeftReranker:
+    """The same reranker with nothing in its cache."""
+    scorer = ours.scorer
+    return QPeftReranker(LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, scorer.config), ours.config)
 
 
-def _peak(place: ModelFolders, variant: str, limit: int, topics: Sequence[Topic]) -> int:
-    ours = reranker(place, variant, passage_cache_bytes=limit)
+def _peak(place: ModelFolders, variant: str, way: _Way, topics: Sequence[Topic]) -> int:
+    ours = reranker(place, variant, **way.scoring)
     with Watermark(place.device, [ours.scorer.model]) as watermark:
-        _score(ours, topics)
+        way.score(ours, topics)
     return watermark.above

@@ -33,16 +33,16 @@ class SpeedRow:
         skipped: Why nothing was measured; None where it was.
         pairs: Pairs scored in each turn.
         pairs_per_second: Median over turns.
-        tokens_per_second: Median over turns; tokens that the way's model reads, padding not counted. None, like
-            `peak_share`, where passages are read once for several queries.
+        tokens_per_second: Median over turns; tokens that the way's model has to read, padding not counted, a shared
+            passage once.
         peak_tflops: Median over turns of the machine's own peak in this dtype, 10^12 operations a second.
         peak_share: Operations a second as a share of the peak measured in the same round; padding, and logits that
-            no score needs, do not count as work done.
+            no score needs, do not count as work done, nor does a shared passage more than once.
         memory_mib: Peak memory above the loaded model, in a process of its own.
         outside_seconds: Median seconds of a turn outside the model's forward.
         against: Which of our ways it is compared with.
         times_as_long: How many times as long as ours its turns took, round by round.
-        times_the_cache: How many times as long as ours with its passage cache, which has the same scores.
+        times_unshared: How many times as long as ours took where each pair reads its own passage.
     """
 
     size: str
@@ -58,7 +58,7 @@ class SpeedRow:
     outside_seconds: float | None = None
     against: str | None = None
     times_as_long: Spread | None = None
-    times_the_cache: Spread | None = None
+    times_unshared: Spread | None = None
 
 
 def measure(context: Context) -> Iterator[SpeedRow]:
@@ -90,7 +90,7 @@ class _Group:
             way.score(pairs[:_WARM_UP])
         peaks: dict[str, list[float]] = {dtype: [] for dtype in self._dtypes()}
         turns = take_turns(self._tasks(loaded, pairs, peaks), options.rounds, self._tell)
-        readings = {name: way.readings(pairs) if way.readings else None for name, way in loaded.items()}
+        readings = {name: way.readings(pairs) for name, way in loaded.items()}
         arithmetic = Arithmetic.of(next(_bare(way.model) for name, way in loaded.items() if name.startswith("ours")))
         loaded.clear()
         if options.device.startswith("cuda"):
@@ -129,7 +129,7 @@ class _Group:
 
     def _row(self, name: str, turns: Mapping[str, list[Turn]], pairs: int, memory: int) -> SpeedRow:
         against = rival(name).against
-        cached = turns.get(f"{against}, cache")
+        unshared = turns.get(f"{against}, unshared")
         return SpeedRow(
             self.size,
             self._dtype(name),
@@ -140,7 +140,7 @@ class _Group:
             outside_seconds=median(turn.outside for turn in turns[name]),
             against=f"{against} {self._dtype(against)}",
             times_as_long=ratio(turns[name], turns[against]),
-            times_the_cache=ratio(turns[name], cached) if cached else None,
+            times_unshared=ratio(turns[name], unshared) if unshared else None,
         )
 
     @property
@@ -158,16 +158,13 @@ class _Group:
 
 
 def _work(
-    readings: Sequence[Reading] | None, turns: Sequence[Turn], arithmetic: Arithmetic, peaks: Sequence[float]
+    readings: Sequence[Reading], turns: Sequence[Turn], arithmetic: Arithmetic, peaks: Sequence[float]
 ) -> dict[str, float]:
     """What the turns did, as columns of a row."""
-    columns = {"peak_tflops": median(peaks) / 1e12}
-    if readings is None:
-        return columns
     operations, seconds = arithmetic.operations(readings), [turn.seconds for turn in turns]
     share = median(operations / took / peak for took, peak in zip(seconds, peaks, strict=True))
     tokens = sum(reading.tokens for reading in readings)
-    return columns | {"tokens_per_second": tokens / median(seconds), "peak_share": share}
+    return {"peak_tflops": median(peaks) / 1e12, "tokens_per_second": tokens / median(seconds), "peak_share": share}
 
 
 def _add_peak(meter: PeakMeter, measured: list[float]) -> None:
