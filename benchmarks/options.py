@@ -11,7 +11,7 @@ import torch
 from benchmarks.rivals import NAMES
 from benchmarks.sizes import SIZES
 
-PARTS = ("speed", "outside", "cache", "growth", "training", "faster")
+PARTS = ("speed", "outside", "cache", "growth", "training", "faster", "profile")
 _RESULTS = Path(__file__).parent / "results"
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=list(SIZES),
         default=[s for s in SIZES if s != "tiny"],
-        help="models of speed and faster",
+        help="models of speed, faster and profile",
     )
     add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring that speed compares")
     add("--dtypes", nargs="+", choices=["float32", "bfloat16", "float16"], default=_dtypes(gpu), help="dtypes of speed")

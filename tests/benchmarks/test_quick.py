@@ -22,6 +22,7 @@ ROWS = {
     "growth": "GrowthRow",
     "training": "TrainingRow",
     "faster": "FasterRow",
+    "profile": "ProfileRow",
 }
 WAYS = ["ours", "ours-R", "as published", "plain Hugging Face"]
 
@@ -86,6 +87,13 @@ def test_batches_change_no_score_and_integers_do(outcome: dict[str, Any]) -> Non
         assert 0 <= batches["padding_share"] < 0.5
         assert batches["largest_difference"] < 1e-5
     assert rows["int8"]["largest_difference"] > 1e-5
+
+
+def test_a_profile_tells_all_parts(outcome: dict[str, Any]) -> None:
+    for row in outcome["tables"]["profile"]:
+        parts = [row[name] for name in ("matrix_products_share", "attention_share", "elsewhere_share")]
+        assert all(0 < part < 1 for part in parts)
+        assert sum(parts) == pytest.approx(1)
 
 
 def test_times_outside_the_forward_are_parts_of_the_whole(outcome: dict[str, Any]) -> None:
