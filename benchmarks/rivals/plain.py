@@ -15,7 +15,7 @@ _BATCH = 32
 
 def load(place: ModelFolders) -> Loaded:
     """Loads the bare model."""
-    ours = reranker(place)
+    ours = reranker(place, share_passages=False)
     scoring = Plain(ours.scorer.model, ours.scorer.encoder.tokenizer)
     return Loaded(ours.scorer.model, scoring.score, loaded(ours).readings)
 

@@ -22,7 +22,7 @@ _IGNORED = -100
 
 def load(place: ModelFolders) -> Loaded:
     """Loads the model with the same adapter as ours."""
-    ours = reranker(place, "retrieval")
+    ours = reranker(place, "retrieval", share_passages=False)
     scoring = Published(ours.scorer.model, ours.scorer.encoder.tokenizer)
     return Loaded(ours.scorer.model, scoring.score, loaded(ours).readings)
 
