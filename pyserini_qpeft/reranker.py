@@ -23,7 +23,7 @@ from pyserini_qpeft.windows import Request, windows
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.template import PromptTemplate
-    from pyserini_qpeft.scoring.quantization import Quantization
+    from pyserini_qpeft.scoring.config import Quantization
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 DEFAULT_ADAPTER = "retrieval"

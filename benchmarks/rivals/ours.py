@@ -7,9 +7,8 @@ from benchmarks.rivals.rival import Loaded, Pairs, Rival, Scores
 from benchmarks.sizes import ModelFolders
 from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.reranker import QPeftReranker
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.config import Quantization, ScoringConfig
 from pyserini_qpeft.scoring.loading import load_model
-from pyserini_qpeft.scoring.quantization import Quantization
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import make_adapter
 from pyserini_qpeft.training.config import AdapterConfig

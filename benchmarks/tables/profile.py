@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.context import Context
@@ -67,6 +68,8 @@ def _shares(ours: QPeftReranker, pairs: Pairs) -> tuple[float, float, float, flo
         ours.predict(pairs)
     products = attention = total = 0.0
     for operator in profiled.key_averages():
+        if operator.device_type != DeviceType.CPU:
+            continue  # a GPU's kernels, which their operators have counted
         own = (operator.self_device_time_total if gpu else operator.self_cpu_time_total) / 1e6
         total += own
         if _ATTENTION in operator.key:

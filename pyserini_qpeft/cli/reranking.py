@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from pyserini_qpeft.cli.options import add_options, read_options
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.config import Quantization, ScoringConfig
 
 if TYPE_CHECKING:
     from pyserini_qpeft.config import RerankConfig
@@ -29,7 +29,7 @@ class ModelChoice:
     )
     device: str | None = field(default=None, metadata={"help": "cpu, cuda:0 and so on; a GPU where there is one"})
     dtype: str | None = field(default=None, metadata={"help": "float32, bfloat16 or float16; the device's best"})
-    quantize: Literal["int8", "8bit", "4bit"] | None = field(
+    quantize: Quantization | None = field(
         default=None,
         metadata={
             "help": "load the base in fewer bits: int8 (torchao) is faster on many processors, 8bit and 4bit "

@@ -119,8 +119,8 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         if prompt.config.reference_settings:
             words = prompt.retrieved(input_ids, embeddings).to(embeds.dtype)
             embeds = torch.where((hint_index == HINTS_LABEL)[..., None], words, embeds)
-        vectors = hints.flatten(0, 1)[hint_index.clamp(min=0)]
-        return torch.where((hint_index >= 0)[..., None], vectors.to(embeds.dtype), embeds)
+        places = hint_index >= 0
+        return embeds.index_put((places,), hints.flatten(0, 1)[hint_index[places]].to(embeds.dtype))
 
     def _instructed(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None) -> torch.Tensor:
         """Input embeddings with the trained instruction, where there is one, at its place."""

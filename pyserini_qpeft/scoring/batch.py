@@ -107,21 +107,28 @@ def _packing(rows: Sequence[Row], contexts: Sequence[int], length: int) -> Packi
     return Packing(torch.from_numpy(pairs), torch.from_numpy(places), count)
 
 
-def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[npt.NDArray[np.int64]]:
-    """Groups sequences of like length, so that padding stays small.
+def plan_batches(
+    lengths: Sequence[int], batch_tokens: int, extra: Sequence[int] | None = None
+) -> list[npt.NDArray[np.int64]]:
+    """Groups rows of like length, so that padding stays small.
 
     Args:
-        lengths: Tokens of each sequence.
-        batch_tokens: The most tokens in a batch, padding included; a longer sequence gets a batch of its own.
+        lengths: Tokens of each row.
+        batch_tokens: The most tokens in a batch, padding included; a longer row gets a batch of its own.
+        extra: What each row takes besides, in tokens' worth; nothing when not given.
 
     Returns:
         Indices into `lengths`, longest batch first, so that memory runs out at once or never.
     """
     batches = []
     order = np.argsort(-np.asarray(lengths), kind="stable")
+    taken = np.zeros(len(lengths), dtype=np.int64) if extra is None else np.asarray(extra)[order]
     start = 0
     while start < len(order):
-        fitting = max(1, batch_tokens // lengths[order[start]])
+        longest = lengths[order[start]]
+        fitting = max(1, batch_tokens // longest)
+        sizes = longest * np.arange(1, fitting + 1)[: len(order) - start] + taken[start : start + fitting].cumsum()
+        fitting = max(1, int(np.searchsorted(sizes, batch_tokens, side="right")))
         batches.append(order[start : start + fitting])
         start += fitting
     return batches

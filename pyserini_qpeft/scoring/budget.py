@@ -15,17 +15,24 @@ logger = logging.getLogger(__name__)
 
 _CPU_BATCH_TOKENS = 4096
 _MOST_BATCH_TOKENS = 65536
-_FEWEST_WINDOW_PAIRS = 1024
+BYTES_OF_A_TOKEN = 1 << 16
+"""So many bytes beside a batch's activations, of logits or key-values, weigh as much as one of its tokens."""
+
+_FEWEST_WINDOW_PAIRS = 256
 _MOST_WINDOW_PAIRS = 32_768
 _WINDOW_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
-"""Weights that are read for all pairs of a window: some minutes' work."""
+"""Weights that are read for all pairs of a window: minutes' work for usual machines, longer for slow ones."""
 
 
 def window_pairs(model: Any, device: torch.device) -> int:
-    """How many pairs to score together: the more, the more often they share a passage, for some minutes at most."""
+    """How many pairs to score together: the more, the more often they share a passage, and the longer all wait."""
     weights: int = sum(weight.numel() for weight in model.parameters())
-    pairs: int = _WINDOW_WORK.get(device.type, _WINDOW_WORK["cuda"]) // weights
+    pairs: int = _WINDOW_WORK.get(device.type, _WINDOW_WORK["cpu"]) // weights
     return min(_MOST_WINDOW_PAIRS, max(_FEWEST_WINDOW_PAIRS, pairs))
+
+
+class DoesNotFitError(QPeftError):
+    """A single row is more than memory holds."""
 
 
 class TokenBudget:
@@ -53,17 +60,23 @@ class TokenBudget:
         per_token = 4 * (8 * width + 3 * getattr(model.config, "intermediate_size", 4 * width))
         return cls(int(min(_MOST_BATCH_TOKENS, max(2048, free // 2 // per_token))), device)
 
-    def run(self, lengths: Sequence[int], forward: Callable[[npt.NDArray[np.int64]], None]) -> None:
+    def run(
+        self,
+        lengths: Sequence[int],
+        forward: Callable[[npt.NDArray[np.int64]], None],
+        extra: Sequence[int] | None = None,
+    ) -> None:
         """Calls `forward` with the rows of one batch after the other, longest first, until every row had its turn.
 
         Args:
             lengths: Tokens of each row.
             forward: Does the work of some rows; called again with fewer of them where memory runs out.
+            extra: What each row takes besides, in tokens' worth.
 
         Raises:
-            QPeftError: If even one row alone does not fit into memory.
+            DoesNotFitError: If even one row alone does not fit into memory.
         """
-        left = plan_batches(lengths, self.tokens)
+        left = plan_batches(lengths, self.tokens, extra)
         while left:
             rows = left[0]
             if self._fits(rows, forward):
@@ -71,7 +84,8 @@ class TokenBudget:
             else:
                 remaining = np.concatenate(left)
                 self._halve(sum(lengths[i] for i in rows), len(rows))
-                left = [remaining[b] for b in plan_batches([lengths[i] for i in remaining], self.tokens)]
+                again = None if extra is None else [extra[i] for i in remaining]
+                left = [remaining[b] for b in plan_batches([lengths[i] for i in remaining], self.tokens, again)]
 
     def _fits(self, rows: npt.NDArray[np.int64], forward: Callable[[npt.NDArray[np.int64]], None]) -> bool:
         try:
@@ -86,7 +100,7 @@ class TokenBudget:
 
     def _halve(self, tokens: int, rows: int) -> None:
         if rows == 1:
-            raise QPeftError(
+            raise DoesNotFitError(
                 f"out of memory on {self.device} with a single passage of {tokens} tokens: "
                 "use a smaller model, fewer passage tokens or another device."
             )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from typing import Any
 
 import torch
@@ -10,14 +11,15 @@ from pyserini_qpeft.errors import QPeftError
 
 
 def compile_body(model: Any, device: torch.device) -> None:
-    """Compiles a causal model's body in place, when it is first called; shapes may vary.
+    """Compiles a causal model's body, for shapes of any size, in place: whoever uses the model uses it compiled.
 
-    The output layer stays as it is: it sees the scored places alone, which are a different number every time.
+    The work is done when it is first called. The output layer stays as it is: it sees the scored places alone, which
+    are a different number every time.
 
     Raises:
         QPeftError: If the device is a CPU and there is no C++ compiler, which torch needs there.
     """
-    compilers = [os.environ.get("CXX"), "g++", "clang++"]
-    if device.type == "cpu" and not any(name and shutil.which(name) for name in compilers):
-        raise QPeftError("compiling for a CPU needs a C++ compiler (g++ or clang++): install one, or do not compile.")
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        raise QPeftError(f"compiling for a CPU needs the C++ compiler {compiler}: install it, or do not compile.")
     model.get_decoder().compile(dynamic=True)

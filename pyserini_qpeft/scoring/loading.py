@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.scoring.quantization import Quantization, quantization_options
+from pyserini_qpeft.scoring.config import Quantization
+from pyserini_qpeft.scoring.quantization import quantization_options
 
 SHIPPED = Path(__file__).parents[1] / "resources"
 SHIPPED_MODEL = SHIPPED / "model"
@@ -51,9 +52,11 @@ def load_model(
     add_on = None if adapter is None else _adapter_name(str(adapter))
     where = torch_device(device)
     options = {"trust_remote_code": trust_remote_code}
-    if quantize is not None:
-        model_kwargs |= quantization_options(quantize, where)
+    if quantize is not None and "quantization_config" in model_kwargs:
+        raise QPeftError("quantize and quantization_config say the same thing: give one of them.")
     try:
+        if quantize is not None:
+            model_kwargs |= quantization_options(quantize, where)
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
         base, found = AutoModelForCausalLM.from_pretrained(
             name, dtype=_dtype(dtype, where), use_safetensors=True, output_loading_info=True, **options, **model_kwargs

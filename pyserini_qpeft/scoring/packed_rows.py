@@ -7,8 +7,11 @@ import numpy as np
 import torch
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.context import Context, read_context
 from pyserini_qpeft.qpeft.likelihood import query_likelihood
-from pyserini_qpeft.scoring.batch import Row, collate
+from pyserini_qpeft.qpeft.template import TokenIds
+from pyserini_qpeft.qpeft.tuner import NO_HINT
+from pyserini_qpeft.scoring.batch import Row, collate, padded
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence
 
@@ -19,72 +22,88 @@ _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _ROUGH_TOLERANCE = 0.1
 
 
-def pack(sequences: Sequence[PairSequence], rows: Iterable[int]) -> list[list[int]]:
+def pack(sequences: Sequence[PairSequence], rows: Iterable[int], window: int) -> list[list[int]]:
     """Puts sequences with the same context into rows, in the order in which contexts occur.
 
     Args:
         sequences: All pairs.
         rows: Those of them that are to be packed.
+        window: The most tokens in a row: masks that a model keeps for itself go no further.
     """
     packed: list[list[int]] = []
     open_rows: dict[int, tuple[list[int], int]] = {}
     for i in rows:
-        sequence = sequences[i]
-        key, length = id(sequence.context_ids), len(sequence.following)
-        row, taken = open_rows.get(key, ([], _FOLLOWING_TOKENS))
-        if taken + length > _FOLLOWING_TOKENS:
+        context, length = sequences[i].context_ids, len(sequences[i].following)
+        row, taken = open_rows.get(id(context), ([], window))
+        if taken + length > min(_FOLLOWING_TOKENS, window - len(context)):
             row, taken = [], 0
             packed.append(row)
         row.append(i)
-        open_rows[key] = row, taken + length
+        open_rows[id(context)] = row, taken + length
     return packed
 
 
-def why_not_packed(model: Any, adapter: QPeftConfig | None) -> str | None:
+def why_not_packed(model: Any, adapter: QPeftConfig | None, window: int) -> str | None:
     """Why pairs of a passage cannot stand in one row; None where the model itself has shown that they can.
 
     Args:
         model: The base model, which reads packed and separate tokens for comparison.
         adapter: The active Q-PEFT adapter's settings, or None.
+        window: The model's longest sequence, in tokens.
     """
-    reason = why_not_cached(model, adapter)
-    if reason is not None:
-        return reason
-    if model.config._attn_implementation not in ("sdpa", "eager"):
-        return f"its attention ({model.config._attn_implementation}) takes no mask of its own"
-    dtype = model.get_input_embeddings().weight.dtype
     try:
-        exact = not getattr(model, "is_quantized", False)
-        shown = _shown(model, _TOLERANCE.get(dtype, _ROUGH_TOLERANCE) if exact else _ROUGH_TOLERANCE)
-    except (RuntimeError, TypeError, ValueError) as error:
+        reason = why_not_cached(model, adapter)
+        if reason is not None:
+            return reason
+        if model.config._attn_implementation not in ("sdpa", "eager"):
+            return f"its attention ({model.config._attn_implementation}) takes no mask of its own"
+        shown = _shown(model, window)
+    except Exception as error:  # whatever a model's own code does with a mask that it does not know
         return f"it does not take their mask and positions ({type(error).__name__})"
     return None if shown else "it scores them otherwise than alone"
 
 
 @torch.inference_mode()
-def _shown(model: Any, tolerance: float) -> bool:
-    """Whether a few pairs of random tokens score the same in common rows as alone."""
+def _shown(model: Any, window: int) -> bool:
+    """Whether pairs of random tokens score the same in common rows as alone, the last as far away as rows reach."""
     embeddings = model.get_input_embeddings().weight
-    ids = np.random.default_rng(0).integers(0, len(embeddings), 64)
-    contexts = [ids[:9], ids[9:40]]
+    exact = embeddings.dtype in _TOLERANCE and not getattr(model, "is_quantized", False)
+    tolerance = _TOLERANCE[embeddings.dtype] if exact else _ROUGH_TOLERANCE
+    far = max(1, min(_FOLLOWING_TOKENS, window - 31) - 2 * 8 - 24)
+    ids = np.random.default_rng(0).integers(0, len(embeddings), 63 + far)
     # A follower and its repetition: what sees the first of them knows the second.
-    rows = [[_pair(context, ids[40:48]), _pair(context, ids[40:48]), _pair(context, ids[48:])] for context in contexts]
+    followers = [ids[31:39], ids[63:], ids[31:39], ids[39:63]]
+    rows = [[_pair(context, one) for one in followers] for context in (ids[:9], ids[:31])]
     alone = [[pair] for row in rows for pair in row]
-    packed = _scores(model, rows, packed=True)
-    return bool(torch.allclose(packed, _scores(model, alone, packed=False), rtol=0, atol=tolerance))
+    packed, behind = _scores(model, rows, packed=True), _scores(model, rows, packed=True, after_context=True)
+    expected = _scores(model, alone, packed=False)
+    return all(torch.allclose(scores, expected, rtol=0, atol=tolerance) for scores in (packed, behind))
 
 
-def _scores(model: Any, rows: Sequence[Row], *, packed: bool) -> torch.Tensor:
+def _scores(model: Any, rows: Sequence[Row], *, packed: bool, after_context: bool = False) -> torch.Tensor:
     device = model.get_input_embeddings().weight.device
-    batch = collate(rows, None, 0, slice(0), packed=packed)
-    scores = query_likelihood(model, **{name: value.to(device) for name, value in batch.items()}).scores
+    batch = collate(rows, None, 0, slice(0), packed=packed, after_context=after_context)
+    batch = {name: value.to(device) for name, value in batch.items()}
+    if after_context:
+        contexts = [row[0].context_ids for row in rows]
+        states = read_context(model, input_ids=torch.from_numpy(padded(contexts, 0)).to(device))
+        batch["context"] = Context(states, torch.tensor([len(ids) for ids in contexts], device=device))
+    scores = query_likelihood(model, **batch).scores
     assert scores is not None
     return scores
 
 
-def _pair(context: Any, following: Any) -> PairSequence:
+def _pair(context: TokenIds, following: TokenIds) -> PairSequence:
     nothing = np.zeros(0, dtype=np.int64)
-    similarities = nothing.astype(np.float32)
     return PairSequence(
-        context, following, np.full(len(following), -1), 1, nothing, nothing, nothing, nothing, similarities, 0
+        context_ids=context,
+        following=following,
+        hint_index=np.full(len(following), NO_HINT),
+        target=min(1, len(following) - 1),
+        query=nothing,
+        passage=nothing,
+        attended=nothing,
+        hint_ids=nothing,
+        hint_similarities=nothing.astype(np.float32),
+        tokens_cut=0,
     )

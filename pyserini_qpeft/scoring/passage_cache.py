@@ -19,11 +19,8 @@ from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.context import Context
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import padded
-from pyserini_qpeft.scoring.budget import TokenBudget
+from pyserini_qpeft.scoring.budget import BYTES_OF_A_TOKEN, TokenBudget
 from pyserini_qpeft.scoring.stored_passages import StoredPassages
-
-BYTES_OF_A_TOKEN = 1 << 16
-"""So many bytes of key-values weigh as much in a batch as one token."""
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 

@@ -1,13 +1,12 @@
 """Bases in fewer bits: smaller, faster on some machines, and with scores of their own."""
 
 import importlib.util
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from pyserini_qpeft.errors import QPeftError
-
-Quantization = Literal["int8", "8bit", "4bit"]
+from pyserini_qpeft.scoring.config import Quantization
 
 _PACKAGES = {"int8": "torchao", "8bit": "bitsandbytes", "4bit": "bitsandbytes"}
 

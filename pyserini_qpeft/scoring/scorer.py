@@ -1,6 +1,7 @@
 """The model over many pairs: batches within a token budget, sorted by length, smaller when memory runs out."""
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
 from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
-from pyserini_qpeft.scoring.budget import TokenBudget, window_pairs
+from pyserini_qpeft.scoring.budget import BYTES_OF_A_TOKEN, DoesNotFitError, TokenBudget, window_pairs
 from pyserini_qpeft.scoring.compilation import compile_body
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.hint_sources import other_passages
@@ -44,7 +45,7 @@ class LikelihoodScorer:
         cache: Key-values of passages, or None. It belongs to the weights that the model has now.
 
     Raises:
-        QPeftError: If a passage cache is asked for and the model cannot have one.
+        QPeftError: If a passage cache, random hints or compiling are asked for and cannot be had; the reason is told.
     """
 
     def __init__(
@@ -74,11 +75,9 @@ class LikelihoodScorer:
         asked = self.config.batch_tokens
         self.budget = TokenBudget(asked, self.device) if asked else TokenBudget.of(model, self.device)
         self._packs: bool | None = None
-        # Compiled code is made anew for arguments of another kind, which costs more than it saves: all rows are packed.
-        self._packs_all = self.config.compile and self.packs
-        if self.config.compile:
-            compile_body(self._causal_model, self.device)
         self.cache = self.passage_cache(self.config.passage_cache_bytes) if self.config.passage_cache_bytes else None
+        if self.config.compile:
+            self._compile()
 
     def sequences(self, pairs: Sequence[tuple[str, str]], *, hints: bool = True) -> list[PairSequence]:
         """Tokenises each distinct query and passage once and puts the pairs together.
@@ -119,19 +118,28 @@ class LikelihoodScorer:
             once = self.score(list(distinct.values()))
             return once[[place[id(sequence)] for sequence in sequences]]
         scores = np.full(len(sequences), np.nan, dtype=np.float32)
-        every = range(len(sequences))
-        rows = pack(sequences, every) if self.packs else [[i] for i in every]
+        groups = self.rows(sequences)
         if self.cache is None:
-            # Pairs alone with their passage go by themselves: without a mask attention is faster.
-            alone = [] if self._packs_all else [row for row in rows if len(row) == 1]
-            self._score_rows(sequences, alone, scores)
-            self._score_rows(sequences, rows if self._packs_all else [row for row in rows if len(row) > 1], scores)
-        else:
-            contexts = [sequences[row[0]].context_ids for row in rows]
-            for block in self.cache.blocks(contexts):
-                self.cache.fill([contexts[i] for i in block])
-                self._score_rows(sequences, [rows[i] for i in block], scores)
+            for rows in groups:
+                self._score_rows(sequences, rows, scores)
+            return scores
+        rows = [row for group in groups for row in group]
+        contexts = [sequences[row[0]].context_ids for row in rows]
+        for block in self.cache.blocks(contexts):
+            self.cache.fill([contexts[i] for i in block])
+            self._score_rows(sequences, [rows[i] for i in block], scores)
         return scores
+
+    def rows(self, sequences: Sequence[PairSequence]) -> list[list[list[int]]]:
+        """Which pairs, by their places, stand in a row together; in groups of rows that are batched apart."""
+        every = range(len(sequences))
+        if not self.packs:
+            return [[[i] for i in every]]
+        rows = pack(sequences, every, self.builder.window)
+        if self._packs_all:
+            return [rows]
+        # Without a mask attention is faster, and a pair alone with its passage needs none.
+        return [[row for row in rows if len(row) == 1], [row for row in rows if len(row) > 1]]
 
     @property
     def packs(self) -> bool:
@@ -140,7 +148,7 @@ class LikelihoodScorer:
         if disabled or not self.config.share_passages:
             return False
         if self._packs is None:
-            reason = why_not_packed(self._causal_model, self.adapter)
+            reason = why_not_packed(self._causal_model, self.adapter, self.builder.window)
             if reason is not None:
                 logger.info("each pair reads its passage anew: %s", reason)
             self._packs = reason is None
@@ -225,7 +233,33 @@ class LikelihoodScorer:
             assert likelihood.scores is not None
             scores[places] = likelihood.scores[: len(places)].cpu().numpy()
 
-        self.budget.run(self.batch_lengths(listed), forward)
+        try:
+            self.budget.run(self.batch_lengths(listed), forward, self._logits(listed))
+        except DoesNotFitError:
+            alone = [[place] for row in rows for place in row if np.isnan(scores[place])]
+            if len(alone) == sum(bool(np.isnan(scores[row]).any()) for row in rows):
+                raise
+            self._score_rows(sequences, alone, scores)
+
+    def _logits(self, rows: Sequence[Row]) -> list[int]:
+        """What the logits of each row take of a batch's token budget: they, their float32 copy and its log-softmax."""
+        weight = 12 * len(self.model.get_input_embeddings().weight) / BYTES_OF_A_TOKEN
+        return [math.ceil(weight * sum(len(sequence.scored) for sequence in row)) for row in rows]
+
+    def _compile(self) -> None:
+        """Compiles the model and lets it score two pairs, so that what is amiss is told here."""
+        trial = self.sequences([("a question", "a passage"), ("another question", "another passage")])
+        self.score(trial)  # finds out whether pairs pack, before that would be compiled too
+        compile_body(self._causal_model, self.device)
+        try:
+            self.score(trial)
+        except RuntimeError as error:
+            raise QPeftError(f"this model cannot be compiled here: {str(error).strip().splitlines()[0]}") from error
+
+    @property
+    def _packs_all(self) -> bool:
+        # Compiled code is made anew for arguments of another kind, which costs more than it saves.
+        return self.config.compile and self.packs
 
     @property
     def _causal_model(self) -> Any:

@@ -82,7 +82,8 @@ def model_fingerprint(model: nn.Module) -> str:
         flat = plain.flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLED)]
         told.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
-        told.update(sample.float().cpu().numpy().tobytes() if sample.is_floating_point() else bytes(sample.tolist()))
+        numbers = sample.float() if sample.is_floating_point() else sample.contiguous().view(torch.uint8)
+        told.update(numbers.cpu().numpy().tobytes())
     return told.hexdigest()
 
 

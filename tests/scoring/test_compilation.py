@@ -27,10 +27,13 @@ def test_scores_stay_and_nothing_is_compiled_anew_for_other_sizes() -> None:
         for pairs in (POOL, POOL[:1], POOL[:: len(PAIRS)], [("nile", "river " * n) for n in range(1, 30)]):
             scores = compiled.score(compiled.sequences(pairs))
             np.testing.assert_allclose(scores, plain.score(plain.sequences(pairs)), atol=1e-5)
+    with compiled.model.disable_adapter(), plain.model.disable_adapter():
+        scores = compiled.score(compiled.sequences(POOL))
+        np.testing.assert_allclose(scores, plain.score(plain.sequences(POOL)), atol=1e-5)
 
 
 def test_without_a_compiler_a_cpu_compiles_nothing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(QPeftError, match=r"needs a C\+\+ compiler"):
+    with pytest.raises(QPeftError, match=r"needs the C\+\+ compiler"):
         LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(compile=True))

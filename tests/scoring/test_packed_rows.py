@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from tiny import PAIRS, adapted, tiny_configs, tiny_model, tiny_tokenizer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPTNeoConfig
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.config import ScoringConfig
@@ -109,15 +109,15 @@ def test_each_passage_is_read_once_unless_told_otherwise(shared: bool, monkeypat
     assert sorted(counts) == ([1, *[len(PAIRS)] * len(PAIRS)] if shared else [1] * (len(POOL) + 1))
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400)), max_size=60))
-def test_a_row_has_one_passage_and_an_end(pairs: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400)), max_size=60), st.integers(410, 2000))
+def test_a_row_has_one_passage_and_an_end(pairs: list[tuple[int, int]], window: int) -> None:
     contexts = [np.arange(place) for place in range(5)]
     sequences = [_Sequence(contexts[context], np.zeros(length)) for context, length in pairs]
-    rows = pack(sequences, range(len(pairs)))  # type: ignore[arg-type]
+    rows = pack(sequences, range(len(pairs)), window)  # type: ignore[arg-type]
     assert sorted(i for row in rows for i in row) == list(range(len(pairs)))
     for row in rows:
         assert len({pairs[i][0] for i in row}) == 1
-        assert len(row) == 1 or sum(pairs[i][1] for i in row) <= 512
+        assert len(row) == 1 or sum(pairs[i][1] for i in row) <= min(512, window - pairs[row[0]][0])
 
 
 class _Sequence:
@@ -143,13 +143,13 @@ def test_where_pairs_cannot_be_packed_each_reads_its_passage(
     assert counts == [1] * len(POOL)
     np.testing.assert_allclose(scores, one_by_one(scorer.model, POOL), atol=1e-5)
     assert scorer.adapter is not None
-    assert reason in (why_not_packed(scorer.model.base_model.model, scorer.adapter) or "")
+    assert reason in (why_not_packed(scorer.model.base_model.model, scorer.adapter, 512) or "")
 
 
 def test_an_attention_that_takes_no_mask_is_told_by_its_name() -> None:
     model = tiny_model()
     model.config._attn_implementation = "flash_attention_2"
-    assert "flash_attention_2" in (why_not_packed(model, None) or "")
+    assert "flash_attention_2" in (why_not_packed(model, None, 512) or "")
 
 
 def test_with_the_adapter_disabled_pairs_score_alone_and_packed_ones_are_refused() -> None:
@@ -167,4 +167,46 @@ def test_a_model_that_counts_positions_by_itself_is_found_out(monkeypatch: pytes
     model = tiny_model()
     forward = model.forward
     monkeypatch.setattr(model, "forward", lambda *args, position_ids=None, **rest: forward(*args, **rest))
-    assert why_not_packed(model, None) == "it scores them otherwise than alone"
+    assert why_not_packed(model, None, 512) == "it scores them otherwise than alone"
+
+
+@pytest.mark.parametrize("reach", [16, 256])
+def test_a_model_whose_layers_look_back_so_far_is_found_out(reach: int) -> None:
+    torch.manual_seed(0)
+    layers = {"num_layers": 2, "attention_types": [[["global", "local"], 1]], "window_size": reach}
+    config = GPTNeoConfig(vocab_size=400, hidden_size=32, num_heads=4, max_position_embeddings=1024, **layers)
+    model = AutoModelForCausalLM.from_config(config).float().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(5)  # so that it matters what is seen
+    assert why_not_packed(model, None, 1024) == "it scores them otherwise than alone"
+
+
+def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(adapted("llama", TOKENIZER, variant="retrieval"), TOKENIZER)
+    sequences = scorer.sequences(POOL)
+    longest = max(len(sequence) for sequence in sequences)
+    forward = scorer.forward
+
+    def scarce(rows: Any) -> Any:
+        if sum(len(row[0].context_ids) + sum(len(pair.following) for pair in row) for row in rows) > longest:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(rows)
+
+    monkeypatch.setattr(scorer, "forward", scarce)
+    np.testing.assert_allclose(scorer.score(sequences), one_by_one(scorer.model, POOL), atol=1e-5)
+
+
+def test_logits_count_among_what_a_batch_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(batch_tokens=600, share_passages=False))
+    monkeypatch.setattr("pyserini_qpeft.scoring.scorer.BYTES_OF_A_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
+    forward, scored = scorer.forward, []
+
+    def counting(rows: Any) -> Any:
+        scored.append(sum(len(pair.scored) for row in rows for pair in row))
+        return forward(rows)
+
+    monkeypatch.setattr(scorer, "forward", counting)
+    scorer.score(scorer.sequences([(f"river {n}", "Nile") for n in range(30)]))
+    assert len(scored) > 1
+    assert all(10 * count <= 600 for count in scored)

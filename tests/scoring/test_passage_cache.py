@@ -14,6 +14,7 @@ from tiny import PAIRS, adapted, tiny_configs, tiny_model, tiny_tokenizer
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.scoring.stored_passages import model_fingerprint
 
 TOKENIZER = tiny_tokenizer()
 WORDS = st.sampled_from(["Paris", "the", "river", "prophet", "Nile", "of", "é", "日本", "6,650", "\n", "sings", "—"])
@@ -168,3 +169,12 @@ def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytes
     got = scorer.score(scorer.sequences(POOL))
     np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
     assert scorer.budget.tokens <= 60
+
+
+def test_whole_numbers_below_zero_have_a_fingerprint_too() -> None:
+    model = tiny_model()
+    before = model_fingerprint(model)
+    weight = model.model.layers[0].mlp.up_proj
+    weight.weight = torch.nn.Parameter((weight.weight * 50).to(torch.int8), requires_grad=False)
+    assert (weight.weight < 0).any()
+    assert model_fingerprint(model) != before
