@@ -18,6 +18,7 @@ from pyserini_qpeft.reranker import QPeftReranker
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _ALONE = "each pair by itself"
+_MEMORY_QUERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class CacheRow:
         pairs: Pairs scored in a turn, query after query.
         passages: Distinct passages among them.
         pairs_per_second: Median over turns, each of which starts with an empty cache.
-        memory_mib: Peak memory above the loaded model, in a process of its own; the cache is part of it.
+        memory_mib: Peak memory above the loaded model, over the first hundred queries, in a process of its own; the
+            cache is part of it.
         outside_seconds: Median seconds of a turn outside the model's forward.
         times_as_fast: How many times as fast as each pair by itself, round by round.
         largest_difference: The most by which a score differs from that of the pair by itself.
@@ -77,7 +79,7 @@ def _rows(context: Context, dtype: str) -> list[CacheRow]:
     rows = []
     for name, way in ways.items():
         context.tell(f"cache, {dtype}: memory, {name}")
-        memory = in_own_process(_peak, place, options.cache_variant, way, topics)
+        memory = in_own_process(_peak, place, options.cache_variant, way, topics[:_MEMORY_QUERIES])
         rows.append(
             CacheRow(
                 options.small_model,

@@ -101,7 +101,6 @@ def _pair(context: TokenIds, following: TokenIds) -> PairSequence:
         hint_index=np.full(len(following), NO_HINT),
         target=min(1, len(following) - 1),
         query=nothing,
-        passage=nothing,
         attended=nothing,
         hint_ids=nothing,
         hint_similarities=nothing.astype(np.float32),

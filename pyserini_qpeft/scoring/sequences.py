@@ -24,8 +24,7 @@ class PairSequence:
             `HINTS_LABEL` at the words around.
         target: Index in `following` of the first token that is scored; all are, from there to the end.
         query: The query's own token ids.
-        passage: Token ids that hints are made of: the passage's own, as far as they were kept.
-        attended: For attended hints, those of `passage` that take part.
+        attended: For attended hints, the passage's tokens that they are made of.
         hint_ids: For retrieved hints, the chosen tokens, nearest first.
         hint_similarities: Their cosines with the query.
         tokens_cut: Passage tokens lost to the budget or the model's window.
@@ -36,7 +35,6 @@ class PairSequence:
     hint_index: npt.NDArray[np.int64]
     target: int
     query: TokenIds
-    passage: TokenIds
     attended: TokenIds
     hint_ids: TokenIds
     hint_similarities: npt.NDArray[np.float32]
@@ -63,14 +61,12 @@ class PassagePart:
     Attributes:
         encoded: The passage piece.
         context: `PairSequence.context_ids`.
-        source: Token ids that hints are made of.
-        candidates: Those of them that may become hints, each once.
-        attended: For attended hints, those of `source` that are among them, however often.
+        candidates: Token ids that may become hints, each once.
+        attended: For attended hints, the passage's tokens that are among them, however often.
     """
 
     encoded: EncodedPassage
     context: TokenIds
-    source: TokenIds
     candidates: TokenIds
     attended: TokenIds
 
@@ -114,11 +110,11 @@ class SequenceBuilder:
         """What all sequences with this passage have in common."""
         context = self.head if self._hints_first else np.concatenate([self.head, encoded.ids])
         if self.selector is None:
-            return PassagePart(encoded, context, encoded.tokens, _NO_TOKENS, _NO_TOKENS)
+            return PassagePart(encoded, context, _NO_TOKENS, _NO_TOKENS)
         source = np.concatenate([self.head, encoded.ids]) if self._reference else encoded.tokens
         candidates = self.selector.candidates(source)
         attended = source[np.isin(source, candidates)] if self._variant == "attention" else _NO_TOKENS
-        return PassagePart(encoded, context, source, candidates, attended)
+        return PassagePart(encoded, context, candidates, attended)
 
     def build(
         self,
@@ -168,7 +164,6 @@ class SequenceBuilder:
             hint_index,
             len(following) - len(query.ids) + query.start,
             query.tokens,
-            donor.source,
             donor.attended,
             hint_ids,
             similarities,
