@@ -1,6 +1,7 @@
 """Batches within a token budget, which is found from the device and halved whenever memory runs out."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,11 @@ def window_pairs(model: Any, device: torch.device) -> int:
     weights: int = sum(weight.numel() for weight in model.parameters())
     pairs: int = _WINDOW_WORK.get(device.type, _WINDOW_WORK["cpu"]) // weights
     return min(_MOST_WINDOW_PAIRS, max(_FEWEST_WINDOW_PAIRS, pairs))
+
+
+def logits_cost(places: int, vocabulary: int) -> int:
+    """What the logits at so many places weigh in a batch, in tokens: they, their float32 copy and its log-softmax."""
+    return math.ceil(12 * places * vocabulary / BYTES_OF_A_TOKEN)
 
 
 class DoesNotFitError(QPeftError):

@@ -72,12 +72,15 @@ def _shown(model: Any, window: int) -> bool:
     far = max(1, min(_FOLLOWING_TOKENS, window - 31) - 2 * 8 - 24)
     ids = np.random.default_rng(0).integers(0, len(embeddings), 63 + far)
     # A follower and its repetition: what sees the first of them knows the second.
-    followers = [ids[31:39], ids[63:], ids[31:39], ids[39:63]]
-    rows = [[_pair(context, one) for one in followers] for context in (ids[:9], ids[:31])]
-    alone = [[pair] for row in rows for pair in row]
-    packed, behind = _scores(model, rows, packed=True), _scores(model, rows, packed=True, after_context=True)
-    expected = _scores(model, alone, packed=False)
-    return all(torch.allclose(scores, expected, rtol=0, atol=tolerance) for scores in (packed, behind))
+    filling = _pair(ids[:31], ids[63:])
+    short, long = (
+        [_pair(context, ids[a:b]) for a, b in ((31, 39), (31, 39), (39, 63))] for context in (ids[:9], ids[:31])
+    )
+    rows = [short, [long[0], filling, *long[1:]]]
+    others = [i for i in range(7) if i != 4]
+    alone = _scores(model, [[pair] for pair in (*short, *long)], packed=False)
+    together = [_scores(model, rows, packed=True, after_context=after)[others] for after in (False, True)]
+    return all(torch.allclose(scores, alone, rtol=0, atol=tolerance) for scores in together)
 
 
 def _scores(model: Any, rows: Sequence[Row], *, packed: bool, after_context: bool = False) -> torch.Tensor:

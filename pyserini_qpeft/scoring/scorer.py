@@ -1,7 +1,6 @@
 """The model over many pairs: batches within a token budget, sorted by length, smaller when memory runs out."""
 
 import logging
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +9,14 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.context import read_context
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
+from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
-from pyserini_qpeft.scoring.budget import BYTES_OF_A_TOKEN, DoesNotFitError, TokenBudget, window_pairs
-from pyserini_qpeft.scoring.compilation import compile_body
+from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost, window_pairs
+from pyserini_qpeft.scoring.compilation import compile_scoring
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.hint_sources import other_passages
 from pyserini_qpeft.scoring.packed_rows import pack, why_not_packed
@@ -77,7 +76,7 @@ class LikelihoodScorer:
         self._packs: bool | None = None
         self.cache = self.passage_cache(self.config.passage_cache_bytes) if self.config.passage_cache_bytes else None
         if self.config.compile:
-            self._compile()
+            compile_scoring(self)
 
     def sequences(self, pairs: Sequence[tuple[str, str]], *, hints: bool = True) -> list[PairSequence]:
         """Tokenises each distinct query and passage once and puts the pairs together.
@@ -133,9 +132,10 @@ class LikelihoodScorer:
     def rows(self, sequences: Sequence[PairSequence]) -> list[list[list[int]]]:
         """Which pairs, by their places, stand in a row together; in groups of rows that are batched apart."""
         every = range(len(sequences))
-        if not self.packs:
-            return [[[i] for i in every]]
         rows = pack(sequences, every, self.builder.window)
+        # Asked only where it matters: the answer costs some forward passes.
+        if (len(rows) == len(sequences) and not self.config.compile) or not self.packs:
+            return [[[i] for i in every]]
         if self._packs_all:
             return [rows]
         # Without a mask attention is faster, and a pair alone with its passage needs none.
@@ -148,7 +148,7 @@ class LikelihoodScorer:
         if disabled or not self.config.share_passages:
             return False
         if self._packs is None:
-            reason = why_not_packed(self._causal_model, self.adapter, self.builder.window)
+            reason = why_not_packed(self.causal_model, self.adapter, self.builder.window)
             if reason is not None:
                 logger.info("each pair reads its passage anew: %s", reason)
             self._packs = reason is None
@@ -233,28 +233,15 @@ class LikelihoodScorer:
             assert likelihood.scores is not None
             scores[places] = likelihood.scores[: len(places)].cpu().numpy()
 
+        vocabulary = len(self.model.get_input_embeddings().weight)
+        logits = [logits_cost(sum(len(sequence.scored) for sequence in row), vocabulary) for row in listed]
         try:
-            self.budget.run(self.batch_lengths(listed), forward, self._logits(listed))
+            self.budget.run(self.batch_lengths(listed), forward, logits)
         except DoesNotFitError:
             alone = [[place] for row in rows for place in row if np.isnan(scores[place])]
             if len(alone) == sum(bool(np.isnan(scores[row]).any()) for row in rows):
                 raise
             self._score_rows(sequences, alone, scores)
-
-    def _logits(self, rows: Sequence[Row]) -> list[int]:
-        """What the logits of each row take of a batch's token budget: they, their float32 copy and its log-softmax."""
-        weight = 12 * len(self.model.get_input_embeddings().weight) / BYTES_OF_A_TOKEN
-        return [math.ceil(weight * sum(len(sequence.scored) for sequence in row)) for row in rows]
-
-    def _compile(self) -> None:
-        """Compiles the model and lets it score two pairs, so that what is amiss is told here."""
-        trial = self.sequences([("a question", "a passage"), ("another question", "another passage")])
-        self.score(trial)  # finds out whether pairs pack, before that would be compiled too
-        compile_body(self._causal_model, self.device)
-        try:
-            self.score(trial)
-        except RuntimeError as error:
-            raise QPeftError(f"this model cannot be compiled here: {str(error).strip().splitlines()[0]}") from error
 
     @property
     def _packs_all(self) -> bool:
@@ -262,7 +249,7 @@ class LikelihoodScorer:
         return self.config.compile and self.packs
 
     @property
-    def _causal_model(self) -> Any:
+    def causal_model(self) -> Any:
         """The model that reads the prompts, a LoRA in it included, without Q-PEFT's tuner around it."""
         return self.model if self.adapter is None else self.model.base_model.model
 
@@ -277,10 +264,3 @@ class LikelihoodScorer:
             index = torch.from_numpy(instruction_index(ids.shape, self.builder.instruction)).to(self.device)
         states: torch.Tensor = self.model.base_model.read_context(input_ids, index)
         return states
-
-
-def active_adapter(model: Any) -> QPeftConfig | None:
-    """The settings of the Q-PEFT adapter that is active on a model, or None."""
-    configs = getattr(model, "peft_config", None) or {}
-    active = configs.get(getattr(model, "active_adapter", "default"))
-    return active if isinstance(active, QPeftConfig) else None

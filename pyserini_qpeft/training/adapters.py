@@ -12,8 +12,8 @@ from transformers import set_seed
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft import PromptEncoder, QPeftConfig, QPeftModel
+from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
-from pyserini_qpeft.scoring.scorer import active_adapter
 from pyserini_qpeft.training.config import AdapterConfig
 
 LORA_FOLDER = "lora"

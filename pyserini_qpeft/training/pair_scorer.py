@@ -10,9 +10,9 @@ from torch.utils.checkpoint import checkpoint
 from pyserini_qpeft.qpeft.context import Context
 from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
+from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.batch import Batch
 from pyserini_qpeft.scoring.passage_cache import PassageCache
-from pyserini_qpeft.scoring.scorer import active_adapter
 
 
 class PairScorer(nn.Module):

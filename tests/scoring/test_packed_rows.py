@@ -199,7 +199,7 @@ def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.
 
 def test_logits_count_among_what_a_batch_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(batch_tokens=600, share_passages=False))
-    monkeypatch.setattr("pyserini_qpeft.scoring.scorer.BYTES_OF_A_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
+    monkeypatch.setattr("pyserini_qpeft.scoring.budget.BYTES_OF_A_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
     forward, scored = scorer.forward, []
 
     def counting(rows: Any) -> Any:
