@@ -1,5 +1,6 @@
 """Pairs that share a passage in one row, so that the passage is read once for all of them; where a model allows it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from pyserini_qpeft.scoring.sequences import PairSequence
 _FOLLOWING_TOKENS = 512
 """A row takes pairs up to so many tokens behind its passage: attention computes what they hide from each other too."""
 
+_REACH = 1088
+"""A row so long is tried before any is scored."""
+
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _ROUGH_TOLERANCE = 0.1
 
@@ -28,14 +32,16 @@ def pack(sequences: Sequence[PairSequence], rows: Iterable[int], window: int) ->
     Args:
         sequences: All pairs.
         rows: Those of them that are to be packed.
-        window: The most tokens in a row: masks that a model keeps for itself go no further.
+        window: The model's longest sequence. A row is no longer than this or what `why_not_packed` tries: masks that
+            a model keeps for itself may end there.
     """
+    longest = max(window, _REACH)
     packed: list[list[int]] = []
     open_rows: dict[int, tuple[list[int], int]] = {}
     for i in rows:
         context, length = sequences[i].context_ids, len(sequences[i].following)
-        row, taken = open_rows.get(id(context), ([], window))
-        if taken + length > min(_FOLLOWING_TOKENS, window - len(context)):
+        row, taken = open_rows.get(id(context), ([], longest))
+        if taken + length > min(_FOLLOWING_TOKENS, longest - len(context)):
             row, taken = [], 0
             packed.append(row)
         row.append(i)
@@ -69,16 +75,16 @@ def _shown(model: Any, window: int) -> bool:
     embeddings = model.get_input_embeddings().weight
     exact = embeddings.dtype in _TOLERANCE and not getattr(model, "is_quantized", False)
     tolerance = _TOLERANCE[embeddings.dtype] if exact else _ROUGH_TOLERANCE
-    far = max(1, min(_FOLLOWING_TOKENS, window - 31) - 2 * 8 - 24)
-    ids = np.random.default_rng(0).integers(0, len(embeddings), 63 + far)
+    filling = max(1, min(_FOLLOWING_TOKENS, window - 31))
+    ids = np.random.default_rng(0).integers(0, len(embeddings), 63 + filling)
     # A follower and its repetition: what sees the first of them knows the second.
-    filling = _pair(ids[:31], ids[63:])
-    short, long = (
+    near, far = (
         [_pair(context, ids[a:b]) for a, b in ((31, 39), (31, 39), (39, 63))] for context in (ids[:9], ids[:31])
     )
-    rows = [short, [long[0], filling, *long[1:]]]
-    others = [i for i in range(7) if i != 4]
-    alone = _scores(model, [[pair] for pair in (*short, *long)], packed=False)
+    between = [_pair(ids[:31], ids[63:])] * math.ceil((_REACH - 71) / filling)
+    rows = [near, [far[0], *between, *far[1:]]]
+    others = [0, 1, 2, 3, 4 + len(between), 5 + len(between)]
+    alone = _scores(model, [[pair] for pair in (*near, *far)], packed=False)
     together = [_scores(model, rows, packed=True, after_context=after)[others] for after in (False, True)]
     return all(torch.allclose(scores, alone, rtol=0, atol=tolerance) for scores in together)
 
