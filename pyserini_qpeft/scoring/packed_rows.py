@@ -81,7 +81,7 @@ def _shown(model: Any, window: int) -> bool:
     near, far = (
         [_pair(context, ids[a:b]) for a, b in ((31, 39), (31, 39), (39, 63))] for context in (ids[:9], ids[:31])
     )
-    between = [_pair(ids[:31], ids[63:])] * math.ceil((_REACH - 71) / filling)
+    between = [_pair(ids[:31], ids[63:], scored=1)] * math.ceil((_REACH - 71) / filling)
     rows = [near, [far[0], *between, *far[1:]]]
     others = [0, 1, 2, 3, 4 + len(between), 5 + len(between)]
     alone = _scores(model, [[pair] for pair in (*near, *far)], packed=False)
@@ -102,13 +102,13 @@ def _scores(model: Any, rows: Sequence[Row], *, packed: bool, after_context: boo
     return scores
 
 
-def _pair(context: TokenIds, following: TokenIds) -> PairSequence:
+def _pair(context: TokenIds, following: TokenIds, *, scored: int = 7) -> PairSequence:
     nothing = np.zeros(0, dtype=np.int64)
     return PairSequence(
         context_ids=context,
         following=following,
         hint_index=np.full(len(following), NO_HINT),
-        target=min(1, len(following) - 1),
+        target=len(following) - scored,
         query=nothing,
         attended=nothing,
         hint_ids=nothing,
