@@ -1,10 +1,13 @@
 """What every table needs to know of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.options import Options
+from benchmarks.rivals.rival import Pairs
+from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.skipped import Skipped
 from benchmarks.texts import TextSet
 
 
@@ -23,3 +26,14 @@ class Context:
     texts: TextSet
     work: Path
     tell: Callable[[str], None]
+
+    def models(self) -> Iterator[tuple[ModelFolders, Pairs]]:
+        """Every size in every dtype that the device can hold, with the pairs that it scores."""
+        for name in self.options.sizes:
+            size = SIZES[name]
+            for dtype in self.options.dtypes:
+                try:
+                    place = ModelFolders(size, dtype, self.options.device, self.work)
+                except Skipped:
+                    continue
+                yield place, self.texts.pairs(self.options.pairs or size.pairs)

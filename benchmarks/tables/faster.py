@@ -10,8 +10,7 @@ import numpy as np
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Pairs
-from benchmarks.sizes import SIZES, ModelFolders
-from benchmarks.skipped import Skipped
+from benchmarks.sizes import ModelFolders
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranker import QPeftReranker
@@ -51,15 +50,8 @@ class FasterRow:
 
 def measure(context: Context) -> Iterator[FasterRow]:
     """Measures every size in every dtype, without hints."""
-    options = context.options
-    for size in options.sizes:
-        for dtype in options.dtypes:
-            try:
-                place = ModelFolders(SIZES[size], dtype, options.device, context.work)
-            except Skipped:
-                continue
-            pairs = context.texts.pairs(options.pairs or SIZES[size].pairs)
-            yield from _rows(context, place, pairs)
+    for place, pairs in context.models():
+        yield from _rows(context, place, pairs)
 
 
 def _rows(context: Context, place: ModelFolders, pairs: Pairs) -> list[FasterRow]:

@@ -10,8 +10,6 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Pairs
-from benchmarks.sizes import SIZES, ModelFolders
-from benchmarks.skipped import Skipped
 from pyserini_qpeft.reranker import QPeftReranker
 
 _PRODUCTS = ("aten::addmm", "aten::mm", "aten::bmm", "aten::linear", "mkldnn::_linear_pointwise")
@@ -46,19 +44,12 @@ class ProfileRow:
 
 def measure(context: Context) -> Iterator[ProfileRow]:
     """Profiles every size in every dtype, once each way."""
-    options = context.options
-    for size in options.sizes:
-        for dtype in options.dtypes:
-            try:
-                place = ModelFolders(SIZES[size], dtype, options.device, context.work)
-            except Skipped:
-                continue
-            pairs = context.texts.pairs(options.pairs or SIZES[size].pairs)
-            for way, shared in _WAYS.items():
-                context.tell(f"profile, {size}, {dtype}: {way}")
-                ours = reranker(place, "retrieval", share_passages=shared)
-                ours.predict(pairs[:8])
-                yield ProfileRow(size, dtype, way, len(pairs), *_shares(ours, pairs))
+    for place, pairs in context.models():
+        for way, shared in _WAYS.items():
+            context.tell(f"profile, {place.size.name}, {place.dtype}: {way}")
+            ours = reranker(place, "retrieval", share_passages=shared)
+            ours.predict(pairs[:8])
+            yield ProfileRow(place.size.name, place.dtype, way, len(pairs), *_shares(ours, pairs))
 
 
 def _shares(ours: QPeftReranker, pairs: Pairs) -> tuple[float, float, float, float]:
