@@ -46,7 +46,7 @@ def collate(
     contexts = [0 if after_context else len(row[0].context_ids) for row in rows]
     input_ids = padded(
         [
-            _joined(row[0].context_ids[:length], (s.following for s in row))
+            np.concatenate([row[0].context_ids[:length], *(s.following for s in row)])
             for row, length in zip(rows, contexts, strict=True)
         ],
         padding_id,
@@ -84,10 +84,6 @@ def collate(
     if config.instruction_mode == "soft" and not after_context:
         arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
     return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def _joined(context: npt.NDArray[np.int64], following: Iterable[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    return np.concatenate([context, *following])
 
 
 def _packing(rows: Sequence[Row], contexts: Sequence[int], length: int) -> Packing:
