@@ -17,7 +17,7 @@ from benchmarks.quiet import quiet
 from benchmarks.report import Report
 from benchmarks.texts import TextSet, generated, nfcorpus
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.scoring.loading import SHIPPED_MODEL
+from pyserini_qpeft.models.loading import SHIPPED_MODEL
 
 _GENERATED_QUERIES = 323
 _QUICK_QUERIES = 8

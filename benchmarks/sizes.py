@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from benchmarks.skipped import Skipped
-from pyserini_qpeft.scoring.loading import SHIPPED_MODEL
+from pyserini_qpeft.models.loading import SHIPPED_MODEL
 
 VOCABULARY = 32_000
 

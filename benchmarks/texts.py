@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.generated import generate
 from benchmarks.memory import in_own_process
 from pyserini_qpeft.candidates.hits import first_stage_hits
-from pyserini_qpeft.runs.corpus import Corpus
-from pyserini_qpeft.runs.records import RankedList
-from pyserini_qpeft.runs.topics import read_topics
-from pyserini_qpeft.runs.trec import read_run
-from pyserini_qpeft.runs.writers import write_trec
+from pyserini_qpeft.data.corpus import Corpus
+from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.topics import read_topics
+from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.data.writers import write_trec
 
 DEPTH = 100
 

@@ -4,26 +4,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.candidates.records import Candidate, RankedHit
-    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.candidates.records import Candidate
+    from pyserini_qpeft.data.records import RankedHit
     from pyserini_qpeft.errors import QPeftError
-    from pyserini_qpeft.fusion import FusionConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.fusion import FusionConfig
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.searcher import RerankingSearcher
     from pyserini_qpeft.scoring.config import ScoringConfig
-    from pyserini_qpeft.searcher import RerankingSearcher
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Candidate": "candidates.records",
-    "FusionConfig": "fusion",
+    "FusionConfig": "reranking.fusion",
     "QPeftConfig": "qpeft.config",
     "QPeftError": "errors",
-    "QPeftReranker": "reranker",
-    "RankedHit": "candidates.records",
-    "RerankConfig": "config",
-    "RerankingSearcher": "searcher",
+    "QPeftReranker": "reranking.reranker",
+    "RankedHit": "data.records",
+    "RerankConfig": "reranking.config",
+    "RerankingSearcher": "reranking.searcher",
     "ScoringConfig": "scoring.config",
 }
 

@@ -5,7 +5,7 @@ class QPeftError(Exception):
     """A user's mistake, told in one sentence: what was wrong, where, and what to do about it."""
 
 
-class NoNumberError(QPeftError):
+class NonFiniteScoreError(QPeftError):
     """A score that is NaN or infinite.
 
     Args:

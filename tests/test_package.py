@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pyserini_qpeft
 PACKAGE = Path(pyserini_qpeft.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "transformers", "peft", "accelerate", "pandas", "matplotlib", "scipy", "pyserini", "jnius", "faiss"}
-TORCH_LIVES_IN = {"qpeft", "scoring", "training"}
+TORCH_LIVES_IN = {"qpeft", "models", "scoring", "training"}
 
 
 def imports_when_loaded(module: Path) -> set[str]:
@@ -33,6 +34,13 @@ def imports_when_loaded(module: Path) -> set[str]:
 
     visit(ast.parse(module.read_text()).body)
     return found
+
+
+def imports_inside_functions(module: Path) -> set[str]:
+    """Names of modules that are imported anywhere in `module`, for types too."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    found = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return found | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
 def name(module: Path) -> str:
@@ -63,22 +71,33 @@ def test_heavy_libraries_stay_where_they_belong() -> None:
         assert not roots & barred, name(module)
 
 
-@pytest.mark.parametrize("part", ["runs", "candidates"])
-def test_runs_and_candidates_know_nobody_but_each_other(part: str) -> None:
-    known = ("pyserini_qpeft.runs", "pyserini_qpeft.candidates", "pyserini_qpeft.errors")
-    for module in (PACKAGE / part).rglob("*.py"):
-        for imported in imports_when_loaded(module):
-            assert not imported.startswith("pyserini_qpeft.") or imported.startswith(known), f"{module}: {imported}"
+MAY_IMPORT = {
+    "data": set(),
+    "candidates": {"data"},
+    "lucene": {"data", "candidates"},
+    "qpeft": set(),
+    "models": {"qpeft"},
+    "scoring": {"qpeft", "models"},
+    "reranking": {"data", "candidates", "qpeft", "models", "scoring"},
+    "evaluation": {"data", "reranking"},
+    "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},
+    "interop": {"data", "candidates", "reranking"},
+    "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
+}
+"""Which rooms a room may import from, beside `errors`; the command line may import from all."""
 
 
-@pytest.mark.parametrize("part", ["qpeft", "scoring"])
-def test_the_method_and_scoring_know_neither_hits_nor_the_command_line(part: str) -> None:
-    below = ("pyserini_qpeft.qpeft", "pyserini_qpeft.scoring", "pyserini_qpeft.errors")
-    for module in (PACKAGE / part).rglob("*.py"):
-        for imported in imports_when_loaded(module):
-            assert not imported.startswith("pyserini_qpeft.") or imported.startswith(below), f"{module}: {imported}"
-        if part == "qpeft":
-            assert not any(name.startswith("pyserini_qpeft.scoring") for name in imports_when_loaded(module))
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_arrows_run_one_way(room: str) -> None:
+    for module in (PACKAGE / room).rglob("*.py"):
+        for imported in imports_when_loaded(module) | imports_inside_functions(module):
+            if imported.startswith("pyserini_qpeft."):
+                other = imported.split(".")[1]
+                assert other in MAY_IMPORT[room] | {room, "errors"}, f"{name(module)} imports {imported}"
+
+
+def test_no_room_can_reach_itself_through_others() -> None:
+    TopologicalSorter(MAY_IMPORT).prepare()
 
 
 def test_the_library_prints_nothing_and_sets_up_no_logging() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 from benchmarks.arithmetic import Reading
 from benchmarks.rivals.rival import Loaded, Pairs, Rival, Scores
 from benchmarks.sizes import ModelFolders
-from pyserini_qpeft.config import RerankConfig
-from pyserini_qpeft.reranker import QPeftReranker
-from pyserini_qpeft.scoring.config import Quantization, ScoringConfig
-from pyserini_qpeft.scoring.loading import load_model
+from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig, Quantization
+from pyserini_qpeft.models.loading import load_model
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker
+from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import make_adapter
 from pyserini_qpeft.training.config import AdapterConfig
@@ -21,7 +22,7 @@ def reranker(
     place: ModelFolders, variant: str = "none", quantize: Quantization | None = None, **scoring: Any
 ) -> QPeftReranker:
     """Our reranker with a size's model, and with a fresh adapter where a variant is named."""
-    model, tokenizer = load_model(place.causal(), None, device=place.device, dtype=place.dtype, quantize=quantize)
+    model, tokenizer = load_model(ModelConfig(str(place.causal()), NO_ADAPTER, place.device, place.dtype, quantize))
     if variant != "none":
         model = make_adapter(model, tokenizer, AdapterConfig(variant=variant), seed=1)  # type: ignore[arg-type]
     settings = ScoringConfig(**{"passage_tokens": UNCUT, **scoring})

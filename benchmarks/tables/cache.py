@@ -14,7 +14,7 @@ from benchmarks.rivals.rival import Scores
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import Topic
 from benchmarks.turns import Spread, Task, ratio, take_turns
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _ALONE = "each pair by itself"

@@ -13,7 +13,7 @@ from benchmarks.rivals.rival import Pairs
 from benchmarks.sizes import ModelFolders
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.scoring.batch import plan_batches
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 

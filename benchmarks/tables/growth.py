@@ -12,7 +12,7 @@ from benchmarks.rivals.ours import reranker
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import DEPTH, cut_texts
 from benchmarks.turns import Spread, Task, Turn, take_turns
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 _MODEL = "tiny"
 Request = tuple[str, list[tuple[str, str, float]]]

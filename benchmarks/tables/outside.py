@@ -9,7 +9,7 @@ from benchmarks.rivals.ours import reranker
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import Topic
 from benchmarks.turns import Task, take_turns
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 VARIANTS = ("none", "retrieval", "attention")
 

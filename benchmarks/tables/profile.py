@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Pairs
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 _PRODUCTS = ("aten::addmm", "aten::mm", "aten::bmm", "aten::linear", "mkldnn::_linear_pointwise")
 _ATTENTION = "scaled_dot_product"

@@ -11,10 +11,10 @@ from benchmarks.context import Context
 from benchmarks.sizes import SIZES, ModelFolders
 from benchmarks.texts import DEPTH
 from benchmarks.turns import Spread, Turn, ratio
+from pyserini_qpeft.data.dpr import write_examples
+from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.card import TrainingRecord
 from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
-from pyserini_qpeft.training.dpr import write_examples
-from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.run import train
 
 Variant = Literal["retrieval", "attention"]

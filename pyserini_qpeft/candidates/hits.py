@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pyserini_qpeft.candidates.passage import document_text
-from pyserini_qpeft.candidates.records import Candidate, RankedHit
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource, stored_text
+from pyserini_qpeft.data.passage import document_text
+from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError
 
 _DOCID_KEYS = ("docid", "_id", "id", "doc_id", "docno")
@@ -15,7 +16,7 @@ _DOCID_KEYS = ("docid", "_id", "id", "doc_id", "docno")
 def to_candidates(hits: Iterable[Any], texts: TextSource | None = None) -> list[Candidate]:
     """Turns the hits of one query into candidates, in the order given; the hits stay as they are.
 
-    A hit may be one of Pyserini's (sparse, dense, hybrid), a `runs.records.ScoredDoc`, a `RankedHit`,
+    A hit may be one of Pyserini's (sparse, dense, hybrid), a `data.records.ScoredDoc`, a `RankedHit`,
     `(docid, text, score)` or `(docid, score)`, a rank_llm candidate, a pygaggle text with its docid
     in `metadata`, a mapping with `docid` and `score`, or anything with attributes of those names. The text is
     the one that the hit was given; else what `texts` has; else what its index stored with it.

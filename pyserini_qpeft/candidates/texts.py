@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
-from pyserini_qpeft.candidates.passage import document_text, passage_text
+from pyserini_qpeft.data.passage import document_text, passage_text
 from pyserini_qpeft.errors import QPeftError
 
 TextSource = Callable[[str], str | None]
@@ -21,7 +21,7 @@ _BREAKS = re.compile(
 
 
 def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
-    """Texts from a mapping of docids, such as a `runs.corpus.Corpus` or a BEIR corpus in memory.
+    """Texts from a mapping of docids, such as a `data.corpus.Corpus` or a BEIR corpus in memory.
 
     Args:
         passages: Docid to text, taken as it is, or to a mapping of fields such as `title` and `text`. Keys

@@ -14,7 +14,7 @@ from pyserini_qpeft import __version__, cli
 from pyserini_qpeft.errors import QPeftError
 
 # What a full disk, a missing folder or a forbidden file raises: mistakes of the surroundings, not of the program.
-_SURROUNDINGS = {
+_ENVIRONMENT_ERRORS = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EFBIG,
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains as it flushes at exit
         return 141
     except OSError as error:
-        if error.errno not in _SURROUNDINGS:
+        if error.errno not in _ENVIRONMENT_ERRORS:
             raise
         place = f": {error.filename}" if error.filename else ""
         print(f"qpeft: error: {error.strerror}{place}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyserini_qpeft.demo.collection import DemoCollection
     from pyserini_qpeft.demo.stages import Stages
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 NAME = "demo"
 HELP = "index this Python's documentation, answer questions about it, and rerank the answers"
@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the whole of it, and show what came of it."""
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice
-    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
     from pyserini_qpeft.demo.collection import write_collection
     from pyserini_qpeft.demo.stages import open_index, rank_in_stages
     from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
     if args.questions < 1:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     searcher, built = open_index(collection, args.output / "index")
     told.step("Lucene index built" if built else "Lucene index of before opened")
     config = RerankConfig(scoring=read_options(ScoringConfig, args), progress=not args.quiet)
-    reranker = load_reranker(read_model_choice(args), config, quiet=True)
+    reranker = load_reranker(read_model_config(args), config, quiet=True)
     told.step("model and adapter loaded")
     stages = rank_in_stages(searcher, collection.topics, reranker)
     told.step(f"{len(collection.topics)} questions searched and reranked")
@@ -99,7 +99,7 @@ def _show(collection: "DemoCollection", stages: "Stages", reranker: "QPeftRerank
 
 
 def _write(stages: "Stages", folder: Path) -> None:
-    from pyserini_qpeft.runs.writers import write_trec
+    from pyserini_qpeft.data.writers import write_trec
 
     folder.mkdir(exist_ok=True)
     for name, lists in stages.named().items():

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from pyserini_qpeft.data.records import Qrels, RankedList, Run
     from pyserini_qpeft.evaluation.comparison import Comparison
     from pyserini_qpeft.evaluation.latency import Latency
-    from pyserini_qpeft.runs.records import Qrels, RankedList, Run
 
 NAME = "evaluate"
 HELP = "measure runs against judgements: tables, significance, plots, one HTML report"
@@ -73,12 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read everything, measure, print the tables, write what was asked for."""
     from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
+    from pyserini_qpeft.data.trec import read_run
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
     from pyserini_qpeft.evaluation.overlap import check_overlap
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
     from pyserini_qpeft.evaluation.tables import notes, sections, to_text
-    from pyserini_qpeft.runs.ranked import holds_ranked_lists, read_ranked_lists
-    from pyserini_qpeft.runs.trec import read_run
 
     for path in args.output:
         if path.suffix not in _SUFFIXES:
@@ -122,7 +122,7 @@ def _stem(file: Path) -> str:
 
 
 def _read_qrels(name: str, split: str) -> "Qrels":
-    from pyserini_qpeft.runs.qrels import read_qrels
+    from pyserini_qpeft.data.qrels import read_qrels
 
     path = Path(name)
     if path.is_dir():
@@ -139,9 +139,9 @@ def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace
         return {}
     if args.corpus is None:
         raise QPeftError("--answers looks for answers in passages: name them with --corpus")
+    from pyserini_qpeft.data.corpus import iter_documents
+    from pyserini_qpeft.data.topics import read_answers
     from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
-    from pyserini_qpeft.runs.corpus import iter_documents
-    from pyserini_qpeft.runs.topics import read_answers
 
     answers = {qid: accepted for qid, accepted in read_answers(args.answers).items() if qid in qrels}
     if not answers:
@@ -169,9 +169,9 @@ def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]
 def _write(
     comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", args: argparse.Namespace
 ) -> None:
+    from pyserini_qpeft.data.files import atomic_write
     from pyserini_qpeft.evaluation import tables
     from pyserini_qpeft.evaluation.report import to_html
-    from pyserini_qpeft.runs.files import atomic_write
 
     wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
     figures = dict(_figures(comparison, lists, qrels, args.config)) if wants_plots else {}
@@ -202,7 +202,7 @@ def _figures(
 ) -> "Iterator[tuple[str, Figure]]":
     from pyserini_qpeft.evaluation.figures import comparison_figures, sweep_figures
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists
-    from pyserini_qpeft.settings import read_rerank_config
+    from pyserini_qpeft.reranking.config_file import read_rerank_config
 
     yield from comparison_figures(comparison)
     two_stages = {

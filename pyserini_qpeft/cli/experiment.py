@@ -75,10 +75,10 @@ def _write(outcome: "Outcome", folder: Path) -> None:
     """Tables with the commands of each cell as Markdown and HTML, and the scores as the YAML expects them."""
     import yaml
 
+    from pyserini_qpeft.data.files import atomic_write
     from pyserini_qpeft.evaluation.plots import plot_gain_against_first_stage
     from pyserini_qpeft.evaluation.report import to_html
     from pyserini_qpeft.evaluation.tables import to_markdown
-    from pyserini_qpeft.runs.files import atomic_write
 
     sections, notes, commands = outcome.sections(), outcome.notes(), outcome.commands()
     with atomic_write(folder / "table.md") as file:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.explanation import Explanation
+    from pyserini_qpeft.reranking.explanation import Explanation
 
 NAME = "explain"
 HELP = "show the hints of a passage, and what each token of the query got with and without them"
@@ -26,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Explain one score."""
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice
-    from pyserini_qpeft.config import RerankConfig
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
+    from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
     text = _passage(args)
     config = RerankConfig(scoring=read_options(ScoringConfig, args))
-    print(_told(load_reranker(read_model_choice(args), config, quiet=True).explain(args.query, text)))
+    print(_told(load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)))
 
 
 def _passage(args: argparse.Namespace) -> str:

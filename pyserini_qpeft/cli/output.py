@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import first_stage_hits
-from pyserini_qpeft.candidates.records import RankedHit
 from pyserini_qpeft.candidates.texts import TextSource
-from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice, read_rerank_config
-from pyserini_qpeft.errors import NoNumberError, QPeftError
-from pyserini_qpeft.runs.files import atomic_write
-from pyserini_qpeft.runs.records import RankedList, Run, Topics
-from pyserini_qpeft.runs.resume import ResumableWriter, file_fingerprint
-from pyserini_qpeft.runs.writers import RunFormat, formatter
+from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config
+from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.fingerprint import file_fingerprint
+from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
+from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
+from pyserini_qpeft.reranking.resume import ResumableWriter
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
     from pyserini_qpeft.scoring.report import ScoringReport
 
 _FORMATS: dict[str, RunFormat] = {"trec": "trec", "msmarco": "msmarco", "json": "jsonl"}
@@ -83,7 +83,7 @@ def write_reranked(
     """
     from tqdm import tqdm
 
-    config, choice = read_rerank_config(args), read_model_choice(args)
+    config, choice = read_rerank_config(args), read_model_config(args)
     form = _FORMATS[args.output_format]
     settings = {
         "first_stage": _fingerprint(run, topics),
@@ -112,7 +112,7 @@ def write_reranked(
                 seconds = shares.next(reranker.last_report, hits) if args.seconds else None
                 hints = _hints(reranker, topics[qid], hits) if form == "jsonl" else None
                 writer.write(RankedList(qid, topics[qid], hits, hints, seconds))
-        except NoNumberError as error:
+        except NonFiniteScoreError as error:
             qid = next(qid for qid in unfinished if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error
     print(_told(args.output, len(unfinished), reranker.last_report), file=sys.stderr)

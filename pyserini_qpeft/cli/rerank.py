@@ -30,9 +30,9 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.cli.output import check_output, write_reranked
     from pyserini_qpeft.cli.reranking import read_rerank_config
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
+    from pyserini_qpeft.data.files import first_line
+    from pyserini_qpeft.data.trec import read_run
     from pyserini_qpeft.errors import QPeftError
-    from pyserini_qpeft.runs.files import first_line
-    from pyserini_qpeft.runs.trec import read_run
 
     check_output(args)
     depth = read_rerank_config(args).depth

@@ -2,41 +2,20 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from pyserini_qpeft.cli.options import add_options, read_options
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.scoring.config import Quantization, ScoringConfig
+from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.config import RerankConfig
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 _RANKING = ("depth", "below_depth")
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """Which model scores, and where."""
-
-    model: str | None = field(
-        default=None, metadata={"help": "hub id or folder of a causal language model; the shipped one when not given"}
-    )
-    adapter: str | None = field(
-        default=None, metadata={"help": "hub id, folder or shipped name of an adapter; 'none' is the bare model"}
-    )
-    device: str | None = field(default=None, metadata={"help": "cpu, cuda:0 and so on; a GPU where there is one"})
-    dtype: str | None = field(default=None, metadata={"help": "float32, bfloat16 or float16; the device's best"})
-    quantize: Quantization | None = field(
-        default=None,
-        metadata={
-            "help": "load the base in fewer bits: int8 (torchao) is faster on many processors, 8bit and 4bit "
-            "(bitsandbytes) save a GPU's memory; scores change"
-        },
-    )
-    trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model"})
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
@@ -47,14 +26,14 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
         prefix: What the options begin with.
         short: Those that are also spelt with two dashes alone.
     """
-    for config in (ModelChoice, ScoringConfig):
+    for config in (ModelConfig, ScoringConfig):
         add_options(parser, config, prefix=prefix, short=short)
 
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
     """Add the options that say what is rescored and how scores become a ranking."""
-    from pyserini_qpeft.config import RerankConfig
-    from pyserini_qpeft.fusion import FusionConfig, FusionMethod
+    from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
     parser.add_argument(
         f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion as qpeft tune wrote them"
@@ -77,9 +56,9 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
     )
 
 
-def read_model_choice(args: argparse.Namespace) -> ModelChoice:
+def read_model_config(args: argparse.Namespace) -> ModelConfig:
     """Which model was chosen."""
-    return read_options(ModelChoice, args)
+    return read_options(ModelConfig, args)
 
 
 def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
@@ -88,9 +67,9 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     Raises:
         QPeftError: A value that does not exist, or a weight of a fusion that was not asked for.
     """
-    from pyserini_qpeft.config import RerankConfig
-    from pyserini_qpeft.fusion import FusionConfig
-    from pyserini_qpeft.settings import read_rerank_config as read_stored_config
+    from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
+    from pyserini_qpeft.reranking.fusion import FusionConfig
 
     stored = read_stored_config(args.config) if args.config is not None else RerankConfig()
     fusion = stored.fusion
@@ -105,12 +84,12 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
 
 
-def load_reranker(choice: ModelChoice, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
+def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
     """The reranker; transformers' own progress bar is left out where `quiet`."""
     from transformers.utils import logging
 
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
     if quiet:
         logging.disable_progress_bar()
-    return QPeftReranker.from_pretrained(config=config, **asdict(choice))
+    return QPeftReranker.from_config(model, config)

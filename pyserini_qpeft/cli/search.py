@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Search, then rerank unless told otherwise."""
     from pyserini_qpeft.cli.output import check_output, write_first_stage, write_reranked
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_choice, read_rerank_config
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config
     from pyserini_qpeft.cli.texts import open_texts, open_topics
     from pyserini_qpeft.lucene.first_stage import search
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     needs_texts = not args.first_stage_only or args.output_format == "json"
     texts = open_texts(args.corpus, args.index) if needs_texts else None
     # Before the search, so that a model that cannot be had is told of at once.
-    reranker = None if args.first_stage_only else load_reranker(read_model_choice(args), config, quiet=args.quiet)
+    reranker = None if args.first_stage_only else load_reranker(read_model_config(args), config, quiet=args.quiet)
     options = ["--index", args.index, "--hits", str(args.hits), *args.passed_on]
     hits = search(options, topics, progress=not args.quiet)
     if reranker is None:

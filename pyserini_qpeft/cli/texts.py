@@ -5,8 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.records import Run, Topics
 
 _TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".txt", ".xml"}
 
@@ -32,7 +32,7 @@ def open_texts(corpus: Path | None, index: str | None, wanted: Collection[str] |
         A source that does not know None: a docid it has not is an error naming it.
     """
     if corpus is not None:
-        from pyserini_qpeft.runs.corpus import Corpus
+        from pyserini_qpeft.data.corpus import Corpus
 
         return _required(Corpus.open(corpus, wanted).get, f"the corpus {corpus}")
     if index is not None:
@@ -85,7 +85,7 @@ def topics_of_run(run: Run, source: Path, topics: str | None, topics_format: str
 
 def open_topics(topics: str, topics_format: str = "default") -> Topics:
     """Queries of a file, or of a set that Pyserini knows by name."""
-    from pyserini_qpeft.runs.topics import read_topics
+    from pyserini_qpeft.data.topics import read_topics
 
     # Pyserini's names have neither folder nor suffix: a file that is not there is told of without starting Java.
     meant_as_file = "/" in topics or Path(topics).suffix in _TOPIC_FILES

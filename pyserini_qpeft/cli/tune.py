@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Search the grid, write the configuration, and say what it is."""
+    from pyserini_qpeft.data.qrels import read_qrels
+    from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+    from pyserini_qpeft.data.trec import read_run
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
     from pyserini_qpeft.evaluation.tune import TuneConfig, tune
-    from pyserini_qpeft.runs.qrels import read_qrels
-    from pyserini_qpeft.runs.ranked import read_ranked_lists
-    from pyserini_qpeft.runs.trec import read_run
-    from pyserini_qpeft.settings import write_rerank_config
+    from pyserini_qpeft.reranking.config_file import write_rerank_config
 
     config = read_options(TuneConfig, args)
     if args.first_stage is None:

@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyserini_qpeft.data.corpus import iter_documents
+from pyserini_qpeft.data.files import atomic_write, user_write_errors
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.records import Qrels, Topics
+from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.demo import documentation
-from pyserini_qpeft.runs.corpus import iter_documents
-from pyserini_qpeft.runs.files import atomic_write, telling_write_errors
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.records import Qrels, Topics
-from pyserini_qpeft.runs.topics import read_topics
 
 QUESTIONS = Path(__file__).parents[1] / "resources" / "demo"
 """Folder of the questions as people ask them, and of what answers them by qualified name (2 answers, 1 helps)."""
@@ -49,7 +49,7 @@ def write_collection(folder: Path, questions: int | None = None) -> DemoCollecti
     Raises:
         QPeftError: The folder cannot be written to.
     """
-    with telling_write_errors(folder / "qrels"):
+    with user_write_errors(folder / "qrels"):
         (folder / "qrels").mkdir(parents=True, exist_ok=True)
     corpus = read_documentation()
     with atomic_write(folder / "corpus.jsonl") as file:

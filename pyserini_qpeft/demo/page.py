@@ -4,8 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.candidates.records import RankedHit
-from pyserini_qpeft.runs.records import RankedList
+from pyserini_qpeft.data.records import RankedHit, RankedList
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyserini_qpeft.candidates.hits import first_stage_hits
-from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, ScoredDoc, Topics
 from pyserini_qpeft.demo.collection import DemoCollection
-from pyserini_qpeft.fusion import FusionConfig, fuse
-from pyserini_qpeft.runs.files import atomic_write
-from pyserini_qpeft.runs.records import Qrels, RankedList, ScoredDoc, Topics
+from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 DEPTH = 100
 MEASURES = ("nDCG@10", "RR@10", "R@100")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from pyserini_qpeft.data.records import Run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import trec_eval_order
-from pyserini_qpeft.runs.records import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pyserini_qpeft.data.records import Qrels, Run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
 from pyserini_qpeft.evaluation.latency import Latency
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures, score_queries
 from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig, holm_corrected, paired_difference
-from pyserini_qpeft.runs.records import Qrels, Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyserini_qpeft.data.records import Qrels, Run
 from pyserini_qpeft.evaluation.measures import trec_eval_order
-from pyserini_qpeft.runs.records import Qrels, Run
 
 
 @dataclass(frozen=True, slots=True)

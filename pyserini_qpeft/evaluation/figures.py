@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.data.records import Qrels
 from pyserini_qpeft.evaluation.comparison import Comparison
 from pyserini_qpeft.evaluation.plots import (
     plot_depth,
@@ -13,8 +13,8 @@ from pyserini_qpeft.evaluation.plots import (
     plot_query_gains,
 )
 from pyserini_qpeft.evaluation.sweep import DEFAULT_DEPTHS, DEFAULT_WEIGHTS, TwoStageRun, judged_only, reach, sweep
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.runs.records import Qrels
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

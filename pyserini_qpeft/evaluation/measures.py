@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.overlap import examples
-from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
 
 if TYPE_CHECKING:
     import pandas as pd

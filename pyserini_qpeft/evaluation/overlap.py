@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
+from pyserini_qpeft.data.files import PathLike, numbered_lines
+from pyserini_qpeft.data.records import Qrels, Run
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.files import PathLike, numbered_lines
-from pyserini_qpeft.runs.records import Qrels, Run
 
 
 def check_overlap(run: Run, qrels: Qrels, run_file: PathLike, qrels_name: str) -> None:

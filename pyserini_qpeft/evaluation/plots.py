@@ -17,9 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from pyserini_qpeft.data.files import user_write_errors
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.significance import EQUAL
-from pyserini_qpeft.runs.files import telling_write_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,7 +203,7 @@ def save_plot(figure: Figure, path: Path) -> None:
         raise QPeftError(f"cannot write {path}: plots end in one of {', '.join(f'.{suffix}' for suffix in known)}")
     drawn = io.BytesIO()
     figure.savefig(drawn, format=kind, dpi=150)
-    with telling_write_errors(path):
+    with user_write_errors(path):
         path.write_bytes(drawn.getvalue())
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyserini_qpeft.data.records import Qrels, RankedList, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.fusion import FusionConfig, fuse
-from pyserini_qpeft.runs.records import Qrels, RankedList, Run, ScoredDoc
+from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 if TYPE_CHECKING:
     import pandas as pd

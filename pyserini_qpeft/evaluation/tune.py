@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.data.records import Qrels
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import (
@@ -18,8 +18,8 @@ from pyserini_qpeft.evaluation.sweep import (
     reach,
     sweep,
 )
-from pyserini_qpeft.fusion import FusionConfig, FusionMethod
-from pyserini_qpeft.runs.records import Qrels
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
 if TYPE_CHECKING:
     import pandas as pd

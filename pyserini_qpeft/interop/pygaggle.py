@@ -11,8 +11,8 @@ from pyserini_qpeft.candidates.texts import raw_text
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.candidates.records import RankedHit
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.data.records import RankedHit
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
 class Query(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
 class PrclReranker:

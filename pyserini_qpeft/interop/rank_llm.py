@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pyserini_qpeft.depth import score_tail
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.reranking.tail import score_tail
 
 if TYPE_CHECKING:
     from rank_llm.data import Candidate, Request, Result
 
-    from pyserini_qpeft.candidates.records import RankedHit
-    from pyserini_qpeft.reranker import QPeftReranker
+    from pyserini_qpeft.data.records import RankedHit
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
 class RankLLMReranker:

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 from unittest import mock
 
 from pyserini_qpeft.candidates.texts import stored_text
+from pyserini_qpeft.data.records import Run, ScoredDoc, Topics
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.stored import index_folder
-from pyserini_qpeft.runs.records import Run, ScoredDoc, Topics
 
 _LOG = logging.getLogger(__name__)
 _PROGRAM = "pyserini.search.lucene"

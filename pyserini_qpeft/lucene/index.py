@@ -85,7 +85,7 @@ def _refuse_if_taken(index: Path, overwrite: bool) -> None:
 def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
     from tqdm import tqdm
 
-    from pyserini_qpeft.runs.corpus import iter_documents, passage_text
+    from pyserini_qpeft.data.corpus import iter_documents, passage_text
 
     lucene = load_pyserini("pyserini.index.lucene")
     from jnius import JavaException

@@ -1,8 +1,8 @@
 """The topics that Pyserini knows by name."""
 
+from pyserini_qpeft.data.records import Topics
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.loading import load_pyserini
-from pyserini_qpeft.runs.records import Topics
 
 
 def named_topics(name: str, topics_format: str = "default") -> Topics:

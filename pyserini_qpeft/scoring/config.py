@@ -7,7 +7,6 @@ from typing import Literal, get_args
 from pyserini_qpeft.errors import QPeftError
 
 HintSource = Literal["own", "shuffled", "random"]
-Quantization = Literal["int8", "8bit", "4bit"]
 
 
 @dataclass(frozen=True)

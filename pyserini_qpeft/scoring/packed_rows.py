@@ -63,14 +63,14 @@ def why_not_packed(model: Any, adapter: QPeftConfig | None, window: int) -> str 
             return reason
         if model.config._attn_implementation not in ("sdpa", "eager"):
             return f"its attention ({model.config._attn_implementation}) takes no mask of its own"
-        shown = _shown(model, window)
+        matches = _packed_scores_match(model, window)
     except Exception as error:  # whatever a model's own code does with a mask that it does not know
         return f"it does not take their mask and positions ({type(error).__name__})"
-    return None if shown else "it scores them otherwise than alone"
+    return None if matches else "it scores them otherwise than alone"
 
 
 @torch.inference_mode()
-def _shown(model: Any, window: int) -> bool:
+def _packed_scores_match(model: Any, window: int) -> bool:
     """Whether pairs of random tokens score the same in common rows as alone, the last as far away as rows reach."""
     embeddings = model.get_input_embeddings().weight
     exact = embeddings.dtype in _TOLERANCE and not getattr(model, "is_quantized", False)

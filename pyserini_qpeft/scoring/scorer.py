@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft.context import read_context
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
-from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
 from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost, window_pairs
 from pyserini_qpeft.scoring.compilation import compile_scoring

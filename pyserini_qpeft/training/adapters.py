@@ -11,8 +11,8 @@ from torch import nn
 from transformers import set_seed
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft import PromptEncoder, QPeftConfig, QPeftModel
-from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.training.config import AdapterConfig
 
@@ -66,7 +66,7 @@ def check_adapter(config: AdapterConfig) -> None:
         _prompt_config(config)
 
 
-def leaves_passages_alone(model: Any) -> bool:
+def passages_are_frozen(model: Any) -> bool:
     """Whether nothing that is trained stands before a passage's end: it is then read the same in every step."""
     prompt = active_adapter(model)
     return (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyserini_qpeft.data.files import atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.files import atomic_write, parse_json, read_whole
 
 _COMPLETE = "complete"
 _STEP = re.compile(r"checkpoint-(\d+)$")
@@ -17,7 +17,7 @@ FINISHED = "training.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class RunDirectory:
     """The output folder, and the one beside it that holds an unfinished run.
 
     Attributes:

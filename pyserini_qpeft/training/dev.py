@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from accelerate.utils import gather_object
 
+from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
+from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.fusion import FusionConfig, fuse
-from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
+from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.batches import Teacher
 from pyserini_qpeft.training.config import SamplingConfig
-from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.losses import LOSSES, LossConfig, ScoredLists
 from pyserini_qpeft.training.sampling import dev_lists
 

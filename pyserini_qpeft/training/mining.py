@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from pyserini_qpeft.data.corpus import Document, iter_documents, passage_text
+from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.corpus import Document, iter_documents, passage_text
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.records import Qrels, Run, Topics
-from pyserini_qpeft.runs.topics import read_topics
-from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 
 logger = logging.getLogger(__name__)
 

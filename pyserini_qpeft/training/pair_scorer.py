@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft.context import Context
 from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
-from pyserini_qpeft.scoring.adapters import active_adapter
 from pyserini_qpeft.scoring.batch import Batch
 from pyserini_qpeft.scoring.passage_cache import PassageCache
 

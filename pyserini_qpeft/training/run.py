@@ -12,25 +12,26 @@ import torch
 from accelerate import PartialState
 from transformers import EarlyStoppingCallback
 
-from pyserini_qpeft.runs.trec import read_run
+from pyserini_qpeft.data.dpr import read_examples
+from pyserini_qpeft.data.examples import TrainingExample, fingerprint, overlap
+from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.scoring.config import ScoringConfig
-from pyserini_qpeft.scoring.loading import load_model
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import (
     check_adapter,
-    leaves_passages_alone,
     make_adapter,
+    passages_are_frozen,
     save_adapter,
     trainable,
 )
 from pyserini_qpeft.training.arguments import trainer_arguments
 from pyserini_qpeft.training.batches import StepCollator, Teacher
 from pyserini_qpeft.training.card import TrainingRecord, model_card
-from pyserini_qpeft.training.checkpoints import FINISHED, Workplace, last_checkpoint, remove_incomplete
+from pyserini_qpeft.training.checkpoints import FINISHED, RunDirectory, last_checkpoint, remove_incomplete
 from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
 from pyserini_qpeft.training.dev import DevSet
-from pyserini_qpeft.training.dpr import read_examples
-from pyserini_qpeft.training.examples import TrainingExample, fingerprint, overlap
 from pyserini_qpeft.training.pair_scorer import PairScorer
 from pyserini_qpeft.training.sampling import TrainingGroups, draw
 from pyserini_qpeft.training.trainer import AdapterTrainer
@@ -54,7 +55,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     Raises:
         QPeftError: If something given is not as it should be, the output is taken, or training broke down.
     """
-    place = Workplace(config.output)
+    place = RunDirectory(config.output)
     if resume and place.is_finished:
         return None
     place.check(resume=resume)
@@ -134,20 +135,21 @@ def _read(config: TrainConfig) -> tuple[list[TrainingExample], list[TrainingExam
 
 
 def _base(config: TrainConfig, device: torch.device) -> tuple[Any, Any]:
-    base, tokenizer = load_model(
-        config.model,
-        None,
+    chosen = ModelConfig(
+        model=config.model,
+        adapter=NO_ADAPTER,
         device=str(device),
         dtype=config.dtype,
         quantize=config.quantize,
         trust_remote_code=config.trust_remote_code,
     )
+    base, tokenizer = load_model(chosen)
     return base, tokenizer
 
 
 def _keeps_passages(wanted: OptimizationConfig, model: Any) -> bool:
     # Under gradient checkpointing transformers' layers take no key-values.
-    return bool(wanted.passage_cache_bytes) and not wanted.gradient_checkpointing and leaves_passages_alone(model)
+    return bool(wanted.passage_cache_bytes) and not wanted.gradient_checkpointing and passages_are_frozen(model)
 
 
 def _callbacks(config: TrainConfig) -> list[Any]:

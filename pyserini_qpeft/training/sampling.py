@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.config import SamplingConfig
-from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 
 _TRAIN, _DEV, _DRAW = 0, 1, 2
 

@@ -47,7 +47,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         # Our loss is a mean over the queries of a pass: Trainer is to divide it by the number of passes.
         self.model_accepts_loss_kwargs = False
         self.remove_callback(PrinterCallback)
-        self.add_callback(_Watch())
+        self.add_callback(TrainingGuard())
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> torch.Tensor:
         """The mean over queries of the loss."""
@@ -103,10 +103,11 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         load_weights(self.model.model, Path(self.state.best_model_checkpoint))
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Tells the figures, stops before weights become no numbers, and marks checkpoints that are whole."""
+class TrainingGuard(TrainerCallback):  # type: ignore[misc]
+    """Logs the figures, stops training at numbers that are not finite, and marks checkpoints that are whole."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Logs the figures."""
         if state.is_world_process_zero and logs:
             told = ", ".join(
                 f"{name} {value:.4g}" for name, value in logs.items() if isinstance(value, float) and name != "epoch"
@@ -114,13 +115,16 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             logger.info("step %d: %s", state.global_step, told)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Stops at a gradient that is not finite."""
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
         _refuse_no_numbers("the gradient", gradients, state.global_step + 1, args)
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Stops at a weight that is not finite."""
         _refuse_no_numbers("a weight", list(trainable(model).values()), state.global_step + 1, args)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Marks the checkpoint as whole."""
         if state.is_world_process_zero:
             mark_complete(Path(args.output_dir), state.global_step)
 

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from benchmarks import texts
 from benchmarks.texts import TextSet, Topic, cut_texts, generated
-from pyserini_qpeft.scoring.loading import SHIPPED_MODEL
+from pyserini_qpeft.models.loading import SHIPPED_MODEL
 
 TOKENIZER = AutoTokenizer.from_pretrained(SHIPPED_MODEL)
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
-from pyserini_qpeft.candidates.records import Candidate, RankedHit
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import from_mapping
+from pyserini_qpeft.data.records import RankedHit, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.records import ScoredDoc
 
 TEXTS = from_mapping({"7": "looked up", "8": "looked up too"})
 

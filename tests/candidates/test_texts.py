@@ -5,8 +5,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher, raw_text, stored_text
+from pyserini_qpeft.data.corpus import iter_documents
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.corpus import iter_documents
 
 HTML = """<html><head><title>Caf&eacute; &amp; bar</title><style>p {color: red}</style></head>
 <body><!-- not shown --><h1>Opening</h1><p>We <b>open</b> at&#32;nine,<br>daily.</p><script>alert("x < y")</script>

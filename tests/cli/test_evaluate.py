@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.candidates.records import RankedHit
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.config import RerankConfig
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.runs.records import RankedList
-from pyserini_qpeft.runs.writers import write_jsonl
-from pyserini_qpeft.settings import write_rerank_config
+from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.writers import write_jsonl
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.config_file import write_rerank_config
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 RUN = "q1 Q0 a 1 3.0 t\nq1 Q0 b 2 2.0 t\nq2 Q0 b 1 1.5 t\nq2 Q0 a 2 1.0 t\n"
 QRELS = "query-id\tcorpus-id\tscore\nq1\tb\t1\nq2\tb\t2\n"

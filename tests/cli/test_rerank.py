@@ -36,8 +36,8 @@ def written(tmp_path) -> Path:
 
 def test_the_likelihoods_are_the_rerankers_own(qpeft, arguments, written, lists, model, run_file, beir):
     from pyserini_qpeft import QPeftReranker
-    from pyserini_qpeft.runs.corpus import Corpus
-    from pyserini_qpeft.runs.topics import read_topics
+    from pyserini_qpeft.data.corpus import Corpus
+    from pyserini_qpeft.data.topics import read_topics
 
     assert qpeft(*arguments()).code == 0
     reranker = QPeftReranker.from_pretrained(model[1], dtype="float32", device="cpu")
@@ -114,7 +114,7 @@ def test_depth_rescores_the_head_and_keeps_or_drops_the_tail(qpeft, arguments, w
 def test_fusion_mixes_in_the_first_stage(qpeft, arguments, written, lists, run_file):
     import numpy as np
 
-    from pyserini_qpeft.fusion import FusionConfig, fuse
+    from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
     assert qpeft(*arguments()).code == 0
     likelihood = {qid: dict(hits) for qid, hits in lists(written).items()}
@@ -210,7 +210,7 @@ def test_a_job_is_not_taken_up_with_weights_that_have_changed(
 _KILLED_AFTER_ONE_QUERY = """
 import os, signal, sys
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.runs.resume import ResumableWriter
+from pyserini_qpeft.reranking.resume import ResumableWriter
 
 write = ResumableWriter.write
 def write_and_die(self, ranked):

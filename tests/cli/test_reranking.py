@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from pyserini_qpeft.cli.reranking import add_model_options, add_ranking_options, read_rerank_config
-from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.settings import write_rerank_config
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.config_file import write_rerank_config
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 
 @pytest.fixture

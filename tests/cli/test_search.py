@@ -95,7 +95,7 @@ def test_the_first_stage_as_json_brings_texts_and_as_ms_marco_ranks(qpeft, beir,
 def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, told, beir, model, tmp_path):
     from pyserini.index.lucene import LuceneIndexer
 
-    from pyserini_qpeft.runs.corpus import Corpus
+    from pyserini_qpeft.data.corpus import Corpus
 
     indexer = LuceneIndexer(args=["-index", str(tmp_path / "bare")], threads=1)
     for docid, text in Corpus.open(beir).items():

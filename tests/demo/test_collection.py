@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.data.corpus import Corpus
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.demo.collection import QUESTIONS, DemoCollection, questions_about, write_collection
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.runs.corpus import Corpus
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.topics import read_topics
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.runs.trec import read_run
-from pyserini_qpeft.scoring.loading import SHIPPED_ADAPTERS
+from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.models.loading import SHIPPED_ADAPTERS
 
 
 def test_shows_three_questions_a_table_the_speed_and_where_the_runs_are(

@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from pyserini_qpeft.candidates.records import RankedHit
+from pyserini_qpeft.data.records import RankedHit, RankedList
 from pyserini_qpeft.demo import page
-from pyserini_qpeft.runs.records import RankedList
 
 
 def _list(*docids: str, before: tuple[str, ...] = ()) -> RankedList:

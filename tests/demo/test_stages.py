@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.demo.collection import DemoCollection, questions_about, write_collection
 from pyserini_qpeft.demo.stages import Stages, measure, open_index, rank_in_stages
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
 @pytest.fixture(scope="module")

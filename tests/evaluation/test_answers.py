@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.data.records import Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.answers import has_answer, score_answers, summarise_answers, tokenize
-from pyserini_qpeft.runs.records import Run, ScoredDoc
 
 
 def run_of(**ranked: str) -> Run:

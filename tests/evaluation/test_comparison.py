@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation import Comparison, ComparisonConfig, SignificanceConfig, compare, cover
 from pyserini_qpeft.evaluation.coverage import remarks
-from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
 
 
 def noisy_run(seed: int, signal: float, queries: int = 30) -> Run:

@@ -8,11 +8,11 @@ import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
+from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import parse_measures, score_queries, trec_eval_order
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.records import Qrels, Run, ScoredDoc
-from pyserini_qpeft.runs.trec import read_run
 
 docids = st.text(alphabet="abAB01é", min_size=1, max_size=3)
 # Few distinct scores, two of them equal in single precision only: ties are the rule.

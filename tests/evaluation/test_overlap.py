@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.overlap import check_overlap
-from pyserini_qpeft.runs.trec import read_run
 
 QRELS = {"q1": {"a": 1}, "1": {"b": 0}, "q3": {"c": 1}, "q4": {"a": 1}}
 

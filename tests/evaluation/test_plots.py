@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.figures import sweep_figures
 from pyserini_qpeft.evaluation.plots import (
@@ -19,7 +18,8 @@ from pyserini_qpeft.evaluation.plots import (
     save_plot,
 )
 from pyserini_qpeft.evaluation.sweep import TwoStageHit
-from pyserini_qpeft.fusion import FusionConfig
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 
 def legend(figure: Figure) -> list[str]:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.significance import SignificanceConfig, bootstrap_interval, holm, paired_p_value
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.trec import read_run
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from tiny import tiny_model, tiny_tokenizer
 
-from pyserini_qpeft.config import RerankConfig
+from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
+from pyserini_qpeft.data.records import RankedList, ScoredDoc
+from pyserini_qpeft.data.writers import write_jsonl, write_trec
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.sweep import TwoStageHit, from_ranked_lists, join_runs, rank, reach, sweep
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.reranker import QPeftReranker
-from pyserini_qpeft.runs.ranked import holds_ranked_lists, read_ranked_lists
-from pyserini_qpeft.runs.records import RankedList, ScoredDoc
-from pyserini_qpeft.runs.writers import write_jsonl, write_trec
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 WORDS = ["the", "path", "of", "a", "file", "name", "opens", "reads", "writes", "joins", "splits", "lines", "time"]
 

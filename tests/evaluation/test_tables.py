@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pyserini_qpeft.data.records import Run, ScoredDoc
 from pyserini_qpeft.evaluation import Comparison, ComparisonConfig, Difference, SignificanceConfig, compare
 from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
 from pyserini_qpeft.evaluation.latency import summarise_latency
@@ -24,7 +25,6 @@ from pyserini_qpeft.evaluation.tables import (
     to_markdown,
     to_text,
 )
-from pyserini_qpeft.runs.records import Run, ScoredDoc
 
 ODD = "007_<b>&|%"
 

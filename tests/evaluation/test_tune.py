@@ -9,12 +9,12 @@ import pytest
 import pytrec_eval
 
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.config import RerankConfig
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.sweep import TwoStageHit, TwoStageRun
 from pyserini_qpeft.evaluation.tune import TuneConfig, tune
-from pyserini_qpeft.fusion import FusionConfig, fuse
-from pyserini_qpeft.settings import read_rerank_config, write_rerank_config
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.config_file import read_rerank_config, write_rerank_config
+from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 
 @pytest.fixture(scope="module")

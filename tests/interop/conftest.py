@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.reranker import QPeftReranker
+from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 QUERY = "what is the capital of France?"
 PASSAGES = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.interop.pygaggle import PygaggleReranker
-from pyserini_qpeft.reranker import QPeftReranker, RerankConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker, RerankConfig
 
 
 class Query:

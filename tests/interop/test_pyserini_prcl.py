@@ -12,7 +12,7 @@ import pytest
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.interop.pyserini_prcl import PrclReranker, PrclSearcher
 from pyserini_qpeft.lucene import build_index, find_java, open_searcher
-from pyserini_qpeft.reranker import QPeftReranker, RerankConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker, RerankConfig
 
 
 def first_stage(docids):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.fusion import FusionConfig
 from pyserini_qpeft.interop.rank_llm import RankLLMReranker
-from pyserini_qpeft.reranker import QPeftReranker, RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.reranker import QPeftReranker, RerankConfig
 
 rank_llm_data = pytest.importorskip("rank_llm.data", reason="needs rank_llm (the extra dev)")
 Candidate, DataWriter, Query, Request = (

@@ -68,8 +68,8 @@ def test_wrong_options_are_told_in_one_sentence(fruit, options, complaint, capfd
 def test_bm25_is_what_pyserini_publishes(shared, shared_index, collection, ndcg, recall):
     import ir_measures
 
-    from pyserini_qpeft.runs.qrels import read_qrels
-    from pyserini_qpeft.runs.topics import read_topics
+    from pyserini_qpeft.data.qrels import read_qrels
+    from pyserini_qpeft.data.topics import read_topics
 
     folder = shared / "data" / collection
     qrels = read_qrels(folder / "qrels" / "test.tsv")

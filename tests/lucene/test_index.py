@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene import StoredTexts, build_index
-from pyserini_qpeft.runs.corpus import Corpus
 
 DIFFICULT = {
     "plain": ("A title", "and a text"),

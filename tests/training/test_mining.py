@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.data.dpr import read_examples
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.training.dpr import read_examples
 from pyserini_qpeft.training.mining import Miner, MiningConfig
 
 DOCUMENTS = {

@@ -20,7 +20,7 @@ from pyserini_qpeft.training import run as training_run
 from pyserini_qpeft.training.config import TrainConfig
 from pyserini_qpeft.training.losses import LossConfig
 from pyserini_qpeft.training.run import train
-from pyserini_qpeft.training.trainer import AdapterTrainer, _Watch
+from pyserini_qpeft.training.trainer import AdapterTrainer, TrainingGuard
 
 Make = Callable[..., TrainConfig]
 PASSAGES = ["paris is the capital of france", "moses", ""]
@@ -102,7 +102,7 @@ def first_gradients(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> dic
         raise Seen
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Watch, "on_pre_optimizer_step", look)
+        patch.setattr(TrainingGuard, "on_pre_optimizer_step", look)
         with pytest.raises(Seen):
             train(config)
     return gradients

@@ -1,7 +1,7 @@
 """What a query is trained with depends on seed, epoch and query alone, and never on what is a positive elsewhere."""
 
+from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.config import SamplingConfig
-from pyserini_qpeft.training.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.sampling import TrainingGroups, dev_lists, draw, share_passages
 
 

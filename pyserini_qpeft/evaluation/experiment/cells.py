@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyserini_qpeft.data.corpus import corpus_file
+from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+from pyserini_qpeft.data.records import Run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.answers import score_answers
 from pyserini_qpeft.evaluation.experiment.inputs import CollectionInputs, FirstStageRun, first_stage_run, mining_steps
@@ -21,11 +24,8 @@ from pyserini_qpeft.evaluation.experiment.spec import (
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, command_line, slug
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, rank
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.runs.corpus import corpus_file
-from pyserini_qpeft.runs.ranked import read_ranked_lists
-from pyserini_qpeft.runs.records import Run
-from pyserini_qpeft.settings import read_rerank_config
+from pyserini_qpeft.reranking.config_file import read_rerank_config
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pyserini_qpeft.data.corpus import corpus_file, iter_documents
+from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.topics import read_answers, read_topics
+from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
-from pyserini_qpeft.runs.corpus import corpus_file, iter_documents
-from pyserini_qpeft.runs.files import atomic_write
-from pyserini_qpeft.runs.qrels import read_qrels
-from pyserini_qpeft.runs.records import Qrels, Run, Topics
-from pyserini_qpeft.runs.topics import read_answers, read_topics
-from pyserini_qpeft.runs.trec import read_run
 
 
 @dataclass(frozen=True)

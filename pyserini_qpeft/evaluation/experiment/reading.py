@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from pyserini_qpeft.data.files import PathLike, read_whole
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.checks import at_least_one, keys_of, listed, several, value_of
 from pyserini_qpeft.evaluation.experiment.spec import (
@@ -20,8 +21,7 @@ from pyserini_qpeft.evaluation.experiment.spec import (
     Variant,
 )
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures
-from pyserini_qpeft.fusion import FusionConfig
-from pyserini_qpeft.runs.files import PathLike, read_whole
+from pyserini_qpeft.reranking.fusion import FusionConfig
 
 
 def read_experiment(path: PathLike) -> Experiment:

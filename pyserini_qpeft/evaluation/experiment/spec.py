@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES
-from pyserini_qpeft.fusion import FusionMethod
+from pyserini_qpeft.reranking.fusion import FusionMethod
 
 Options = Mapping[str, Any]
 """Options of a verb without their dashes; a path in them is a `Path`."""

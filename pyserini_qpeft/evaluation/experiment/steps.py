@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft import __version__
+from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.fingerprint import file_fingerprint
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Options
-from pyserini_qpeft.runs.files import atomic_write
-from pyserini_qpeft.runs.resume import file_fingerprint
 
 _logger = logging.getLogger(__name__)
 

@@ -1,0 +1,56 @@
+"""Reranked lists read back from the JSONL that `writers.write_jsonl` writes."""
+
+from typing import Any
+
+from pyserini_qpeft.data.fields import as_id, as_score, json_records
+from pyserini_qpeft.data.files import PathLike, first_line
+from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.requests import request_qid
+from pyserini_qpeft.errors import QPeftError
+
+
+def holds_ranked_lists(path: PathLike) -> bool:
+    """Whether a run is JSONL with the scores of both stages, as `qpeft rerank` writes it."""
+    start = first_line(path, what="a run")
+    return start.lstrip()[0] == "{" and '"first_stage_score"' in start
+
+
+def read_ranked_lists(path: PathLike) -> list[RankedList]:
+    """Reads reranked lists with the scores of both stages, and the seconds of each query where it has them.
+
+    Raises:
+        QPeftError: Broken JSON, a query that occurs twice, or a hit without a first-stage score and rank.
+    """
+    lists: dict[str, RankedList] = {}
+    for where, record in json_records(path, what="a run"):
+        qid = request_qid(record, where)
+        hits = record.get("hits")
+        if not isinstance(hits, list):
+            raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")
+        if qid in lists:
+            raise QPeftError(f"{where}: query {qid} occurs a second time")
+        seconds = record.get("seconds")
+        lists[qid] = RankedList(
+            qid=qid,
+            query=str(record.get("query") or ""),
+            hits=[_hit(hit, place, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)],
+            hints=[hit.get("hints") for hit in hits],
+            seconds=None if seconds is None else as_score(seconds, f"{where}: seconds"),
+        )
+    return list(lists.values())
+
+
+def _hit(hit: Any, place: int, where: str) -> RankedHit:
+    if not isinstance(hit, dict) or "first_stage_score" not in hit or not isinstance(hit.get("first_stage_rank"), int):
+        raise QPeftError(f"{where}: no first-stage score and rank; give the JSONL that qpeft rerank writes")
+    docid = as_id(hit.get("docid"), where, "the docid")
+    likelihood = hit.get("likelihood")
+    return RankedHit(
+        docid=docid,
+        score=as_score(hit.get("score"), f"{where} ({docid})"),
+        rank=place,
+        first_stage_score=as_score(hit["first_stage_score"], f"{where} ({docid})"),
+        first_stage_rank=hit["first_stage_rank"],
+        text=hit.get("text"),
+        likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),
+    )

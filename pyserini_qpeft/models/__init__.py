@@ -1,0 +1,1 @@
+"""Base models and adapters: what a name means, and how it is loaded."""

@@ -1,0 +1,39 @@
+"""Bases in fewer bits: smaller, faster on some machines, and with scores of their own."""
+
+import importlib.util
+from typing import Any
+
+import torch
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import Quantization
+
+_PACKAGES = {"int8": "torchao", "8bit": "bitsandbytes", "4bit": "bitsandbytes"}
+
+
+def quantization_options(name: Quantization, device: torch.device) -> dict[str, Any]:
+    """The keywords of `from_pretrained` that load a base in fewer bits.
+
+    Args:
+        name: "int8" computes linear layers in 8-bit integers, which processors have units for (torchao); "8bit" and
+            "4bit" keep weights in so many bits (bitsandbytes), for models that a GPU could not hold otherwise.
+            Embeddings and output layer stay as they are.
+        device: Where the model goes.
+
+    Raises:
+        QPeftError: If its package is not installed.
+    """
+    package = _PACKAGES[name]
+    if importlib.util.find_spec(package) is None:
+        raise QPeftError(f"quantising as {name} needs {package}: pip install 'pyserini-qpeft[quantized]'.")
+    return {"quantization_config": _config(name), "device_map": {"": device}}
+
+
+def _config(name: Quantization) -> Any:
+    from transformers import BitsAndBytesConfig, TorchAoConfig
+
+    if name == "int8":
+        from torchao.quantization import Int8DynamicActivationInt8WeightConfig
+
+        return TorchAoConfig(Int8DynamicActivationInt8WeightConfig())
+    return BitsAndBytesConfig(load_in_8bit=name == "8bit", load_in_4bit=name == "4bit")

@@ -1,0 +1,158 @@
+"""A run written query by query, that goes on where a killed job stopped."""
+
+import fcntl
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pyserini_qpeft.data.files import PathLike, atomic_write, user_read_errors, user_write_errors
+from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.errors import QPeftError
+
+_HEADER = b'{"settings": '
+
+
+class ResumableWriter:
+    """Writes lists as they are done to `<output>.partial`, and at the end all of them to `output`.
+
+    The partial file has one JSON line of settings, then one for each finished query with its lines of the final
+    format. A job that is killed leaves it; the next one with the same settings skips the queries in it, and the
+    outcome is the same, byte for byte. A line that the kill cut short is dropped, and its query done again.
+
+        with ResumableWriter("run.txt", topics, {"model": name, "depth": 100}) as writer:
+            for qid in writer.unfinished:
+                writer.write(RankedList(qid, topics[qid], hits))
+
+    If the block raises, what is finished stays for the next job.
+
+    Args:
+        output: Place of the run; gzipped if the name ends in `.gz`.
+        qids: All queries of the job, in the order in which the run shall have them.
+        settings: Whatever the lists depend on, as JSON values; files as their `file_fingerprint`.
+        form: Format of the run.
+        tag: Name of the run in TREC format.
+        restart: Throws away what an earlier job left.
+
+    Raises:
+        QPeftError: An unfinished run of other settings, another job at work on it, or no place to write.
+    """
+
+    def __init__(
+        self,
+        output: PathLike,
+        qids: Iterable[str],
+        settings: Mapping[str, Any],
+        *,
+        form: RunFormat = "trec",
+        tag: str = "qpeft",
+        restart: bool = False,
+    ) -> None:
+        self.output = Path(output)
+        self.partial = self.output.with_name(self.output.name + ".partial")
+        if self.output.exists() and not self.output.is_file():
+            raise QPeftError(f"cannot write {output}: it is no file, so nothing could be resumed")
+        self._lines_of = formatter(form, tag)
+        self._settings = json.loads(json.dumps({**settings, "form": form, "tag": tag}, default=str))
+        self._qids = list(qids)
+        self._places: dict[str, int] = {}  # where in the partial file the line of a finished query begins
+        with user_write_errors(self.partial):
+            # Unbuffered: what is finished is in the file, and a full disk is told of once.
+            self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
+        try:
+            self._lock()
+            whole = 0 if restart else self._read_finished()
+            with user_write_errors(self.partial):
+                self._file.truncate(whole)
+                if not self._places:
+                    self._append({"settings": self._settings})
+        except QPeftError:
+            self._file.close()
+            raise
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The queries that are still to be done, in order."""
+        return [qid for qid in self._qids if qid not in self._places]
+
+    def write(self, ranked: RankedList) -> None:
+        """Takes the list of one query, in any order of queries; a kill after this does not lose it.
+
+        Raises:
+            QPeftError: The format cannot hold the list (see `writers`), or the disk is full.
+        """
+        lines = self._lines_of(ranked)
+        with user_write_errors(self.partial):
+            self._places[ranked.qid] = self._append({"qid": ranked.qid, "lines": lines})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                with atomic_write(self.output) as file:
+                    file.writelines(self._finished_lines())
+            if kind is None or not self._places:
+                self.partial.unlink()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise QPeftError(f"another job is writing {self.partial}: wait for it, or choose another output") from None
+
+    def _append(self, record: dict[str, Any]) -> int:
+        place = self._file.seek(0, io.SEEK_END)
+        rest = memoryview(json.dumps(record).encode() + b"\n")
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        return place
+
+    def _finished_lines(self) -> Iterator[str]:
+        with open(self.partial, "rb") as file:
+            for qid in self._qids:
+                if qid in self._places:
+                    file.seek(self._places[qid])
+                    yield json.loads(file.readline())["lines"]
+
+    def _read_finished(self) -> int:
+        """Notes the finished queries of an earlier job; returns up to which byte the file is whole."""
+        with user_read_errors(self.partial), open(self.partial, "rb") as file:
+            header = file.readline()
+            if not (header.startswith(_HEADER) or _HEADER.startswith(header)):
+                raise QPeftError(f"{self.partial} is in the way, and is no unfinished run: move it elsewhere")
+            place = len(header)
+            for line in file:
+                record = _whole_record(line)
+                if record is None:
+                    break
+                self._places[record["qid"]] = place
+                place += len(line)
+        if not self._places:
+            return 0
+        self._compare(json.loads(header)["settings"])
+        return place
+
+    def _compare(self, settings: dict[str, Any]) -> None:
+        names = [name for name in {**settings, **self._settings} if settings.get(name) != self._settings.get(name)]
+        if names:
+            changed = ", ".join(f"{name} {settings.get(name)!r} (now {self._settings.get(name)!r})" for name in names)
+            raise QPeftError(
+                f"{self.partial} is an unfinished run with {changed}: set that back to go on with it, or restart"
+            )
+
+
+def _whole_record(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and {"qid", "lines"} <= record.keys() else None

@@ -1,1 +1,0 @@
-"""Runs, topics, judgements and corpora: read, written, resumed."""

@@ -1,0 +1,99 @@
+import gzip
+import json
+import shutil
+
+import pytest
+
+from pyserini_qpeft.data.corpus import Corpus, Document, iter_documents
+from pyserini_qpeft.errors import QPeftError
+
+DOCUMENTS = [
+    {"_id": "MED-1", "title": "Statins", "text": "and cancer\u2028survival", "metadata": {}},
+    {"_id": 2, "title": "", "text": "no title"},
+    {"text": 'id last, "quoted"', "_id": 'odd "id"'},
+    {"_id": "only-title", "title": "Only a title", "text": ""},
+    {"id": "4", "contents": '"Aaron"\nAaron is a prophet.'},
+]
+PASSAGES = {
+    "MED-1": "Statins\nand cancer\u2028survival",
+    "2": "no title",
+    'odd "id"': 'id last, "quoted"',
+    "only-title": "Only a title",
+    "4": "Aaron\nAaron is a prophet.",
+}
+
+
+@pytest.fixture(params=["corpus.jsonl", "corpus.jsonl.gz"])
+def folder(request, tmp_path):
+    """A BEIR folder, plain or gzipped."""
+    content = "\n".join(json.dumps(document, ensure_ascii=False) for document in DOCUMENTS).encode()
+    zipped = request.param.endswith(".gz")
+    (tmp_path / request.param).write_bytes(gzip.compress(content) if zipped else content)
+    return tmp_path
+
+
+def test_a_folder_and_its_file_hold_the_same_passages_in_order(folder):
+    for place in (folder, next(folder.iterdir())):
+        assert list(Corpus.open(place).items()) == list(PASSAGES.items())
+
+
+def test_only_the_passages_that_are_wanted_are_kept(folder):
+    corpus = Corpus.open(folder, docids=["2", 'odd "id"', "4", "unknown"])
+
+    assert dict(corpus) == {docid: PASSAGES[docid] for docid in ("2", 'odd "id"', "4")}
+    assert "unknown" not in corpus
+    with pytest.raises(KeyError):
+        corpus["MED-1"]
+
+
+def test_no_passages_are_wanted(folder):
+    assert len(Corpus.open(folder, docids=[])) == 0
+
+
+def test_documents_keep_title_and_text_apart(folder):
+    assert list(iter_documents(folder))[:2] == [
+        Document("MED-1", "Statins", "and cancer\u2028survival"),
+        Document("2", "", "no title"),
+    ]
+
+
+def test_a_document_that_occurs_twice_with_one_text_is_one_passage(tmp_path):
+    (tmp_path / "c").write_text('{"_id": "1", "title": "T", "text": "a"}\n{"_id": 1, "text": "T\\na"}\n')
+
+    assert dict(Corpus.open(tmp_path / "c")) == {"1": "T\na"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "c is empty, where a corpus was expected"),
+        ('{"_id": "1", "text": "a"}\n{"_id": "2"', "c:2: broken JSON"),
+        ('{"_id": "1", "text": "a"}\n\n["2"]', "c:3: not a document"),
+        ('{"text": "a"}', "c:1: the document's _id is missing"),
+        ('{"_id": "", "text": "a"}', "c:1: the document's _id is missing"),
+        ('{"_id": "1", "title": "T"}', "c:1: document 1 has no text"),
+        (
+            '{"_id": "1", "text": "a"}\n{"_id": "1", "text": "b"}',
+            "c:2: docid 1 occurs a second time, with another text",
+        ),
+    ],
+)
+def test_what_is_no_corpus_is_refused_in_one_sentence(tmp_path, text, message):
+    (tmp_path / "c").write_text(text)
+
+    with pytest.raises(QPeftError, match=message):
+        Corpus.open(tmp_path / "c")
+
+
+def test_a_folder_without_a_corpus_and_a_missing_one_are_told_of(tmp_path):
+    with pytest.raises(QPeftError, match=r"holds no corpus\.jsonl or corpus\.jsonl\.gz: give a BEIR folder"):
+        Corpus.open(tmp_path)
+    with pytest.raises(QPeftError, match=r"no such file: .*absent"):
+        Corpus.open(tmp_path / "absent")
+
+
+def test_a_plain_corpus_is_taken_where_there_are_both(folder, tmp_path):
+    other = tmp_path / ("corpus.jsonl" if (folder / "corpus.jsonl.gz").exists() else "corpus.jsonl.gz")
+    shutil.copy(next(folder.iterdir()), other)
+
+    assert len(Corpus.open(folder)) == len(PASSAGES)

@@ -1,0 +1,42 @@
+import pytest
+
+from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
+from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.writers import write_jsonl, write_trec
+from pyserini_qpeft.errors import QPeftError
+
+HITS = [
+    RankedHit("a", -1.5, 1, 9.25, 2, text="naïve 🙂\ntext", likelihood=-1.5),
+    RankedHit("b", -2.5, 2, 9.75, 1),
+]
+
+
+def test_lists_read_back_as_they_were_written(tmp_path):
+    lists = [RankedList("1", "a query", HITS, [["heart"], None], 0.25), RankedList("2", "é", [], [])]
+
+    write_jsonl(tmp_path / "run.gz", lists)
+
+    assert holds_ranked_lists(tmp_path / "run.gz")
+    assert read_ranked_lists(tmp_path / "run.gz") == lists
+
+
+def test_a_trec_run_holds_one_score_of_a_hit_and_not_two(tmp_path):
+    write_trec(tmp_path / "run", [RankedList("1", "a query", HITS)])
+
+    assert not holds_ranked_lists(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"qid": 1, "hits": [{"docid": "a", "score": 1}]}', "run:1: hit 1: no first-stage score and rank"),
+        ('{"qid": 1, "hits": ["a"]}', "run:1: hit 1: no first-stage score and rank"),
+        ('{"qid": 1}', "run:1: no list of hits"),
+        ('{"qid": 1, "hits": []}\n{"qid": "1", "hits": []}', "run:2: query 1 occurs a second time"),
+    ],
+)
+def test_other_json_is_refused_in_one_sentence(tmp_path, text, message):
+    (tmp_path / "run").write_text(text)
+
+    with pytest.raises(QPeftError, match=message):
+        read_ranked_lists(tmp_path / "run")

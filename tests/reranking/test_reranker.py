@@ -1,0 +1,245 @@
+"""The reranker keeps the rules that users of rerankers count on."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny import adapted, tiny_tokenizer
+
+from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig, ScoringConfig
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+PASSAGES = {
+    "d1": "Paris is the capital of France.",
+    "d2": "The Nile runs through Egypt and is a river.",
+    "d3": "Aaron is a prophet, high priest and the brother of Moses.",
+    "d4": "",
+    "d5": "Linda Davis sings Does He Love Me with Reba. 日本 🗼",
+}
+QUERY = "what is the name of the river"
+HITS = [(docid, text, 10.0 - place) for place, (docid, text) in enumerate(PASSAGES.items())]
+
+
+@pytest.fixture(scope="module")
+def reranker(tiny_model_dir: Path) -> QPeftReranker:
+    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+
+
+def configured(reranker: QPeftReranker, **changes: Any) -> QPeftReranker:
+    scorer = reranker.scorer
+    if "scoring" in changes:
+        scorer = LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, changes["scoring"])
+    return QPeftReranker(scorer, RerankConfig(**changes))
+
+
+def test_hits_come_out_by_descending_likelihood_with_both_scores_and_ranks(reranker: QPeftReranker) -> None:
+    ranked = reranker.rerank(QUERY, HITS)
+    likelihoods = dict(zip(PASSAGES, reranker.score(QUERY, list(PASSAGES.values())), strict=True))
+    assert [hit.docid for hit in ranked] == sorted(PASSAGES, key=lambda docid: -likelihoods[docid])
+    assert [hit.rank for hit in ranked] == [1, 2, 3, 4, 5]
+    for hit in ranked:
+        assert hit.score == hit.likelihood == pytest.approx(likelihoods[hit.docid], abs=1e-6)
+        assert hit.first_stage_rank == list(PASSAGES).index(hit.docid) + 1
+        assert hit.first_stage_score == 10.0 - list(PASSAGES).index(hit.docid)
+        assert hit.text == PASSAGES[hit.docid]
+
+
+@pytest.mark.parametrize("fusion", [None, FusionConfig(), FusionConfig("rrf"), FusionConfig("minmax", 0.9)])
+@pytest.mark.parametrize("depth", [0, 1, 3, 5, 99])
+def test_what_was_not_rescored_never_rises_above_what_was(
+    reranker: QPeftReranker, depth: int, fusion: FusionConfig | None
+) -> None:
+    ranked = configured(reranker, depth=depth, fusion=fusion).rerank(QUERY, HITS)
+    by_score = sorted(ranked, key=lambda hit: -hit.score)
+    assert [hit.docid for hit in by_score] == [hit.docid for hit in ranked]
+    assert [hit.docid for hit in ranked[depth:]] == list(PASSAGES)[depth:]
+    assert {hit.docid for hit in ranked[:depth]} == set(list(PASSAGES)[:depth])
+    assert [hit.rank for hit in ranked] == [1, 2, 3, 4, 5]
+    assert all((hit.likelihood is None) == (hit.first_stage_rank > depth) for hit in ranked)
+    dropped = configured(reranker, depth=depth, fusion=fusion, below_depth="drop").rerank(QUERY, HITS)
+    assert [hit.docid for hit in dropped] == [hit.docid for hit in ranked[:depth]]
+
+
+def test_depth_zero_is_the_first_stage_unchanged(reranker: QPeftReranker) -> None:
+    ranked = configured(reranker, depth=0).rerank(QUERY, HITS)
+    assert [(hit.docid, hit.score) for hit in ranked] == [(docid, score) for docid, _, score in HITS]
+
+
+def test_equal_scores_keep_the_order_of_the_first_stage(reranker: QPeftReranker) -> None:
+    same = [(docid, "the same words", 1.0) for docid in ("z", "a", "m", "b")]
+    assert [hit.docid for hit in reranker.rerank(QUERY, same)] == ["z", "a", "m", "b"]
+    fused = configured(reranker, fusion=FusionConfig()).rerank(QUERY, same)
+    assert [hit.docid for hit in fused] == ["z", "a", "m", "b"]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(order=st.permutations(range(5)))
+def test_scores_do_not_depend_on_the_order_of_the_hits(reranker: QPeftReranker, order: list[int]) -> None:
+    straight = {hit.docid: hit.score for hit in reranker.rerank(QUERY, HITS)}
+    shuffled = {hit.docid: hit.score for hit in reranker.rerank(QUERY, [HITS[i] for i in order])}
+    assert shuffled == pytest.approx(straight, abs=1e-5)
+
+
+def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftReranker) -> None:
+    hits = [SimpleNamespace(docid=7, score=np.float32(2), text="Paris"), SimpleNamespace(docid=7, score=1, text="Nile")]
+    before = [dict(vars(hit)) for hit in hits]
+    ranked = reranker.rerank(QUERY, hits)
+    assert [vars(hit) for hit in hits] == before
+    assert [hit.docid for hit in ranked] == ["7", "7"]
+    assert reranker.rerank(QUERY, []) == []
+    assert reranker.rerank_batch([]) == []
+    assert reranker.score(QUERY, []).shape == (0,)
+
+
+def test_many_queries_at_once_rank_as_each_alone(reranker: QPeftReranker) -> None:
+    requests = [(query, HITS[start:]) for start, query in enumerate([QUERY, "who sings", "the brother of Moses", "é"])]
+    small_windows = configured(reranker, scoring=ScoringConfig(window_pairs=4))
+    for batch in (reranker.rerank_batch(requests), small_windows.rerank_batch(requests)):
+        for (query, hits), ranked in zip(requests, batch, strict=True):
+            alone = reranker.rerank(query, hits)
+            assert [hit.docid for hit in ranked] == [hit.docid for hit in alone]
+            assert [hit.score for hit in ranked] == pytest.approx([hit.score for hit in alone], abs=1e-5)
+
+
+def test_a_stream_works_ahead_no_further_than_its_window(reranker: QPeftReranker) -> None:
+    taken = []
+
+    def requests() -> Any:
+        for place in range(20):
+            taken.append(place)
+            yield QUERY, HITS
+
+    stream = configured(reranker, scoring=ScoringConfig(window_pairs=10)).rerank_stream(requests())
+    next(stream)
+    assert len(taken) == 2
+
+
+def test_k_cuts_after_reranking(reranker: QPeftReranker) -> None:
+    assert reranker.rerank(QUERY, HITS, k=2) == reranker.rerank(QUERY, HITS)[:2]
+
+
+def test_texts_come_from_a_corpus_or_a_searcher_and_a_missing_one_is_named(reranker: QPeftReranker) -> None:
+    bare = [(docid, score) for docid, _, score in HITS]
+    expected = [hit.docid for hit in reranker.rerank(QUERY, HITS)]
+    assert [hit.docid for hit in reranker.rerank(QUERY, bare, corpus=PASSAGES)] == expected
+
+    class Searcher:
+        def doc(self, docid: str) -> Any:
+            text = PASSAGES[docid]
+            return SimpleNamespace(raw=lambda: text, contents=lambda: text)
+
+    assert [hit.docid for hit in reranker.rerank(QUERY, bare, searcher=Searcher())] == expected
+    with pytest.raises(QPeftError, match=r"d4.*corpus"):
+        reranker.rerank(QUERY, bare, corpus={docid: PASSAGES[docid] for docid in ("d1", "d2", "d3", "d5")})
+
+
+def test_a_score_that_is_no_number_names_query_and_document(tiny_model_dir: Path) -> None:
+    broken = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+    with torch.no_grad():
+        broken.scorer.model.get_input_embeddings().weight[5:] = float("nan")
+    with pytest.raises(QPeftError, match=r"'d1' for query 'what is the name of the river' is nan"):
+        broken.rerank(QUERY, HITS)
+
+
+def test_an_explanation_adds_up_to_the_score(tiny_model_dir: Path, tmp_path: Path) -> None:
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path / "adapter")
+    reranker = QPeftReranker.from_pretrained(tiny_model_dir, tmp_path / "adapter", dtype="float32")
+    bare = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+    explanation = reranker.explain(QUERY, PASSAGES["d2"])
+    assert explanation.score == pytest.approx(float(reranker.score(QUERY, [PASSAGES["d2"]])[0]), abs=1e-5)
+    assert np.mean([token.logprob for token in explanation.tokens]) == pytest.approx(explanation.score, abs=1e-5)
+    without = np.mean([token.logprob_without_hints for token in explanation.tokens])
+    assert without == pytest.approx(float(bare.score(QUERY, [PASSAGES["d2"]])[0]), abs=1e-5)
+    assert without != pytest.approx(explanation.score, abs=1e-3)
+    assert "".join(token.token for token in explanation.tokens).strip() == QUERY
+    assert explanation.hints
+    assert all(hint.token in PASSAGES["d2"] for hint in explanation.hints)
+
+
+def test_the_report_counts_passages_tokens_and_cuts(reranker: QPeftReranker) -> None:
+    short = configured(reranker, scoring=ScoringConfig())
+    short.rerank(QUERY, HITS)
+    assert short.last_report.passages == 5
+    assert short.last_report.tokens_cut == short.last_report.passages_cut == 0
+    assert short.last_report.passages_per_second > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"model": "no/such/folder"}, "there is no folder 'no/such/folder'"),
+        ({"model": "no-such-hub-id"}, "cannot load 'no-such-hub-id'"),
+        ({"device": "quantum"}, "unknown or absent device 'quantum'"),
+        ({"dtype": "float7"}, "unknown dtype 'float7'"),
+        ({"adapter": "./nothing"}, "there is no folder './nothing' to load a PEFT adapter from"),
+        ({"adapter": "no-such-hub-id"}, "cannot load the adapter 'no-such-hub-id'"),
+    ],
+)
+def test_what_cannot_be_loaded_is_named(tiny_model_dir: Path, arguments: dict[str, str], sentence: str) -> None:
+    with pytest.raises(QPeftError, match=sentence):
+        QPeftReranker.from_pretrained(**{"model": tiny_model_dir, **arguments})
+
+
+def test_an_adapter_folder_without_weights_is_named(tiny_model_dir: Path, tmp_path: Path) -> None:
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path)
+    (tmp_path / "adapter_model.safetensors").unlink()
+    with pytest.raises(QPeftError, match=r"has no adapter_model\.safetensors"):
+        QPeftReranker.from_pretrained(tiny_model_dir, tmp_path)
+
+
+def test_a_model_that_is_no_causal_language_model_is_named(tmp_path: Path) -> None:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(vocab_size=400, d_model=16, d_ff=16, num_layers=1, num_heads=2, d_kv=8)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(QPeftError, match="as a causal language model"):
+        QPeftReranker.from_pretrained(tmp_path)
+
+
+def test_weights_in_pickle_are_refused(tmp_path: Path, tiny_model_dir: Path) -> None:
+    for path in tiny_model_dir.iterdir():
+        if path.suffix != ".safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(QPeftError, match="cannot load"):
+        QPeftReranker.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("variant", ["retrieval", "attention"])
+def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_when_loaded(
+    shared: Path, tmp_path: Path, variant: str
+) -> None:
+    from peft import get_peft_model
+
+    from pyserini_qpeft import QPeftConfig
+    from pyserini_qpeft.models.config import ModelConfig
+    from pyserini_qpeft.models.loading import load_model
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+    from pyserini_qpeft.training.pair_scorer import PairScorer
+
+    options: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+    texts = list(PASSAGES.values())
+    bare = QPeftReranker.from_pretrained(shared / "models", **options).score(QUERY, texts)
+    assert np.isfinite(bare).all()
+    base, tokenizer = load_model(ModelConfig(model=str(shared / "models"), **options))
+    words = tokenizer("please write a question for this passage\n", add_special_tokens=False)["input_ids"]
+    model = get_peft_model(base, QPeftConfig(instruction_ids=words, variant=variant, num_hints=5)).eval()
+    trained = QPeftReranker(LikelihoodScorer(model, tokenizer))
+    before = trained.score(QUERY, texts)
+
+    batch = trained.scorer.collate([[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])])
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.001)
+    (-PairScorer(model)([batch]).mean()).backward()
+    optimizer.step()
+
+    after = trained.score(QUERY, texts)
+    assert after.mean() > before.mean()
+    model.save_pretrained(tmp_path)
+    loaded = QPeftReranker.from_pretrained(shared / "models", tmp_path, **options)
+    np.testing.assert_array_equal(loaded.score(QUERY, texts), after)
