@@ -40,8 +40,8 @@ def loaded(ours: QPeftReranker) -> Loaded:
         sequences = ours.scorer.sequences(pairs)
         if not ours.scorer.packs:
             return [Reading(len(one), len(one.query)) for one in sequences]
-        passages = {id(one.context_ids): len(one.context_ids) for one in sequences}
-        queries = [Reading(len(one.following), len(one.query), len(one.context_ids)) for one in sequences]
+        passages = {id(one.shared_ids): len(one.shared_ids) for one in sequences}
+        queries = [Reading(len(one.following), len(one.query), len(one.shared_ids)) for one in sequences]
         return [*(Reading(length, 0) for length in passages.values()), *queries]
 
     return Loaded(ours.scorer.model, score, readings)

@@ -65,9 +65,9 @@ class RankLLMReranker:
                 f"rank_start={rank_start} and rank_end={rank_end} name no places: give 0 <= rank_start <= rank_end."
             )
         rank_end = max(rank_start, min(rank_end, kwargs.get("top_k_retrieve") or rank_end))
-        windows = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
+        slices = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
         with self._one_at_a_time:
-            rankings = self.reranker.rerank_batch(windows)
+            rankings = self.reranker.rerank_batch(slices)
         return [
             _result(request, rank_start, rank_end, ranked) for request, ranked in zip(requests, rankings, strict=True)
         ]
@@ -99,10 +99,10 @@ def _result(request: "Request", rank_start: int, rank_end: int, ranked: "Sequenc
     from rank_llm.data import Result
 
     candidates = copy.deepcopy(request.candidates)
-    before, window, after = candidates[:rank_start], candidates[rank_start:rank_end], candidates[rank_end:]
+    before, chosen, after = candidates[:rank_start], candidates[rank_start:rank_end], candidates[rank_end:]
     reranked = []
     for hit in ranked:
-        candidate = window[hit.first_stage_rank - 1]
+        candidate = chosen[hit.first_stage_rank - 1]
         candidate.score = float(hit.score)
         reranked.append(candidate)
     if reranked:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from transformers.utils import ModelOutput
 
-from pyserini_qpeft.qpeft.context import Context
+from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.packing import Packing
 
 
@@ -31,12 +31,12 @@ def query_likelihood(
     input_ids: torch.Tensor,
     target_mask: torch.Tensor,
     inputs_embeds: torch.Tensor | None = None,
-    context: Context | None = None,
+    cached: CachedPassages | None = None,
     packing: Packing | None = None,
 ) -> QueryLikelihood:
     """Scores a right-padded batch: score = 1/n · Σ log p(q_t | everything before it).
 
-    With neither context nor packing no attention mask is given: padding stands after the last query token, where causal
+    Without `cached` and `packing` no attention mask is given: padding stands after the last query token, where causal
     attention never looks, and without a mask the fastest attention kernels apply.
 
     Args:
@@ -44,7 +44,7 @@ def query_likelihood(
         input_ids: int64 `[batch, length]`, padded on the right.
         target_mask: bool `[batch, length]`, true at query tokens; never at the first position.
         inputs_embeds: `[batch, length, width]`, given to the model in place of `input_ids`.
-        context: What stands before `input_ids`, read by the model already.
+        cached: What stands before `input_ids`, read by the model already.
         packing: Which pair stands where; without it each row is one pair.
 
     Returns:
@@ -53,7 +53,7 @@ def query_likelihood(
     predicting = torch.zeros_like(target_mask)
     predicting[:, :-1] = target_mask[:, 1:]
     text = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    reading = _reading(model, input_ids, context, packing)
+    reading = _reading(model, input_ids, cached, packing)
     logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
     logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
     if packing is None:
@@ -64,10 +64,12 @@ def query_likelihood(
     return QueryLikelihood(scores=totals / pairs.bincount(minlength=count), token_logprobs=logprobs, token_pairs=pairs)
 
 
-def _reading(model: Any, input_ids: torch.Tensor, context: Context | None, packing: Packing | None) -> dict[str, Any]:
+def _reading(
+    model: Any, input_ids: torch.Tensor, cached: CachedPassages | None, packing: Packing | None
+) -> dict[str, Any]:
     """What tells a model where each token stands and what it sees."""
-    if context is not None:
-        reading = context.arguments(input_ids, packing)
+    if cached is not None:
+        reading = cached.arguments(input_ids, packing)
     elif packing is not None:
         reading = {"attention_mask": packing.visible()[:, None], "position_ids": packing.places}
     else:

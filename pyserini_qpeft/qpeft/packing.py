@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-CONTEXT = -1
+SHARED = -1
 """In `Packing.pairs`: read by all pairs of the row."""
 PADDING = -2
 """In `Packing.pairs`: read by none."""
@@ -15,8 +15,8 @@ class Packing:
     """Which pair stands where in a batch.
 
     Attributes:
-        pairs: int64 `[batch, length]`, the number of the pair that a token belongs to, else `CONTEXT` or `PADDING`.
-        places: int64 `[batch, length]`, a token's position if its pair stood alone behind the context.
+        pairs: int64 `[batch, length]`, the number of the pair that a token belongs to, else `SHARED` or `PADDING`.
+        places: int64 `[batch, length]`, a token's position if its pair stood alone behind the passage.
         count: How many pairs there are.
     """
 
@@ -31,5 +31,5 @@ class Packing:
     def visible(self) -> torch.Tensor:
         """bool `[batch, length, length]`, true where the token of a row sees that of a column."""
         seen, seeing = self.pairs[:, None, :], self.pairs[:, :, None]
-        # Padding sees the context and itself: attention over nothing is no number, and would spread.
-        return ((seen == seeing) | (seen == CONTEXT)).tril()
+        # Padding sees the passage and itself: attention over nothing is no number, and would spread.
+        return ((seen == seeing) | (seen == SHARED)).tril()

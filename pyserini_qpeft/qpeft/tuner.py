@@ -12,7 +12,7 @@ from accelerate import init_empty_weights
 from peft.tuners.tuners_utils import BaseTuner, cast_adapter_dtype
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.context import Context, read_context
+from pyserini_qpeft.qpeft.cached_passages import CachedPassages, read_passages
 from pyserini_qpeft.qpeft.layer import QPeftLayer
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.packing import Packing
@@ -56,7 +56,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         self,
         input_ids: torch.Tensor | None = None,
         hint_index: torch.Tensor | None = None,
-        context: Context | None = None,
+        cached: CachedPassages | None = None,
         packing: Packing | None = None,
         **batch: Any,
     ) -> Any:
@@ -67,7 +67,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             hint_index: int64 `[batch, length]`, the number of the hint that stands at a place, counted over all hints
                 of the batch, `HINTS_LABEL` at the words around them, `NO_HINT` elsewhere. Its presence marks a batch
                 of pairs; `scoring.batch.collate` makes one.
-            context: What stands before `input_ids`, read by `read_context` already.
+            cached: What stands before `input_ids`, read by `read_passages` already.
             packing: Which pair stands where; without it each row is one pair.
             **batch: `instruction_index` alike, `target_mask`, and either `hint_ids` or `query_ids`, `query_mask`,
                 `passage_ids`, `passage_mask`.
@@ -85,16 +85,16 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         if self.qpeft_layer.disable_adapters:
             if packing is not None:
                 raise QPeftError("the adapter is disabled: hints cannot be taken out of packed pairs.")
-            return self._without_hints(input_ids, hint_index, pairs["target_mask"], context)
+            return self._without_hints(input_ids, hint_index, pairs["target_mask"], cached)
         embeds = self.compose(input_ids, hint_index, pairs)
-        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, context, packing)
+        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, cached, packing)
 
-    def read_context(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None = None) -> torch.Tensor:
-        """Key-values of contexts without hints, `Context.states`, a trained instruction in its place."""
+    def read_passages(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None = None) -> torch.Tensor:
+        """Key-values of passages without hints, `CachedPassages.states`, a trained instruction in its place."""
         if instruction_index is None or self.qpeft_layer.disable_adapters:
-            return read_context(self.model, input_ids=input_ids)
+            return read_passages(self.model, input_ids=input_ids)
         embeds = self._instructed(input_ids, instruction_index)
-        return read_context(self.model, inputs_embeds=embeds)
+        return read_passages(self.model, inputs_embeds=embeds)
 
     def compose(
         self, input_ids: torch.Tensor, hint_index: torch.Tensor, pairs: dict[str, torch.Tensor]
@@ -135,11 +135,11 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         input_ids: torch.Tensor,
         hint_index: torch.Tensor,
         target_mask: torch.Tensor,
-        context: Context | None,
+        cached: CachedPassages | None,
     ) -> QueryLikelihood:
         # Places of hints and their label move behind the query, where they are padding.
         order = (hint_index != NO_HINT).to(torch.int8).argsort(dim=1, stable=True)
-        return query_likelihood(self.model, input_ids.gather(1, order), target_mask.gather(1, order), context=context)
+        return query_likelihood(self.model, input_ids.gather(1, order), target_mask.gather(1, order), cached=cached)
 
     def inject_adapter(self, model: Any, adapter_name: str, *args: Any, **kwargs: Any) -> None:
         """Makes the adapter's prompt; called by peft for each adapter, new or loaded."""

@@ -18,24 +18,24 @@ class Request:
     tail: list[RankedHit]
 
 
-def windows(requests: Iterable[Request], most: int) -> Iterator[list[Request]]:
-    """Parts the requests into windows: the larger, the more queries share a passage, and the longer until results come.
+def query_batches(requests: Iterable[Request], most: int) -> Iterator[list[Request]]:
+    """Parts the requests into query batches: larger ones share more passages and take longer until results come.
 
-    The first window is smaller, so that first results come soon. Nothing depends on time: the same requests are parted
+    The first one is smaller, so that first results come soon. Nothing depends on time: the same requests are parted
     the same way whenever they come.
 
     Args:
         requests: Queries with their hits.
-        most: Pairs that close a window.
+        most: Pairs that close a batch.
     """
     size = min(most, _FIRST)
-    window: list[Request] = []
+    batch: list[Request] = []
     pairs = 0
     for request in requests:
-        window.append(request)
+        batch.append(request)
         pairs += len(request.head)
         if pairs >= size:
-            yield window
-            window, pairs, size = [], 0, most
-    if window:
-        yield window
+            yield batch
+            batch, pairs, size = [], 0, most
+    if batch:
+        yield batch

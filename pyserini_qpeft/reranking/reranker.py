@@ -18,7 +18,7 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.fusion import fuse
-from pyserini_qpeft.reranking.query_batches import Request, windows
+from pyserini_qpeft.reranking.query_batches import Request, query_batches
 from pyserini_qpeft.reranking.tail import score_tail
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -123,8 +123,8 @@ class QPeftReranker:
             float32 of shape `[len(pairs)]`.
         """
         self.last_report = ScoringReport()
-        window = self.scorer.window_pairs
-        blocks = [self._score(pairs[i : i + window]) for i in range(0, len(pairs), window)]
+        size = self.scorer.query_batch_pairs
+        blocks = [self._score(pairs[i : i + size]) for i in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
     def rerank(
@@ -181,8 +181,8 @@ class QPeftReranker:
         sources += [from_mapping(corpus)] if isinstance(corpus, Mapping) else [corpus] if corpus is not None else []
         texts = chain(*sources) if sources else None
         asked = (self._request(query, hits, texts) for query, hits in requests)
-        for window in windows(asked, self.scorer.window_pairs):
-            yield from self._rank(window, k)
+        for batch in query_batches(asked, self.scorer.query_batch_pairs):
+            yield from self._rank(batch, k)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none where hints are attended."""
@@ -199,12 +199,12 @@ class QPeftReranker:
         head = to_candidates(listed[: self.config.depth], texts)
         return Request(query, head, first_stage_hits(listed[len(head) :], first_rank=len(head) + 1))
 
-    def _rank(self, window: list[Request], k: int | None) -> Iterator[list[RankedHit]]:
+    def _rank(self, batch: list[Request], k: int | None) -> Iterator[list[RankedHit]]:
         """Scores the pairs of several queries together, sorted and batched as one."""
-        pairs = [(request.query, candidate.text) for request in window for candidate in request.head]
+        pairs = [(request.query, candidate.text) for request in batch for candidate in request.head]
         scores = self._score(pairs) if pairs else np.zeros(0, dtype=np.float32)
         start = 0
-        for request in window:
+        for request in batch:
             likelihoods = scores[start : start + len(request.head)]
             start += len(request.head)
             ranked = self._ranked(request, likelihoods)

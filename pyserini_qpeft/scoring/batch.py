@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
-from pyserini_qpeft.qpeft.packing import CONTEXT, PADDING, Packing
+from pyserini_qpeft.qpeft.packing import PADDING, SHARED, Packing
 from pyserini_qpeft.qpeft.tuner import NO_HINT
 from pyserini_qpeft.scoring.sequences import PairSequence
 
@@ -16,7 +16,7 @@ Batch = dict[str, Any]
 """Keyword arguments of a forward pass: tensors, and a `Packing` where rows hold several pairs."""
 
 Row = Sequence[PairSequence]
-"""Pairs that stand in one row of a batch, one after the other behind the context that they share; mostly one."""
+"""Pairs that stand in one row of a batch, one after the other behind the passage that they share; mostly one."""
 
 
 def collate(
@@ -25,7 +25,7 @@ def collate(
     padding_id: int,
     instruction: slice,
     *,
-    after_context: bool = False,
+    after_shared: bool = False,
     packed: bool = False,
 ) -> Batch:
     """Makes the keyword arguments of a Q-PEFT model's forward pass.
@@ -35,7 +35,7 @@ def collate(
         config: The adapter's settings, or None for the bare model.
         padding_id: The id at padding.
         instruction: Where the instruction stands in each sequence.
-        after_context: Leave out what stands before hints and query: the model has read it already.
+        after_shared: Leave out what stands before hints and query: the model has read it already.
         packed: Tell pairs of a row apart; needed where a row has more than one.
 
     Returns:
@@ -43,22 +43,22 @@ def collate(
         and what its hints are made of: `hint_ids` (retrieval) or `query_ids`, `query_mask`, `passage_ids`,
         `passage_mask` (attention), a row for each pair; and `instruction_index` where the instruction is trained.
     """
-    contexts = [0 if after_context else len(row[0].context_ids) for row in rows]
+    shared = [0 if after_shared else len(row[0].shared_ids) for row in rows]
     input_ids = padded(
         [
-            np.concatenate([row[0].context_ids[:length], *(s.following for s in row)])
-            for row, length in zip(rows, contexts, strict=True)
+            np.concatenate([row[0].shared_ids[:length], *(s.following for s in row)])
+            for row, length in zip(rows, shared, strict=True)
         ],
         padding_id,
     )
     target_mask = np.zeros(input_ids.shape, dtype=bool)
-    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
+    for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):
         for s in row:
             target_mask[number, begin + s.target : begin + len(s.following)] = True
             begin += len(s.following)
     batch: dict[str, Any] = {"input_ids": torch.from_numpy(input_ids), "target_mask": torch.from_numpy(target_mask)}
     if packed:
-        batch["packing"] = _packing(rows, contexts, input_ids.shape[1])
+        batch["packing"] = _packing(rows, shared, input_ids.shape[1])
     if config is None:
         return batch
     pairs = [s for row in rows for s in row]
@@ -74,26 +74,26 @@ def collate(
         hints = config.pooled_hints or arrays["query_ids"].shape[1]
     hint_index = np.full(input_ids.shape, NO_HINT, dtype=np.int64)
     first = 0
-    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
+    for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):
         for s in row:
             here = s.hint_index
             hint_index[number, begin : begin + len(here)] = np.where(here >= 0, here + first, here)
             begin += len(here)
             first += hints
     arrays["hint_index"] = hint_index
-    if config.instruction_mode == "soft" and not after_context:
+    if config.instruction_mode == "soft" and not after_shared:
         arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
     return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _packing(rows: Sequence[Row], contexts: Sequence[int], length: int) -> Packing:
+def _packing(rows: Sequence[Row], shared: Sequence[int], length: int) -> Packing:
     pairs = np.full((len(rows), length), PADDING, dtype=np.int64)
     places = np.zeros_like(pairs)
     count = 0
-    for number, (row, begin) in enumerate(zip(rows, contexts, strict=True)):
-        pairs[number, :begin] = CONTEXT
+    for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):
+        pairs[number, :begin] = SHARED
         places[number, :begin] = np.arange(begin)
-        behind = len(row[0].context_ids)
+        behind = len(row[0].shared_ids)
         for s in row:
             end = begin + len(s.following)
             pairs[number, begin:end] = count

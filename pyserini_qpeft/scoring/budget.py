@@ -19,17 +19,17 @@ _MOST_BATCH_TOKENS = 65536
 BYTES_OF_A_TOKEN = 1 << 16
 """So many bytes beside a batch's activations, of logits or key-values, weigh as much as one of its tokens."""
 
-_FEWEST_WINDOW_PAIRS = 256
-_MOST_WINDOW_PAIRS = 32_768
-_WINDOW_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
-"""Weights that are read for all pairs of a window: minutes' work for usual machines, longer for slow ones."""
+_FEWEST_PAIRS = 256
+_MOST_PAIRS = 32_768
+_QUERY_BATCH_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
+"""Weights that are read for all pairs of a query batch: minutes' work for usual machines, longer for slow ones."""
 
 
-def window_pairs(model: Any, device: torch.device) -> int:
+def query_batch_pairs(model: Any, device: torch.device) -> int:
     """How many pairs to score together: the more, the more often they share a passage, and the longer all wait."""
     weights: int = sum(weight.numel() for weight in model.parameters())
-    pairs: int = _WINDOW_WORK.get(device.type, _WINDOW_WORK["cpu"]) // weights
-    return min(_MOST_WINDOW_PAIRS, max(_FEWEST_WINDOW_PAIRS, pairs))
+    pairs: int = _QUERY_BATCH_WORK.get(device.type, _QUERY_BATCH_WORK["cpu"]) // weights
+    return min(_MOST_PAIRS, max(_FEWEST_PAIRS, pairs))
 
 
 def logits_cost(places: int, vocabulary: int) -> int:

@@ -24,7 +24,7 @@ class ScoringConfig:
         default=None,
         metadata={"help": "tokens in a batch, padding included; found from the device when not given"},
     )
-    window_pairs: int | None = field(
+    query_batch_pairs: int | None = field(
         default=None,
         metadata={
             "help": "pairs that are scored together, a passage that they share being read once; bounds memory, and "
@@ -67,7 +67,7 @@ class ScoringConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("passage_tokens", "batch_tokens", "window_pairs"):
+        for name in ("passage_tokens", "batch_tokens", "query_batch_pairs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")

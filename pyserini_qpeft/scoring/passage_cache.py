@@ -15,8 +15,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.config import QPeftConfig
-from pyserini_qpeft.qpeft.context import Context
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import padded
 from pyserini_qpeft.scoring.budget import BYTES_OF_A_TOKEN, TokenBudget
@@ -25,18 +25,18 @@ from pyserini_qpeft.scoring.stored_passages import StoredPassages
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 Read = Callable[[npt.NDArray[np.int64]], torch.Tensor]
-"""From contexts `[batch, length]`, padded on the right, to key-values `[layers, 2, batch, heads, length, width]`."""
+"""From passages `[batch, length]`, padded on the right, to key-values `[layers, 2, batch, heads, length, width]`."""
 
 
 class PassageCache:
-    """Key-values of contexts, by their token ids.
+    """Key-values of passages, by their token ids.
 
     Args:
-        read: Runs the model over contexts.
+        read: Runs the model over passages.
         padding_id: The id at padding.
-        sample: Any context, read once to see how large key-values are.
+        sample: Any passage, read once to see how large key-values are.
         budget: How many tokens go through the model at once.
-        limit: Bytes of key-values that are kept. A batch of contexts that needs more gets it, for that time.
+        limit: Bytes of key-values that are kept. A batch of passages that needs more gets it, for that time.
         stored: Key-values on disk, looked up before the model is asked; None for none.
     """
 
@@ -60,16 +60,16 @@ class PassageCache:
         states = read(sample[None])
         self._bytes_per_token = states.numel() * states.element_size() // len(sample)
 
-    def blocks(self, contexts: Sequence[TokenIds]) -> Iterator[npt.NDArray[np.int64]]:
-        """Parts the rows so that the contexts of each part fit into the limit together, rows of one context in one."""
+    def blocks(self, shared: Sequence[TokenIds]) -> Iterator[npt.NDArray[np.int64]]:
+        """Parts the rows so that the passages of each part fit the limit; rows of one passage stay together."""
         rows: dict[bytes, list[int]] = {}
-        for row, ids in enumerate(contexts):
+        for row, ids in enumerate(shared):
             rows.setdefault(ids.tobytes(), []).append(row)
         block: list[int] = []
         size = 0
         # Those that are here already come first, before room is made for others.
         for _, members in sorted(rows.items(), key=lambda item: item[0] not in self._kept):
-            needed = self.weigh(len(contexts[members[0]]))
+            needed = self.weigh(len(shared[members[0]]))
             if block and size + needed > self.limit:
                 yield np.array(block)
                 block, size = [], 0
@@ -79,16 +79,16 @@ class PassageCache:
             yield np.array(block)
 
     def weigh(self, tokens: int) -> int:
-        """Bytes of the key-values of a context of so many tokens."""
+        """Bytes of the key-values of a passage of so many tokens."""
         return tokens * self._bytes_per_token
 
     def batch_cost(self, tokens: int) -> int:
-        """How many tokens a context of so many weighs in a batch of its followers."""
+        """How many tokens a passage of so many weighs in a batch of its followers."""
         return math.ceil(self.weigh(tokens) / BYTES_OF_A_TOKEN)
 
-    def fill(self, contexts: Sequence[TokenIds]) -> None:
-        """Sees to it that all these contexts are kept; others go, the least recently used first."""
-        wanted = {ids.tobytes(): ids for ids in contexts}
+    def fill(self, shared: Sequence[TokenIds]) -> None:
+        """Sees to it that all these passages are kept; others go, the least recently used first."""
+        wanted = {ids.tobytes(): ids for ids in shared}
         for key in wanted:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -112,9 +112,9 @@ class PassageCache:
 
         self.budget.run([len(ids) for ids in rows], read)
 
-    def context(self, contexts: Sequence[TokenIds]) -> Context:
-        """The key-values of contexts that `fill` was called with, as one batch."""
-        states = [self._kept[ids.tobytes()] for ids in contexts]
+    def batch(self, shared: Sequence[TokenIds]) -> CachedPassages:
+        """The key-values of passages that `fill` was called with, as one batch."""
+        states = [self._kept[ids.tobytes()] for ids in shared]
         lengths = [one.shape[-2] for one in states]
         layers, both, heads, _, width = states[0].shape
         batch = self._room((layers, both, len(states), heads, max(lengths), width), states[0])
@@ -122,7 +122,7 @@ class PassageCache:
         for row, (one, length) in enumerate(zip(states, lengths, strict=True)):
             places[:, :, row, :, :length] = _memory(one)
             places[:, :, row, :, length:] = 0
-        return Context(batch, torch.tensor(lengths, device=batch.device))
+        return CachedPassages(batch, torch.tensor(lengths, device=batch.device))
 
     def _room(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
         """An uninitialised tensor; without gradients always the same memory: fresh pages cost more than copies."""

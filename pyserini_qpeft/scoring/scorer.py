@@ -10,12 +10,12 @@ import torch
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import active_adapter
-from pyserini_qpeft.qpeft.context import read_context
+from pyserini_qpeft.qpeft.cached_passages import read_passages
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.qpeft.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
 from pyserini_qpeft.scoring.batch import Batch, Row, collate, instruction_index
-from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost, window_pairs
+from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost, query_batch_pairs
 from pyserini_qpeft.scoring.compilation import compile_scoring
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.hint_sources import other_passages
@@ -39,7 +39,7 @@ class LikelihoodScorer:
     Attributes:
         adapter: The active Q-PEFT adapter's settings, or None.
         builder: Makes the sequences that are scored.
-        window_pairs: How many pairs should be scored together.
+        query_batch_pairs: How many pairs should be scored together.
         budget: Tokens that go through the model at once.
         cache: Key-values of passages, or None. It belongs to the weights that the model has now.
 
@@ -64,13 +64,13 @@ class LikelihoodScorer:
         hinted = self.adapter is not None and self.adapter.variant != "none"
         table = model.base_model.prompt.table if reference and hinted else None
         selector = HintSelector(self.adapter, embeddings, tokenizer, table) if hinted and self.adapter else None
-        window = getattr(model.config, "max_position_embeddings", None) or 1 << 20
+        max_length = getattr(model.config, "max_position_embeddings", None) or 1 << 20
         drawn = self.config.hints == "random"
         if drawn and (self.adapter is None or self.adapter.variant != "retrieval"):
             raise QPeftError("random hints need an adapter with retrieved hints (Q-PEFT-R).")
-        self.builder = SequenceBuilder(self.encoder, self.adapter, selector, window, random_hints=drawn)
+        self.builder = SequenceBuilder(self.encoder, self.adapter, selector, max_length, random_hints=drawn)
         self.device = embeddings.weight.device
-        self.window_pairs = self.config.window_pairs or window_pairs(model, self.device)
+        self.query_batch_pairs = self.config.query_batch_pairs or query_batch_pairs(model, self.device)
         asked = self.config.batch_tokens
         self.budget = TokenBudget(asked, self.device) if asked else TokenBudget.of(model, self.device)
         self._packs: bool | None = None
@@ -123,16 +123,16 @@ class LikelihoodScorer:
                 self._score_rows(sequences, rows, scores)
             return scores
         rows = [row for group in groups for row in group]
-        contexts = [sequences[row[0]].context_ids for row in rows]
-        for block in self.cache.blocks(contexts):
-            self.cache.fill([contexts[i] for i in block])
+        shared = [sequences[row[0]].shared_ids for row in rows]
+        for block in self.cache.blocks(shared):
+            self.cache.fill([shared[i] for i in block])
             self._score_rows(sequences, [rows[i] for i in block], scores)
         return scores
 
     def rows(self, sequences: Sequence[PairSequence]) -> list[list[list[int]]]:
         """Which pairs, by their places, stand in a row together; in groups of rows that are batched apart."""
         every = range(len(sequences))
-        rows = pack(sequences, every, self.builder.window)
+        rows = pack(sequences, every, self.builder.max_length)
         # Asked only where it matters: the answer costs some forward passes.
         if (len(rows) == len(sequences) and not self.config.compile) or not self.packs:
             return [[[i] for i in every]]
@@ -148,7 +148,7 @@ class LikelihoodScorer:
         if disabled or not self.config.share_passages:
             return False
         if self._packs is None:
-            reason = why_not_packed(self.causal_model, self.adapter, self.builder.window)
+            reason = why_not_packed(self.causal_model, self.adapter, self.builder.max_length)
             if reason is not None:
                 logger.info("each pair reads its passage anew: %s", reason)
             self._packs = reason is None
@@ -157,7 +157,7 @@ class LikelihoodScorer:
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
         """Log-likelihood of each of one sequence's query tokens, float32 `[tokens]`."""
         if self.cache is not None:
-            self.cache.fill([sequence.context_ids])
+            self.cache.fill([sequence.shared_ids])
         logprobs = self.forward([[sequence]]).token_logprobs
         assert logprobs is not None
         values: npt.NDArray[np.float32] = logprobs.cpu().numpy()
@@ -167,12 +167,12 @@ class LikelihoodScorer:
         """One pass of the model over a batch, without gradients; with a cache, behind passages that it holds.
 
         Args:
-            rows: The pairs of the batch; those of a row have their context in common.
+            rows: The pairs of the batch; those of a row have their passage in common.
         """
         with torch.inference_mode():
             batch: dict[str, Any] = {name: value.to(self.device) for name, value in self.collate(rows).items()}
             if self.cache is not None:
-                batch["context"] = self.cache.context([row[0].context_ids for row in rows])
+                batch["cached"] = self.cache.batch([row[0].shared_ids for row in rows])
             if self.adapter is None:
                 return query_likelihood(self.model, **batch)
             likelihood: QueryLikelihood = self.model(**batch)
@@ -186,17 +186,17 @@ class LikelihoodScorer:
             self.adapter,
             builder.padding_id,
             builder.instruction,
-            after_context=self.cache is not None,
+            after_shared=self.cache is not None,
             packed=self._packs_all or any(len(row) > 1 for row in rows),
         )
 
     def batch_lengths(self, rows: Sequence[Row]) -> list[int]:
         """What each row takes of a batch's token budget."""
         following = [sum(len(sequence.following) for sequence in row) for row in rows]
-        contexts = [len(row[0].context_ids) for row in rows]
+        shared = [len(row[0].shared_ids) for row in rows]
         if self.cache is not None:
-            contexts = [self.cache.batch_cost(length) for length in contexts]
-        return [behind + context for behind, context in zip(following, contexts, strict=True)]
+            shared = [self.cache.batch_cost(length) for length in shared]
+        return [behind + before for behind, before in zip(following, shared, strict=True)]
 
     def passage_cache(self, limit: int, *, alone: bool = False) -> PassageCache:
         """A new, empty passage cache.
@@ -217,7 +217,7 @@ class LikelihoodScorer:
             stored = StoredPassages(folder, model_fingerprint(self.model), self.device)
         budget = TokenBudget(1, self.device) if alone else self.budget
         builder = self.builder
-        return PassageCache(self._read_contexts, builder.padding_id, builder.head, budget, limit, stored)
+        return PassageCache(self._read_passages, builder.padding_id, builder.head, budget, limit, stored)
 
     def _score_rows(
         self, sequences: Sequence[PairSequence], rows: Sequence[Sequence[int]], scores: npt.NDArray[np.float32]
@@ -254,13 +254,13 @@ class LikelihoodScorer:
         return self.model if self.adapter is None else self.model.base_model.model
 
     @torch.no_grad()
-    def _read_contexts(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+    def _read_passages(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
         # Not inference_mode: training keeps these for its backward pass.
         input_ids = torch.from_numpy(ids).to(self.device)
         if self.adapter is None:
-            return read_context(self.model, input_ids=input_ids)
+            return read_passages(self.model, input_ids=input_ids)
         index = None
         if self.adapter.instruction_mode == "soft":
             index = torch.from_numpy(instruction_index(ids.shape, self.builder.instruction)).to(self.device)
-        states: torch.Tensor = self.model.base_model.read_context(input_ids, index)
+        states: torch.Tensor = self.model.base_model.read_passages(input_ids, index)
         return states

@@ -14,10 +14,10 @@ from pyserini_qpeft.qpeft.tuner import HINTS_LABEL, NO_HINT
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairSequence:
-    """One pair, ready for the model, which reads `context_ids` and then `following`.
+    """One pair, ready for the model, which reads `shared_ids` and then `following`.
 
     Attributes:
-        context_ids: The tokens that are the same for every query, shape `[context]`: instruction and passage in the
+        shared_ids: The tokens that are the same for every query, shape `[shared]`: instruction and passage in the
             suffix layout, the instruction alone in the prefix layout. One array for all queries of a passage.
         following: The tokens behind them, shape `[following]`; at places of hints, a padding id.
         hint_index: For each of `following` the number of the hint at its place, `NO_HINT` where there is none,
@@ -27,10 +27,10 @@ class PairSequence:
         attended: For attended hints, the passage's tokens that they are made of.
         hint_ids: For retrieved hints, the chosen tokens, nearest first.
         hint_similarities: Their cosines with the query.
-        tokens_cut: Passage tokens lost to the budget or the model's window.
+        tokens_cut: Passage tokens lost to the budget or the model's longest sequence.
     """
 
-    context_ids: TokenIds
+    shared_ids: TokenIds
     following: TokenIds
     hint_index: npt.NDArray[np.int64]
     target: int
@@ -41,12 +41,12 @@ class PairSequence:
     tokens_cut: int
 
     def __len__(self) -> int:
-        return len(self.context_ids) + len(self.following)
+        return len(self.shared_ids) + len(self.following)
 
     @property
     def ids(self) -> TokenIds:
-        """All token ids, shape `[context + following]`."""
-        return np.concatenate([self.context_ids, self.following])
+        """All token ids, shape `[shared + following]`."""
+        return np.concatenate([self.shared_ids, self.following])
 
     @property
     def scored(self) -> TokenIds:
@@ -60,13 +60,13 @@ class PassagePart:
 
     Attributes:
         encoded: The passage piece.
-        context: `PairSequence.context_ids`.
+        shared: `PairSequence.shared_ids`.
         candidates: Token ids that may become hints, each once.
         attended: For attended hints, the passage's tokens that are among them, however often.
     """
 
     encoded: EncodedPassage
-    context: TokenIds
+    shared: TokenIds
     candidates: TokenIds
     attended: TokenIds
 
@@ -78,7 +78,7 @@ class SequenceBuilder:
         encoder: Gives the fixed pieces of the prompt.
         config: The adapter's settings, or None for the bare model, whose prompt has no hints.
         selector: Chooses hints; None where there are none.
-        window: The model's longest sequence, in tokens.
+        max_length: The model's longest sequence, in tokens.
         random_hints: Draw retrieved hints from the passage by chance, the same for the same pair.
 
     Attributes:
@@ -91,14 +91,14 @@ class SequenceBuilder:
         encoder: PromptEncoder,
         config: QPeftConfig | None,
         selector: HintSelector | None,
-        window: int,
+        max_length: int,
         *,
         random_hints: bool = False,
     ) -> None:
         self.encoder = encoder
         self.config = config
         self.selector = selector
-        self.window = window
+        self.max_length = max_length
         self.random_hints = random_hints
         self.head: TokenIds = np.concatenate([encoder.bos, encoder.instruction])
         self.instruction = slice(len(encoder.bos), len(self.head))
@@ -108,13 +108,13 @@ class SequenceBuilder:
 
     def passage(self, encoded: EncodedPassage) -> PassagePart:
         """What all sequences with this passage have in common."""
-        context = self.head if self._hints_first else np.concatenate([self.head, encoded.ids])
+        shared = self.head if self._hints_first else np.concatenate([self.head, encoded.ids])
         if self.selector is None:
-            return PassagePart(encoded, context, _NO_TOKENS, _NO_TOKENS)
+            return PassagePart(encoded, shared, _NO_TOKENS, _NO_TOKENS)
         source = np.concatenate([self.head, encoded.ids]) if self._reference else encoded.tokens
         candidates = self.selector.candidates(source)
         attended = source[np.isin(source, candidates)] if self._variant == "attention" else _NO_TOKENS
-        return PassagePart(encoded, context, candidates, attended)
+        return PassagePart(encoded, shared, candidates, attended)
 
     def build(
         self,
@@ -128,23 +128,23 @@ class SequenceBuilder:
 
         Args:
             query: The encoded query.
-            passage: The passage; cut further where the window demands it.
+            passage: The passage; cut further where the model's longest sequence demands it.
             hints: False leaves the hints out.
             hints_from: Another passage that the hints are made of.
 
         Raises:
-            QPeftError: If query and prompt alone are longer than the model's window.
+            QPeftError: If query and prompt alone are longer than the model's longest sequence.
         """
         most = self._most_hints(query) if hints else 0
         around = len(self.encoder.hints_open) + len(self.encoder.newline) if most else 0
         label = passage.encoded.start + len(self.encoder.newline)
         fixed = len(self.head) + label + around + most + len(query.ids)
-        if fixed >= self.window:
+        if fixed >= self.max_length:
             raise QPeftError(
-                f"the query is too long for the model: prompt and query take {fixed} tokens of its {self.window} "
+                f"the query is too long for the model: prompt and query take {fixed} tokens of its {self.max_length} "
                 f"(query: {self.encoder.tokenizer.decode(query.tokens[:20])!r}…)."
             )
-        fitting = self.encoder.cut(passage.encoded, self.window - fixed)
+        fitting = self.encoder.cut(passage.encoded, self.max_length - fixed)
         if fitting is not passage.encoded:
             passage = self.passage(fitting)
         donor = hints_from or passage
@@ -159,7 +159,7 @@ class SequenceBuilder:
             hint_index[: end + len(self.encoder.newline)] = HINTS_LABEL
             hint_index[end - count : end] = np.arange(count)
         return PairSequence(
-            passage.context,
+            passage.shared,
             following,
             hint_index,
             len(following) - len(query.ids) + query.start,

@@ -20,7 +20,7 @@ class Step(TypedDict):
 
     Attributes:
         batches: Keyword arguments of one forward pass each.
-        contexts: With a passage cache, what stands before the pairs of each batch; else empty.
+        shared: With a passage cache, what stands before the pairs of each batch; else empty.
         places: Where each pair's score goes, batch after batch, in the flattened `[queries, candidates]`.
         positive: bool `[queries, candidates]`.
         valid: bool `[queries, candidates]`.
@@ -28,7 +28,7 @@ class Step(TypedDict):
     """
 
     batches: list[Batch]
-    contexts: list[list[TokenIds]]
+    shared: list[list[TokenIds]]
     places: torch.Tensor
     positive: torch.Tensor
     valid: torch.Tensor
@@ -73,7 +73,7 @@ class StepCollator:
         cached = self.scorer.cache is not None
         return Step(
             batches=[self.scorer.collate(part) for part in parts],
-            contexts=[[row[0].context_ids for row in part] for part in parts] if cached else [],
+            shared=[[row[0].shared_ids for row in part] for part in parts] if cached else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,

@@ -142,9 +142,9 @@ def _score(scorer: LikelihoodScorer, pairs: list[tuple[str, str]]) -> Scores:
     state = PartialState()
     own = pairs[state.process_index :: state.num_processes]
     scored: list[tuple[tuple[str, str], float]] = []
-    window = scorer.window_pairs
-    for start in range(0, len(own), window):
-        block = own[start : start + window]
+    size = scorer.query_batch_pairs
+    for start in range(0, len(own), size):
+        block = own[start : start + size]
         scored += zip(block, scorer.score(scorer.sequences(block)).tolist(), strict=True)
     return dict(gather_object(scored))
 

@@ -35,7 +35,7 @@ class MiningConfig:
     )
     top_n: int = field(default=50, metadata={"help": "negatives come from so many first hits"})
     choice: Literal["random", "first"] = field(
-        default="random", metadata={"help": "drawn from the window by the seed, or the first of it"}
+        default="random", metadata={"help": "drawn by the seed, or the first ones"}
     )
     max_queries: int | None = field(default=None, metadata={"help": "queries, drawn by the seed; all if unset"})
     seed: int = field(default=1, metadata={"help": "fixes what is drawn"})
@@ -110,25 +110,25 @@ class Miner:
                 self.report.without_positives += 1
                 continue
             barred = {passage.text for passage in positives} | {query.strip()}
-            window = [
+            eligible = [
                 passage
                 for docid, score in list(hits.items())[self.config.skip :]
                 if docid in documents and docid != qid and docid not in relevant
                 for passage in [_passage(documents[docid], score)]
                 if passage.text and passage.text not in barred
             ]
-            negatives = self._chosen(window, place)
+            negatives = self._chosen(eligible, place)
             self.report.queries += 1
             self.report.negatives += len(negatives)
             self.report.without_negatives += not negatives
             yield TrainingExample(qid, query, positives, negatives)
 
-    def _chosen(self, window: list[TrainingPassage], place: int) -> tuple[TrainingPassage, ...]:
+    def _chosen(self, eligible: list[TrainingPassage], place: int) -> tuple[TrainingPassage, ...]:
         wanted = self.config.negatives
-        if self.config.choice == "first" or len(window) <= wanted:
-            return tuple(window[:wanted])
+        if self.config.choice == "first" or len(eligible) <= wanted:
+            return tuple(eligible[:wanted])
         rng = np.random.default_rng([self.config.seed, place])
-        return tuple(window[i] for i in sorted(rng.choice(len(window), wanted, replace=False)))
+        return tuple(eligible[i] for i in sorted(rng.choice(len(eligible), wanted, replace=False)))
 
     def _documents(self, run: Run) -> Mapping[str, Document]:
         wanted = {docid for qid in self.topics for docid, grade in self.qrels[qid].items() if grade > 0}

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from pyserini_qpeft.models.adapters import active_adapter
-from pyserini_qpeft.qpeft.context import Context
+from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import Batch
@@ -34,24 +34,24 @@ class PairScorer(nn.Module):
         self.constant_memory = constant_memory
         self._with_prompt = active_adapter(model) is not None
 
-    def forward(self, batches: list[Batch], contexts: Sequence[Sequence[TokenIds]] = ()) -> torch.Tensor:
+    def forward(self, batches: list[Batch], shared: Sequence[Sequence[TokenIds]] = ()) -> torch.Tensor:
         """Mean log-likelihood of each pair's query, batch after batch: float32 `[pairs]`.
 
         Args:
             batches: Keyword arguments of one forward pass each.
-            contexts: With a cache, what stands before the pairs of each batch.
+            shared: With a cache, what stands before the pairs of each batch.
         """
-        before: list[Context | None] = [None] * len(batches)
+        before: list[CachedPassages | None] = [None] * len(batches)
         if self.cache is not None:
-            self.cache.fill([ids for batch in contexts for ids in batch])
-            before = [self.cache.context(batch) for batch in contexts]
+            self.cache.fill([ids for batch in shared for ids in batch])
+            before = [self.cache.batch(batch) for batch in shared]
         if self.constant_memory and torch.is_grad_enabled():
             return torch.cat(
                 [checkpoint(self._scores, *both, use_reentrant=False) for both in zip(batches, before, strict=True)]
             )
         return torch.cat([self._scores(*both) for both in zip(batches, before, strict=True)])
 
-    def _scores(self, batch: Batch, context: Context | None) -> torch.Tensor:
+    def _scores(self, batch: Batch, cached: CachedPassages | None) -> torch.Tensor:
         if self._with_prompt:
-            return cast(torch.Tensor, self.model(**batch, context=context).scores)
-        return cast(torch.Tensor, query_likelihood(self.model, **batch, context=context).scores)
+            return cast(torch.Tensor, self.model(**batch, cached=cached).scores)
+        return cast(torch.Tensor, query_likelihood(self.model, **batch, cached=cached).scores)

@@ -51,7 +51,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> torch.Tensor:
         """The mean over queries of the loss."""
-        lists = as_lists(model(inputs["batches"], inputs["contexts"]), inputs)
+        lists = as_lists(model(inputs["batches"], inputs["shared"]), inputs)
         return LOSSES[self.loss.loss](lists, self.loss).mean()
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:

@@ -25,24 +25,24 @@ def tokens(text: str) -> list[int]:
 def published_score(model: Any, query: str, passage: str, k: int) -> float:
     prompt, base = model.base_model.prompt, model.base_model.model
     frozen = base.get_input_embeddings().weight
-    context = [TOKENIZER.bos_token_id, *tokens(f"{INSTRUCTION}\n"), *tokens(f"Passage: {passage}\n")]
+    cached = [TOKENIZER.bos_token_id, *tokens(f"{INSTRUCTION}\n"), *tokens(f"Passage: {passage}\n")]
     own = tokens(f"Question: \n{query}")[len(tokens("Question: \n")) :]
-    candidates = [i for i in dict.fromkeys(context) if i not in TOKENIZER.all_special_ids]
+    candidates = [i for i in dict.fromkeys(cached) if i not in TOKENIZER.all_special_ids]
     if prompt.config.variant == "retrieval":
         cosines = torch.cosine_similarity(prompt.table[own][:, None], frozen[candidates][None], dim=-1).amax(0)
         chosen = [candidates[i] for i in cosines.argsort(descending=True, stable=True)[:k]]
         hints = prompt.table[chosen]
     else:
-        keys = torch.tensor([i in candidates for i in context])
+        keys = torch.tensor([i in candidates for i in cached])
         attended, _ = prompt.attention(
-            prompt.table[own][None], frozen[context][None], frozen[context][None], key_padding_mask=~keys[None]
+            prompt.table[own][None], frozen[cached][None], frozen[cached][None], key_padding_mask=~keys[None]
         )
         hints = attended[0]
     before = prompt.mlp(prompt.table[tokens("hints: ")])
     after = prompt.mlp(prompt.table[tokens("\n") or TOKENIZER("\n")["input_ids"][-1:]])
     label = [TOKENIZER.bos_token_id, *own, TOKENIZER.eos_token_id]
     following = frozen[[*tokens("Question: \n"), *label]]
-    vectors = torch.cat([frozen[context], before, prompt.mlp(hints), after, following])
+    vectors = torch.cat([frozen[cached], before, prompt.mlp(hints), after, following])
     logprobs = base(inputs_embeds=vectors[None], use_cache=False).logits[0].double().log_softmax(-1)
     return float(logprobs[-len(label) - 1 : -1].gather(1, torch.tensor(label)[:, None]).mean())
 

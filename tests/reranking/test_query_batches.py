@@ -1,4 +1,4 @@
-"""Queries are scored in windows that come out the same whenever they are made."""
+"""Queries are scored in batches that come out the same whenever they are made."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.reranking.query_batches import Request, windows
+from pyserini_qpeft.reranking.query_batches import Request, query_batches
 
 
 def requests(sizes: list[int]) -> list[Request]:
@@ -14,9 +14,9 @@ def requests(sizes: list[int]) -> list[Request]:
 
 
 @given(st.lists(st.integers(0, 900), max_size=30), st.integers(1, 4000))
-def test_each_request_is_in_one_window_in_order(sizes: list[int], most: int) -> None:
+def test_each_request_is_in_one_batch_in_order(sizes: list[int], most: int) -> None:
     asked = requests(sizes)
-    parts: list[list[Request]] = list(windows(asked, most))
+    parts: list[list[Request]] = list(query_batches(asked, most))
     assert [one for part in parts for one in part] == asked
     for place, part in enumerate(parts):
         pairs = [len(one.head) for one in part]
@@ -26,7 +26,7 @@ def test_each_request_is_in_one_window_in_order(sizes: list[int], most: int) -> 
             assert sum(pairs) >= limit
 
 
-def test_no_more_requests_are_taken_than_a_window_needs() -> None:
+def test_no_more_requests_are_taken_than_a_batch_needs() -> None:
     taken: list[Any] = []
 
     def asked() -> Any:
@@ -34,5 +34,5 @@ def test_no_more_requests_are_taken_than_a_window_needs() -> None:
             taken.append(one)
             yield one
 
-    next(windows(asked(), 5000))
+    next(query_batches(asked(), 5000))
     assert len(taken) == 2

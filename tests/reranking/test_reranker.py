@@ -98,7 +98,7 @@ def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftRerank
 
 def test_many_queries_at_once_rank_as_each_alone(reranker: QPeftReranker) -> None:
     requests = [(query, HITS[start:]) for start, query in enumerate([QUERY, "who sings", "the brother of Moses", "é"])]
-    small_windows = configured(reranker, scoring=ScoringConfig(window_pairs=4))
+    small_windows = configured(reranker, scoring=ScoringConfig(query_batch_pairs=4))
     for batch in (reranker.rerank_batch(requests), small_windows.rerank_batch(requests)):
         for (query, hits), ranked in zip(requests, batch, strict=True):
             alone = reranker.rerank(query, hits)
@@ -114,7 +114,7 @@ def test_a_stream_works_ahead_no_further_than_its_window(reranker: QPeftReranker
             taken.append(place)
             yield QUERY, HITS
 
-    stream = configured(reranker, scoring=ScoringConfig(window_pairs=10)).rerank_stream(requests())
+    stream = configured(reranker, scoring=ScoringConfig(query_batch_pairs=10)).rerank_stream(requests())
     next(stream)
     assert len(taken) == 2
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyserini_qpeft.scoring.budget import window_pairs
+from pyserini_qpeft.scoring.budget import query_batch_pairs
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from pyserini_qpeft.scoring.budget import window_pairs
 def test_windows_are_the_smaller_the_longer_a_pair_takes(weights: int, device: str, pairs: int) -> None:
     with torch.device("meta"):
         model = nn.Linear(weights // 1000, 1000, bias=False)
-    assert window_pairs(model, torch.device(device)) == pairs
+    assert query_batch_pairs(model, torch.device(device)) == pairs

@@ -41,7 +41,7 @@ def test_shuffled_hints_are_those_of_the_other_passage_and_the_rest_stays(varian
         donor = by_pair[pair[0], donors[pair]]
         np.testing.assert_array_equal(other.hint_ids, donor.hint_ids)
         np.testing.assert_array_equal(other.attended, donor.attended)
-        np.testing.assert_array_equal(other.context_ids, one.context_ids)
+        np.testing.assert_array_equal(other.shared_ids, one.shared_ids)
         np.testing.assert_array_equal(other.scored, one.scored)
     assert not np.allclose(own.score(before), shuffled.score(after), atol=1e-4)
 
@@ -52,7 +52,7 @@ def test_random_hints_come_from_the_passage_and_are_the_same_each_time() -> None
     again = scorer(model, hints="random").sequences(PAIRS)
     assert any(list(one.hint_ids) != list(other.hint_ids) for one, other in zip(own, drawn, strict=True))
     for one, other, third in zip(own, drawn, again, strict=True):
-        assert set(other.hint_ids) <= set(one.context_ids)
+        assert set(other.hint_ids) <= set(one.shared_ids)
         assert len(set(other.hint_ids)) == len(one.hint_ids)
         np.testing.assert_array_equal(other.hint_ids, third.hint_ids)
 

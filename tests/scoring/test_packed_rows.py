@@ -111,8 +111,8 @@ def test_each_passage_is_read_once_unless_told_otherwise(shared: bool, monkeypat
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400)), max_size=60), st.integers(410, 4000))
 def test_a_row_has_one_passage_and_an_end(pairs: list[tuple[int, int]], window: int) -> None:
-    contexts = [np.arange(place) for place in range(5)]
-    sequences = [_Sequence(contexts[context], np.zeros(length)) for context, length in pairs]
+    shared = [np.arange(place) for place in range(5)]
+    sequences = [_Sequence(shared[cached], np.zeros(length)) for cached, length in pairs]
     rows = pack(sequences, range(len(pairs)), window)  # type: ignore[arg-type]
     assert sorted(i for row in rows for i in row) == list(range(len(pairs)))
     for row in rows:
@@ -121,8 +121,8 @@ def test_a_row_has_one_passage_and_an_end(pairs: list[tuple[int, int]], window: 
 
 
 class _Sequence:
-    def __init__(self, context_ids: Any, following: Any) -> None:
-        self.context_ids = context_ids
+    def __init__(self, shared_ids: Any, following: Any) -> None:
+        self.shared_ids = shared_ids
         self.following = following
 
 
@@ -189,7 +189,7 @@ def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.
     forward = scorer.forward
 
     def scarce(rows: Any) -> Any:
-        if sum(len(row[0].context_ids) + sum(len(pair.following) for pair in row) for row in rows) > longest:
+        if sum(len(row[0].shared_ids) + sum(len(pair.following) for pair in row) for row in rows) > longest:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(rows)
 

@@ -92,11 +92,11 @@ def test_the_least_recently_used_goes_first_and_the_limit_holds(monkeypatch: pyt
     cache = scorer.cache
     assert cache is not None
     a, b, c = (scorer.sequences([("nile", text)])[0] for text in ("Paris one", "Paris two", "Paris three"))
-    contexts = {name: one.context_ids for name, one in (("a", a), ("b", b), ("c", c))}
-    cache.limit = sum(cache.weigh(len(ids)) for ids in contexts.values()) - 1
+    shared = {name: one.shared_ids for name, one in (("a", a), ("b", b), ("c", c))}
+    cache.limit = sum(cache.weigh(len(ids)) for ids in shared.values()) - 1
     numbers = counted(scorer, monkeypatch)
     for name, expected in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
-        cache.fill([contexts[name]])
+        cache.fill([shared[name]])
         assert sum(numbers) == expected, name
         assert cache.bytes <= cache.limit
 

@@ -11,19 +11,19 @@ from pyserini_qpeft.qpeft.packing import Packing
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """The key-values of a batch's contexts, filled up on the right.
+class CachedPassages:
+    """The key-values of the passages of a batch, padded on the right.
 
     Attributes:
         states: `[layers, 2, batch, heads, length, width]`, keys and values of every layer.
-        lengths: int64 `[batch]`, tokens of each context.
+        lengths: int64 `[batch]`, tokens of each.
     """
 
     states: torch.Tensor
     lengths: torch.Tensor
 
     def arguments(self, input_ids: torch.Tensor, packing: Packing | None = None) -> dict[str, Any]:
-        """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the contexts."""
+        """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the passages."""
         places = torch.arange(self.states.shape[-2], device=input_ids.device)
         known = places < self.lengths[:, None]
         if packing is None:
@@ -49,15 +49,15 @@ def _filled(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
     return layer
 
 
-def read_context(model: Any, **text: torch.Tensor) -> torch.Tensor:
-    """Runs a model over contexts that are padded on the right.
+def read_passages(model: Any, **text: torch.Tensor) -> torch.Tensor:
+    """Runs a model over passages that are padded on the right.
 
     Args:
         model: A causal language model.
         **text: `input_ids`, int64 `[batch, length]`, or `inputs_embeds`, `[batch, length, width]`.
 
     Returns:
-        Key-values as in `Context.states`; those at padding mean nothing.
+        Key-values as in `CachedPassages.states`; those at padding mean nothing.
     """
     cache = model(**text, use_cache=True, logits_to_keep=1).past_key_values
     return torch.stack([torch.stack([layer.keys, layer.values]) for layer in cache.layers])
