@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from pyserini_qpeft import __version__, cli
+from pyserini_qpeft.cli.overwriting import check_outputs
 from pyserini_qpeft.errors import QPeftError
 
 # What a full disk, a missing folder or a forbidden file raises: mistakes of the surroundings, not of the program.
@@ -84,6 +85,8 @@ def _run(arguments: list[str]) -> int:
     if others and not hasattr(module, "PASSES_ON"):
         parser.error(f"unknown arguments: {' '.join(others)}")
     args.passed_on = others
+    if hasattr(module, "outputs"):
+        check_outputs(module.outputs(args), args)
     return module.run(args) or 0
 
 

@@ -70,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    from pyserini_qpeft.cli.overwriting import plots_in
+
+    return {"output": args.output, "plots": plots_in(args.plots)}
+
+
 def run(args: argparse.Namespace) -> None:
     """Read everything, measure, print the tables, write what was asked for."""
     from pyserini_qpeft.cli.options import read_options

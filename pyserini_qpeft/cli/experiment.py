@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"output": [args.output / name for name in ("table.md", "report.html", "expected.yaml")]}
+
+
 def run(args: argparse.Namespace) -> int:
     """Run what is not done yet, write the tables, and check the scores; 1 where one has moved."""
     import sys

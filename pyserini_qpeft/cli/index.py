@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"index": [args.index]}
+
+
 def run(args: argparse.Namespace) -> None:
     """Build the index and say what came of it."""
     from pyserini_qpeft.lucene import build_index

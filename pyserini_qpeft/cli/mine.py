@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, MiningConfig)
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"output": [args.output]}
+
+
 def run(args: argparse.Namespace) -> None:
     """Mine and say what came of it."""
     from pyserini_qpeft.cli.options import read_options

@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser.add_argument_group("model"))
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"output": [args.output]}
+
+
 def run(args: argparse.Namespace) -> None:
     """Read everything, then rerank; Java starts only where an index or a topic name needs it."""
     from pyserini_qpeft.cli.output import check_output, write_reranked

@@ -1,6 +1,7 @@
 """`qpeft search`: Pyserini's search, reranked."""
 
 import argparse
+from pathlib import Path
 
 NAME = "search"
 HELP = "search a Lucene index with Pyserini's own options, and rerank what it finds"
@@ -25,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
     add_ranking_options(parser.add_argument_group("ranking"), "--qpeft.")
     add_model_options(parser.add_argument_group("model"), "--qpeft.", short=("device", "dtype", "batch_tokens"))
+
+
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"output": [args.output]}
 
 
 def run(args: argparse.Namespace) -> None:

@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser.add_argument_group("optimization"), OptimizationConfig)
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    return {"output": [args.output]}
+
+
 def run(args: argparse.Namespace) -> None:
     """Train and say what came of it."""
     from transformers.utils import logging

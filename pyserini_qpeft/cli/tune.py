@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, TuneConfig)
 
 
+def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files that the verb writes, by option."""
+    from pyserini_qpeft.cli.overwriting import plots_in
+
+    return {"output": [args.output], "plots": plots_in(args.plots)}
+
+
 def run(args: argparse.Namespace) -> None:
     """Search the grid, write the configuration, and say what it is."""
     from pyserini_qpeft.data.qrels import read_qrels

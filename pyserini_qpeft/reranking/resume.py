@@ -64,7 +64,7 @@ class ResumableWriter:
             self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
         try:
             self._lock()
-            whole = 0 if restart else self._read_finished()
+            whole = self._read_finished(restart)
             with user_write_errors(self.partial):
                 self._file.truncate(whole)
                 if not self._places:
@@ -121,12 +121,14 @@ class ResumableWriter:
                     file.seek(self._places[qid])
                     yield json.loads(file.readline())["lines"]
 
-    def _read_finished(self) -> int:
+    def _read_finished(self, restart: bool) -> int:
         """Notes the finished queries of an earlier job; returns up to which byte the file is whole."""
         with user_read_errors(self.partial), open(self.partial, "rb") as file:
             header = file.readline()
             if not (header.startswith(_HEADER) or _HEADER.startswith(header)):
                 raise QPeftError(f"{self.partial} is in the way, and is no unfinished run: move it elsewhere")
+            if restart:
+                return 0
             place = len(header)
             for line in file:
                 record = _whole_record(line)

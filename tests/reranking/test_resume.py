@@ -126,8 +126,9 @@ def test_settings_of_a_job_that_was_killed_before_its_first_query_do_not_matter(
 def test_a_file_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / "run.partial").write_text("my notes\n")
 
-    with pytest.raises(QPeftError, match="is in the way, and is no unfinished run"):
-        work(tmp_path / "run")
+    for restart in (False, True):
+        with pytest.raises(QPeftError, match="is in the way, and is no unfinished run"):
+            work(tmp_path / "run", restart=restart)
     assert (tmp_path / "run.partial").read_text() == "my notes\n"
 
 

@@ -1,0 +1,63 @@
+"""A check that nothing is written over a file that is read."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.errors import QPeftError
+
+
+def refuse_overwriting_inputs(outputs: Iterable[PathLike], inputs: Iterable[PathLike]) -> None:
+    """Refuse to go on if writing an output would replace an input.
+
+    Two names of one file count as the same, also through symbolic and hard links, and so does the file beside an
+    output that holds an unfinished run (`<output>.partial`). An input folder stands for all files in it. An output
+    that is a folder counts with everything in it.
+
+    Args:
+        outputs: Files, or folders that are replaced as a whole; they need not exist.
+        inputs: Files and folders that are read; those that do not exist are passed over.
+
+    Raises:
+        QPeftError: An output is one of the inputs.
+    """
+    given = [Path(path) for path in inputs]
+    for output in map(Path, outputs):
+        for place in (output, output.with_name(f"{output.name}.partial")):
+            found = _lies_in(place, given) if place.is_dir() else _same_file(place, given)
+            if found is not None:
+                raise QPeftError(
+                    f"cannot write {output}: it would replace {found}, which this command reads. "
+                    "Choose another place for the output."
+                )
+
+
+def _same_file(output: Path, inputs: Iterable[Path]) -> Path | None:
+    identity = _identity(output)
+    if identity is None:
+        return None
+    return next((file for path in inputs for file in _files(path) if _identity(file) == identity), None)
+
+
+def _lies_in(output: Path, inputs: Iterable[Path]) -> Path | None:
+    folder = output.resolve()
+    return next((path for path in inputs if path.exists() and path.resolve().is_relative_to(folder)), None)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path):
+        yield from (Path(folder, name) for name in names)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a regular file; None for anything else, such as a terminal that is read and written."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
