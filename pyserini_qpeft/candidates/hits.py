@@ -22,11 +22,12 @@ def to_candidates(hits: Iterable[Any], texts: TextSource | None = None) -> list[
     the one that the hit was given; else what `texts` has; else what its index stored with it.
 
     Args:
-        hits: Any number, none too; a docid may occur more than once and may be a whole number.
+        hits: Any number, none too; a docid may occur more than once and may be a whole number. A score that is
+            missing becomes NaN.
         texts: Where to look for the text of hits that bring none (see `candidates.texts`).
 
     Raises:
-        QPeftError: A hit of unknown make, without text anywhere, or whose score is no finite number.
+        QPeftError: A hit of unknown make, without text anywhere, or whose score is not a number.
     """
     return [_candidate(hit, place, texts) for place, hit in enumerate(hits, start=1)]
 
@@ -39,7 +40,7 @@ def first_stage_hits(hits: Iterable[Any], *, first_rank: int = 1) -> list[Ranked
         first_rank: Rank of the first of them.
 
     Raises:
-        QPeftError: A hit of unknown make, or whose score is no finite number.
+        QPeftError: A hit of unknown make, or whose score is not a number.
     """
     ranked = []
     for place, hit in enumerate(hits, start=1):
@@ -78,17 +79,17 @@ def _docid_and_score(hit: Any, place: int) -> tuple[str, float]:
             docid = _first_key(metadata, _DOCID_KEYS)
     if docid is None or not str(docid).strip():
         raise QPeftError(f"hit {place} has no docid: {hit!r:.80}")
-    return str(docid), _finite(score, str(docid))
+    return str(docid), _score(score, str(docid))
 
 
-def _finite(score: Any, docid: str) -> float:
+def _score(score: Any, docid: str) -> float:
+    """A first-stage score; NaN for a missing one. The ranking rule decides about scores that are not finite."""
+    if score is None:
+        return math.nan
     try:
-        number = float(score)
+        return float(score)
     except (TypeError, ValueError):
         raise QPeftError(f"the first-stage score of document {docid} is not a number: {score!r:.80}") from None
-    if not math.isfinite(number):
-        raise QPeftError(f"the first-stage score of document {docid} is {number}, which has no place in a ranking")
-    return number
 
 
 def _given_text(hit: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""`qpeft explain`: why a passage got its score."""
+"""`qpeft explain`: the hints of a passage, and the score of each token of the query."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
 
 NAME = "explain"
-HELP = "show the hints of a passage, and what each token of the query got with and without them"
+HELP = "show the hints of a passage, and the score of each query token with and without them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
     text = _passage(args)
     config = RerankConfig(scoring=read_options(ScoringConfig, args))
-    print(_told(load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)))
+    print(_table(load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)))
 
 
 def _passage(args: argparse.Namespace) -> str:
@@ -47,7 +47,7 @@ def _passage(args: argparse.Namespace) -> str:
     return str(texts(args.docid))
 
 
-def _told(explanation: "Explanation") -> str:
+def _table(explanation: "Explanation") -> str:
     lines = [f"score  {explanation.score:.4f}  (mean over {len(explanation.tokens)} query tokens)"]
     if explanation.hints:
         lines.append("hints  " + "  ".join(f"{hint.token} {hint.similarity:.2f}" for hint in explanation.hints))

@@ -1,4 +1,4 @@
-"""`qpeft rerank`: stored first-stage hits in a better order."""
+"""`qpeft rerank`: rerank a stored first-stage run."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         metavar="NAME",
-        help="queries: a file, or a name that Pyserini knows; not needed where the run has them",
+        help="queries: a file, or a name that Pyserini knows; not needed if the run holds them",
     )
     add_text_options(parser)
     add_output_options(parser)
@@ -31,19 +31,19 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read everything, then rerank; Java starts only where an index or a topic name needs it."""
-    from pyserini_qpeft.cli.output import check_output, write_reranked
-    from pyserini_qpeft.cli.reranking import read_rerank_config
+    """Read everything, then rerank; Java starts only if an index or a topic set of Pyserini is named."""
+    from pyserini_qpeft.cli.output import read_run_config, write_reranked
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
     from pyserini_qpeft.data.files import first_line
     from pyserini_qpeft.data.trec import read_run
     from pyserini_qpeft.errors import QPeftError
 
-    check_output(args)
-    depth = read_rerank_config(args).depth
+    output, config = read_run_config(args), read_rerank_config(args)
     hits = read_run(args.run)
     if args.topics is None and first_line(args.run, what="a run").lstrip()[0] not in "{[":
         raise QPeftError(f"{args.run} holds no queries: name them with --topics.")
     topics = topics_of_run(hits, args.run, args.topics)
-    texts = texts_of_run(hits, args.run, args.corpus, args.index, depth)
-    write_reranked(hits, topics, texts, args)
+    texts = texts_of_run(hits, args.run, args.corpus, args.index, config.depth)
+    reranker = load_reranker(read_model_config(args), config, quiet=args.quiet)
+    write_reranked(hits, topics, texts, output, reranker)

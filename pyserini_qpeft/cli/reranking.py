@@ -1,4 +1,4 @@
-"""What `search`, `rerank` and `explain` share: the options that choose and set up a reranker."""
+"""Options that choose a model and say how it reranks, for `search`, `rerank`, `explain` and `demo`."""
 
 import argparse
 from collections.abc import Sequence
@@ -24,48 +24,51 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
     Args:
         parser: Parser or group.
         prefix: What the options begin with.
-        short: Those that are also spelt with two dashes alone.
+        short: Options that are also accepted with two dashes in place of the prefix.
     """
     for config in (ModelConfig, ScoringConfig):
         add_options(parser, config, prefix=prefix, short=short)
 
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
-    """Add the options that say what is rescored and how scores become a ranking."""
+    """Add the options that say which hits are rescored and how scores become a ranking."""
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
+    method = FusionConfig().method
     parser.add_argument(
-        f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion as qpeft tune wrote them"
+        f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion, as qpeft tune writes them"
     )
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
         f"{prefix}fusion",
         dest="fusion_method",
         nargs="?",
-        const=FusionConfig().method,
-        choices=get_args(FusionMethod),
-        help=f"mix in the first stage's scores ({FusionConfig().method} when no method is named)",
+        const=method,
+        choices=("none", *get_args(FusionMethod)),
+        help="how the likelihood is fused with the first stage's scores; none ranks by the likelihood alone "
+        f"(default: {method})",
     )
     parser.add_argument(
         f"{prefix}fusion-weight",
         type=float,
         dest="fusion_weight",
         metavar="FLOAT",
-        help=f"share of the likelihood, 0 to 1 (default: {FusionConfig().weight})",
+        help="weight of the likelihood, 0 to 1; the first stage gets the rest (default: the weight that comes with "
+        "the model)",
     )
 
 
 def read_model_config(args: argparse.Namespace) -> ModelConfig:
-    """Which model was chosen."""
+    """The model that the options choose."""
     return read_options(ModelConfig, args)
 
 
 def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
-    """What is to be rescored and how, as given on the command line, and else in the stored configuration.
+    """The stored configuration, or the default, with the values that are given on the command line.
 
     Raises:
-        QPeftError: A value that does not exist, or a weight of a fusion that was not asked for.
+        QPeftError: A value is unknown or out of range, or a fusion weight is given without fusion.
     """
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
@@ -73,19 +76,18 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
 
     stored = read_stored_config(args.config) if args.config is not None else RerankConfig()
     fusion = stored.fusion
-    weight = {} if args.fusion_weight is None else {"weight": args.fusion_weight}
-    if args.fusion_method:
-        fusion = FusionConfig(args.fusion_method, **weight)
-    elif weight and fusion is None:
-        raise QPeftError("a fusion weight needs --fusion: without it the likelihood alone ranks.")
-    elif fusion is not None:
-        fusion = replace(fusion, **weight)
+    if args.fusion_method is not None:
+        fusion = None if args.fusion_method == "none" else FusionConfig(args.fusion_method)
+    if args.fusion_weight is not None:
+        if fusion is None:
+            raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
+        fusion = replace(fusion, weight=args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
     return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
-    """The reranker; transformers' own progress bar is left out where `quiet`."""
+    """Load the reranker; `quiet` turns off the progress bar of transformers."""
     from transformers.utils import logging
 
     from pyserini_qpeft.reranking.reranker import QPeftReranker

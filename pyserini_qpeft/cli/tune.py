@@ -1,4 +1,4 @@
-"""`qpeft tune`: fusion weight and depth, chosen on dev queries."""
+"""`qpeft tune`: choose fusion weight and depth on dev queries."""
 
 import argparse
 from pathlib import Path
@@ -18,12 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="reranked dev queries: the JSONL of qpeft rerank, or a TREC run of likelihoods with --first-stage",
+        help="reranked dev queries: the JSONL of qpeft rerank; or, with --first-stage, a TREC run that "
+        "qpeft rerank --fusion none wrote",
     )
     parser.add_argument(
-        "--first-stage", type=Path, metavar="FILE", help="the first stage's run, where --run does not hold its scores"
+        "--first-stage", type=Path, metavar="FILE", help="the first stage's run, if --run does not hold its scores"
     )
-    parser.add_argument("--qrels", required=True, type=Path, metavar="FILE", help="judgements of the dev queries alone")
+    parser.add_argument(
+        "--qrels", required=True, type=Path, metavar="FILE", help="relevance judgements of the dev queries alone"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="configuration to write (JSON)")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for plots of the grid")
     add_options(parser, TuneConfig)
@@ -37,7 +40,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Search the grid, write the configuration, and say what it is."""
+    """Search the grid, write the best configuration, and print it."""
     from pyserini_qpeft.data.qrels import read_qrels
     from pyserini_qpeft.data.ranked_lists import read_ranked_lists
     from pyserini_qpeft.data.trec import read_run
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
     tuned = tune(two_stages, read_qrels(args.qrels, strict=True), config)
     fusion = tuned.config.fusion
     assert fusion is not None
+    assert fusion.weight is not None
     about = {
         "measure": tuned.measure,
         "value": round(tuned.value, 6),

@@ -1,5 +1,6 @@
 """Reranked lists read back from the JSONL that `writers.write_jsonl` writes."""
 
+import math
 from typing import Any
 
 from pyserini_qpeft.data.fields import as_id, as_score, json_records
@@ -45,11 +46,12 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
         raise QPeftError(f"{where}: no first-stage score and rank; give the JSONL that qpeft rerank writes")
     docid = as_id(hit.get("docid"), where, "the docid")
     likelihood = hit.get("likelihood")
+    first_stage = hit["first_stage_score"]
     return RankedHit(
         docid=docid,
         score=as_score(hit.get("score"), f"{where} ({docid})"),
         rank=place,
-        first_stage_score=as_score(hit["first_stage_score"], f"{where} ({docid})"),
+        first_stage_score=math.nan if first_stage is None else as_score(first_stage, f"{where} ({docid})"),
         first_stage_rank=hit["first_stage_rank"],
         text=hit.get("text"),
         likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),

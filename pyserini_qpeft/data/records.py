@@ -21,7 +21,7 @@ class RankedHit:
         docid: Identifier of the passage.
         score: What the list is sorted by, descending.
         rank: Place in the list, from 1.
-        first_stage_score: Score before reranking.
+        first_stage_score: Score before reranking; NaN if the first stage gave none (JSONL: null).
         first_stage_rank: Place before reranking, from 1.
         text: The text that was scored, where it was kept.
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.

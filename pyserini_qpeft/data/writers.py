@@ -70,6 +70,8 @@ def to_jsonl(ranked: RankedList) -> str:
     for place, hit in enumerate(ranked.hits):
         written: dict[str, Any] = {"docid": hit.docid}
         written |= {name: getattr(hit, name) for name in _HIT_NUMBERS}
+        if not math.isfinite(hit.first_stage_score):
+            written["first_stage_score"] = None
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:

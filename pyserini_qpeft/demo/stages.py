@@ -1,17 +1,15 @@
-"""What the demo runs: an index, the first stage, the likelihoods, and both together, each measured."""
+"""The steps of the demo: an index, the first stage, the likelihood alone, both fused, and their measures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, ScoredDoc, Topics
 from pyserini_qpeft.demo.collection import DemoCollection
-from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
+from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +22,12 @@ MEASURES = ("nDCG@10", "RR@10", "R@100")
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The final lists of every question after each stage, by descending score.
+    """The lists of every question in three rankings, by descending score.
 
     Attributes:
-        first_stage: BM25 as Pyserini ranks.
-        likelihood: The same hits by the likelihood alone.
-        fused: The same hits by both scores together.
+        first_stage: The hits of BM25, as Pyserini ranks them.
+        likelihood: The same hits ranked by the likelihood alone.
+        fused: The same hits ranked by the fused score.
     """
 
     first_stage: list[RankedList]
@@ -37,16 +35,16 @@ class Stages:
     fused: list[RankedList]
 
     def named(self) -> dict[str, list[RankedList]]:
-        """The lists by the stage's name for a reader."""
+        """The lists by the name that the demo shows."""
         return {"BM25": self.first_stage, "likelihood": self.likelihood, "fused": self.fused}
 
 
 def open_index(collection: DemoCollection, folder: Path) -> tuple[Any, bool]:
-    """Open the index of the collection, built now unless it is there already from the very same documentation.
+    """Open the index of the collection; build it if there is none, or one of other documentation.
 
     Args:
         collection: What to index.
-        folder: Place of the index; a file with the collection's fingerprint stands beside it.
+        folder: The index; a file beside it holds the collection's fingerprint.
 
     Returns:
         A Pyserini `LuceneSearcher`, and whether the index was built.
@@ -65,39 +63,37 @@ def open_index(collection: DemoCollection, folder: Path) -> tuple[Any, bool]:
     return open_searcher(folder), stale
 
 
-def rank_in_stages(
-    searcher: Any, topics: Topics, reranker: "QPeftReranker", fusion: FusionConfig | None = None
-) -> Stages:
-    """Search every question, and rerank what is found.
+def rank_in_stages(searcher: Any, topics: Topics, reranker: "QPeftReranker") -> Stages:
+    """Search every question, and rerank the hits.
 
     Args:
         searcher: A Pyserini searcher.
         topics: The questions.
-        reranker: Gives the likelihoods; its own fusion must be off.
-        fusion: How the two scores become one.
+        reranker: Reranks with fusion, and without a depth.
     """
     hits = {qid: searcher.search(question, k=DEPTH) for qid, question in topics.items()}
     reranked = reranker.rerank_batch((topics[qid], hits[qid]) for qid in topics)
-    likelihood = [RankedList(qid, topics[qid], ranked) for qid, ranked in zip(topics, reranked, strict=True)]
+    fused = [RankedList(qid, topics[qid], ranked) for qid, ranked in zip(topics, reranked, strict=True)]
     return Stages(
         [RankedList(qid, topics[qid], first_stage_hits(hits[qid])) for qid in topics],
-        likelihood,
-        [replace(ranked, hits=fused(ranked.hits, fusion or FusionConfig())) for ranked in likelihood],
+        [replace(ranked, hits=_by_likelihood(ranked.hits)) for ranked in fused],
+        fused,
     )
 
 
-def fused(hits: Sequence[RankedHit], fusion: FusionConfig) -> list[RankedHit]:
-    """Rescored hits by the two scores together; equal ones keep the first stage's order."""
+def _by_likelihood(hits: Sequence[RankedHit]) -> list[RankedHit]:
+    """Reranked hits ranked by the likelihood alone."""
     by_first_stage = sorted(hits, key=lambda hit: hit.first_stage_rank)
     likelihoods = [hit.likelihood for hit in by_first_stage if hit.likelihood is not None]
-    # In single precision, as trec_eval reads scores: see `QPeftReranker`.
-    scores = fuse([hit.first_stage_score for hit in by_first_stage], likelihoods, fusion).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")
-    return [replace(by_first_stage[at], score=float(scores[at]), rank=rank) for rank, at in enumerate(order, start=1)]
+    ranking = rank_hits(likelihoods, [hit.first_stage_score for hit in by_first_stage], None)
+    return [
+        replace(by_first_stage[place], score=score, rank=rank)
+        for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1)
+    ]
 
 
 def measure(stages: Mapping[str, Sequence[RankedList]], qrels: Qrels) -> "pd.DataFrame":
-    """The mean of each measure after each stage: stages by measures."""
+    """The mean of each measure over the questions: a frame of rankings by measures."""
     import pandas as pd
 
     from pyserini_qpeft.evaluation.measures import score_queries

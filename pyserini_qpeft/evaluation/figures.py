@@ -52,17 +52,20 @@ def sweep_figures(
         qrels: judgements.
         measure: name of the measure.
         chosen: what was chosen on dev queries: its fusion is drawn against depth, its depth holds for the weights,
-            and its weight is marked. Without it: the default fusion, and the depth as reranked.
+            and its weight is marked. Without it, or without a weight in it: the weight of the shipped model, and the
+            depth as reranked.
     """
     fusion = (chosen.fusion if chosen is not None else None) or FusionConfig()
+    weight = fusion.for_model(None).weight
+    assert weight is not None
     by_depth, by_weight, first_stage = {}, {}, []
     for name, run in runs.items():
         judged = judged_only(run, qrels)
         deepest = reach(judged)
         depths = sorted({depth for depth in DEFAULT_DEPTHS if depth < deepest} | {deepest})
-        curves = sweep(judged, qrels, measure, depths, (0.0, fusion.weight, 1.0), fusion)
+        curves = sweep(judged, qrels, measure, depths, (0.0, weight, 1.0), fusion)
         by_depth[f"{name}, likelihood alone"] = curves[1.0]
-        by_depth[f"{name}, fused ({fusion.weight:g})"] = curves[fusion.weight]
+        by_depth[f"{name}, fused ({weight:g})"] = curves[weight]
         first_stage.append(float(curves[0.0].iloc[0]))
         depth = min(chosen.depth, deepest) if chosen is not None and chosen.depth is not None else deepest
         by_weight[name] = sweep(judged, qrels, measure, [depth], DEFAULT_WEIGHTS, fusion).iloc[0]
@@ -71,5 +74,5 @@ def sweep_figures(
     # One line for the first stage only where all runs started from the same.
     same = max(first_stage) - min(first_stage) < 1e-9
     yield "depth", plot_depth(by_depth, measure, first_stage[0] if same else None)
-    marks = dict.fromkeys(by_weight, fusion.weight) if chosen is not None else None
+    marks = dict.fromkeys(by_weight, weight) if chosen is not None else None
     yield "fusion-weight", plot_fusion_weight(by_weight, measure, marks)

@@ -1,15 +1,14 @@
-"""Other depths and fusion weights for hits that are scored already: no model, the same ranking as the reranker's."""
+"""Rankings at other depths and fusion weights, for hits that are scored already; no model is needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pyserini_qpeft.data.records import Qrels, RankedList, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +19,7 @@ DEFAULT_WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
 
 @dataclass(frozen=True, slots=True)
 class TwoStageHit:
-    """A hit with what both stages say of it; `likelihood` is None where it was not scored."""
+    """A hit with the scores of both stages; `likelihood` is None if it was not rescored."""
 
     docid: str
     first_stage_score: float
@@ -32,10 +31,10 @@ TwoStageRun = dict[str, list[TwoStageHit]]
 
 
 def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
-    """The two stages out of reranked lists, which keep the first stage's score and rank beside their own.
+    """Both stages of reranked lists, which keep the first stage's score and rank beside their own.
 
     Raises:
-        QPeftError: a list that was cut after reranking, so that the first stage cannot be told from it.
+        QPeftError: a list was cut after reranking, so that it does not hold the first stage's list.
     """
     run: TwoStageRun = {}
     for ranked in lists:
@@ -51,7 +50,7 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
 
 
 def join_runs(first_stage: Run, likelihood: Run) -> TwoStageRun:
-    """The two stages out of two runs; a hit that the second lacks was not scored.
+    """Both stages of two runs; a hit that the second run lacks was not rescored.
 
     Raises:
         QPeftError: the runs have no query in common, or a document of the second is not in the first.
@@ -70,10 +69,10 @@ def join_runs(first_stage: Run, likelihood: Run) -> TwoStageRun:
 
 
 def reach(run: TwoStageRun) -> int:
-    """The greatest depth at which every hit above it has a likelihood; a list scored whole sets no limit.
+    """The greatest depth within which every hit has a likelihood; a list that was rescored whole sets no limit.
 
     Raises:
-        QPeftError: a list whose first hit is not scored, so that there is nothing to vary.
+        QPeftError: the first hit of a list was not rescored.
     """
     deepest, longest = None, 0
     for qid, hits in run.items():
@@ -87,28 +86,26 @@ def reach(run: TwoStageRun) -> int:
 
 
 def rank(run: TwoStageRun, depth: int | None, fusion: FusionConfig | None) -> Run:
-    """Rerank hits that are scored already, as `QPeftReranker` does: head by score, the tail below in its order.
+    """Rerank hits that are scored already, by the ranking rule of `QPeftReranker`.
 
     Args:
         run: hits with the scores of both stages.
-        depth: how many of each list's first hits are reordered; None is all.
+        depth: how many of each list's first hits are rescored; None is all.
         fusion: how the scores become one; None is the likelihood alone.
 
     Returns:
-        A run whose scores say nothing but the order.
+        A run with the order and the scores that `qpeft rerank` writes for these scores.
 
     Raises:
         QPeftError: a hit above the depth has no likelihood.
     """
     ranked: Run = {}
     for qid, hits in run.items():
-        head = hits[:depth]
-        likelihoods = [_likelihood(qid, hit, depth) for hit in head]
-        final = np.asarray(likelihoods, dtype=np.float64)
-        if fusion is not None:
-            final = fuse([hit.first_stage_score for hit in head], likelihoods, fusion)
-        order = [*np.argsort(-final, kind="stable").tolist(), *range(len(head), len(hits))]
-        ranked[qid] = [ScoredDoc(hits[place].docid, float(-at)) for at, place in enumerate(order)]
+        likelihoods = [_likelihood(qid, hit, depth) for hit in hits[:depth]]
+        ranking = rank_hits(likelihoods, [hit.first_stage_score for hit in hits], fusion, depth=depth)
+        ranked[qid] = [
+            ScoredDoc(hits[place].docid, score) for place, score in zip(ranking.order, ranking.scores, strict=True)
+        ]
     return ranked
 
 
@@ -124,11 +121,11 @@ def sweep(
 
     Args:
         run: hits with the scores of both stages.
-        qrels: judgements; all their queries count.
+        qrels: relevance judgements; all their queries count.
         measure: name of the measure.
         depths: numbers of hits rescored.
         weights: shares of the likelihood, 0 to 1.
-        fusion: method of fusion; its weight is replaced.
+        fusion: method of fusion; its weight is not used.
 
     Returns:
         Float64 frame, depths by weights.
@@ -147,7 +144,7 @@ def sweep(
 
 
 def judged_only(run: Mapping[str, list[TwoStageHit]], qrels: Qrels) -> TwoStageRun:
-    """The lists of judged queries, which are all that a sweep need rank."""
+    """The lists of the queries that have judgements."""
     return {qid: hits for qid, hits in run.items() if qid in qrels}
 
 

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
-    """The grid, and what is to be the highest on it."""
+    """The depths and weights that are tried, and the measure that chooses."""
 
-    measure: str = field(default="nDCG@10", metadata={"help": "measure to make highest"})
-    method: FusionMethod = field(default="zscore", metadata={"help": "how the two scores are fused"})
+    measure: str = field(default="nDCG@10", metadata={"help": "measure whose mean over the dev queries is maximised"})
+    method: FusionMethod = field(default="zscore", metadata={"help": "method of fusion"})
     weights: Sequence[float] = field(
         default=DEFAULT_WEIGHTS, metadata={"help": "shares of the likelihood to try, 0 to 1"}
     )
     depths: Sequence[int] | None = field(
-        default=None, metadata={"help": "depths to try; not given: 5, 10, 20, 50 … as deep as hits have likelihoods"}
+        default=None, metadata={"help": "depths to try (default: 5, 10, 20, 50 …, as deep as hits have likelihoods)"}
     )
 
     def __post_init__(self) -> None:
@@ -47,10 +47,10 @@ class TuneConfig:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The best point of the grid.
+    """The best depth and weight of the grid.
 
     Attributes:
-        config: what `qpeft rerank` shall do.
+        config: depth and fusion for `qpeft rerank`.
         measure: name of the measure.
         value: its mean over the dev queries with this configuration.
         first_stage: its mean without reranking.
@@ -71,15 +71,15 @@ class Tuned:
 def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -> Tuned:
     """Choose depth and weight by the mean of a measure over the dev queries.
 
-    Of points that are equally good the shallowest is taken, and of those the one with the smallest weight.
+    Of equal means, the one with the smallest depth is taken, and of those the one with the smallest weight.
 
     Args:
-        run: hits with the scores of both stages; queries that are not in the qrels are not looked at.
-        dev_qrels: judgements of the dev queries alone.
+        run: hits with the scores of both stages; queries that are not in the qrels are ignored.
+        dev_qrels: relevance judgements of the dev queries alone.
         config: the grid.
 
     Raises:
-        QPeftError: no dev query in the run, or a depth to which hits have no likelihood.
+        QPeftError: the run has no dev query, or hits within a depth have no likelihood.
     """
     config = config or TuneConfig()
     dev = judged_only(run, dev_qrels)

@@ -1,4 +1,4 @@
-"""What is rescored, and how scores become a ranking."""
+"""Settings of reranking: which hits are rescored, and how scores become a ranking."""
 
 from dataclasses import dataclass, field
 
@@ -10,24 +10,29 @@ from pyserini_qpeft.scoring.config import ScoringConfig
 
 @dataclass(frozen=True)
 class RerankConfig:
-    """What is rescored, and how scores become a ranking.
+    """Which hits are rescored, and how scores become a ranking.
+
+    Attributes:
+        depth: How many of a query's first hits are rescored; None is all.
+        below_depth: What becomes of the hits below the depth: `keep` (after the rescored ones, in their order) or
+            `drop`.
+        fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
+            one that comes with the model: `QPeftReranker.config` shows it.
+        scoring: How pairs are scored.
+        progress: Whether `rerank_batch` shows a progress bar.
 
     Raises:
-        QPeftError: If a setting has a value that does not exist.
+        QPeftError: A value is unknown or out of range.
     """
 
-    depth: int | None = field(
-        default=None, metadata={"help": "how many of a query's first hits are rescored; all when not given"}
-    )
+    depth: int | None = field(default=None, metadata={"help": "rescore only the first hits of a query (default: all)"})
     below_depth: BelowDepth = field(
         default="keep",
-        metadata={"help": "hits below the depth: keep (after the rescored ones, in their order) or drop"},
+        metadata={"help": "hits below the depth: keep them after the rescored ones, in their order, or drop them"},
     )
-    fusion: FusionConfig | None = field(
-        default=None, metadata={"help": "how the first stage's scores are mixed in; None: not at all"}
-    )
-    scoring: ScoringConfig = field(default_factory=ScoringConfig, metadata={"help": "how scoring is done"})
-    progress: bool = field(default=False, metadata={"help": "show a progress bar over queries"})
+    fusion: FusionConfig | None = field(default_factory=FusionConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    progress: bool = field(default=False, metadata={"changes_result": False})
 
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:

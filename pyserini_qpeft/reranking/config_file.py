@@ -10,41 +10,45 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
 
-_PLAIN = ("depth", "below_depth")
-_ABOUT = "tuned"
+_SIMPLE = ("depth", "below_depth")
+_TUNED = "tuned"
 
 
 def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str, Any] | None = None) -> None:
-    """Write depth, tail and fusion of a configuration; how scoring is done is the machine's business and stays out.
+    """Write depth, tail and fusion of a configuration. How pairs are scored depends on the machine and is left out.
 
     Args:
         path: the file.
         config: the configuration.
-        tuned: how it was found, kept for the reader under `tuned`.
+        tuned: how it was found; written under `tuned` for people who read the file.
     """
-    written: dict[str, Any] = {name: getattr(config, name) for name in _PLAIN}
+    written: dict[str, Any] = {name: getattr(config, name) for name in _SIMPLE}
     written["fusion"] = None if config.fusion is None else asdict(config.fusion)
     if tuned is not None:
-        written[_ABOUT] = dict(tuned)
+        written[_TUNED] = dict(tuned)
     with atomic_write(path) as file:
         file.write(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_rerank_config(path: PathLike, base: RerankConfig | None = None) -> RerankConfig:
-    """Read a configuration; what the file does not name keeps the value that it has in `base`.
+    """Read a configuration.
+
+    Args:
+        path: the file.
+        base: gives the values that the file does not name.
 
     Raises:
-        QPeftError: no such file, broken JSON, an unknown setting, or a value that does not exist.
+        QPeftError: no such file, broken JSON, or an unknown setting or value.
     """
     read = parse_json(read_whole(path), path)
     if not isinstance(read, dict):
         raise QPeftError(f"{path}: expected a JSON object with depth, below_depth and fusion")
     try:
-        _refuse_unknown(read, {*_PLAIN, "fusion", _ABOUT}, "the configuration")
+        _refuse_unknown(read, {*_SIMPLE, "fusion", _TUNED}, "the configuration")
         depth = read.get("depth")
         if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
             raise QPeftError(f"depth must be a whole number or null, and is {depth!r}")
-        found: dict[str, Any] = {name: read[name] for name in _PLAIN if name in read}
+        found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
         if "fusion" in read:
             found["fusion"] = _fusion(read["fusion"])
         return replace(base or RerankConfig(), **found)
@@ -58,10 +62,15 @@ def _fusion(read: Any) -> FusionConfig | None:
     if not isinstance(read, dict):
         raise QPeftError("fusion must be an object with method, weight and rrf_k, or null")
     _refuse_unknown(read, {field.name for field in fields(FusionConfig)}, "fusion")
-    for name in ("weight", "rrf_k"):
-        if isinstance(read.get(name), bool) or not isinstance(read.get(name, 0), int | float):
-            raise QPeftError(f"fusion: {name} must be a number, and is {read[name]!r}")
+    if not _is_number(read.get("rrf_k", 0)):
+        raise QPeftError(f"fusion: rrf_k must be a number, and is {read['rrf_k']!r}")
+    if read.get("weight") is not None and not _is_number(read["weight"]):
+        raise QPeftError(f"fusion: weight must be a number or null, and is {read['weight']!r}")
     return FusionConfig(**read)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _refuse_unknown(read: Mapping[str, Any], known: set[str], where: str) -> None:

@@ -1,14 +1,15 @@
-"""First-stage score and likelihood as one score, within the list of one query."""
+"""Fusion: first-stage score and likelihood as one score, within the list of one query."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.registry import fusion_weight
 
 FusionMethod = Literal["zscore", "minmax", "linear", "rrf"]
 
@@ -19,33 +20,44 @@ class FusionConfig:
 
     Attributes:
         method: `zscore` and `minmax` normalise both scores over the query's list and add them; `linear` adds them
-            as they are, so that a list whose first-stage scores lie close together is left to the likelihood (its
-            weight depends on the first stage's scale: choose it on dev queries); `rrf` is reciprocal rank fusion
+            as they are, so that the likelihood decides where first-stage scores lie close together (its best weight
+            depends on the first stage's scale: choose it on dev queries); `rrf` is reciprocal rank fusion
             (Cormack, Clarke and Büttcher, SIGIR 2009).
         weight: Share of the likelihood, 0 (first stage alone) to 1 (likelihood alone), in every method;
-            the first stage gets the rest.
+            the first stage gets the rest. None is the weight that comes with the model; a reranker fills it in when
+            it is built.
         rrf_k: The constant that `rrf` adds to each rank.
+
+    Raises:
+        QPeftError: A value is unknown or out of range.
     """
 
     method: FusionMethod = "zscore"
-    weight: float = 0.35
+    weight: float | None = None
     rrf_k: int = 60
 
     def __post_init__(self) -> None:
         if self.method not in get_args(FusionMethod):
             known = ", ".join(get_args(FusionMethod))
             raise QPeftError(f"unknown fusion method {self.method!r}: choose one of {known}")
-        if not 0 <= self.weight <= 1:
+        if self.weight is not None and not 0 <= self.weight <= 1:
             raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
         if self.rrf_k < 0:
             raise QPeftError(f"rrf_k must not be negative, but is {self.rrf_k}")
 
+    def for_model(self, model: str | None) -> Self:
+        """The same fusion with a weight: its own, or the one that comes with the model.
+
+        Args:
+            model: Name, hub id or folder of the model; None is the shipped model.
+        """
+        return self if self.weight is not None else replace(self, weight=fusion_weight(model))
+
 
 def fuse(first_stage: Sequence[float], likelihood: Sequence[float], config: FusionConfig) -> NDArray[np.float64]:
-    """Fuses the scores of one query's hits.
+    """Fuse the scores of one query's hits: (1 - weight) * normalised first stage + weight * normalised likelihood.
 
     The result does not depend on the order of the hits: equal scores share a rank, and sums are exact.
-    Hits whose fused scores are equal keep the first stage's order under a stable sort.
 
     Args:
         first_stage: First-stage score of each hit; higher is better.
@@ -53,14 +65,16 @@ def fuse(first_stage: Sequence[float], likelihood: Sequence[float], config: Fusi
         config: Method and weight.
 
     Returns:
-        float64 array of the same length; a list of equal scores counts for nothing (`zscore`, `minmax`).
+        float64 array of the same length. In `zscore` and `minmax`, a list of equal scores adds 0 to every hit.
 
     Raises:
-        QPeftError: A score is NaN or infinite.
+        QPeftError: A score is NaN or infinite, or the weight is not set.
         ValueError: The lists differ in length.
     """
     if len(first_stage) != len(likelihood):
         raise ValueError(f"{len(first_stage)} first-stage scores but {len(likelihood)} likelihoods")
+    if config.weight is None:
+        raise QPeftError("cannot fuse: the fusion weight is not set. Give a weight from 0 to 1.")
     first = _normalised(_finite(first_stage, "first-stage score"), config)
     second = _normalised(_finite(likelihood, "likelihood"), config)
     return (1 - config.weight) * first + config.weight * second

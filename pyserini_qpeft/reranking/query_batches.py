@@ -1,41 +1,30 @@
-"""Queries that are scored together, so that passages they share are read once."""
+"""Query batches: queries that are scored together, so that a passage they share is read once."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-
-from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.data.records import RankedHit
+from collections.abc import Callable, Iterable, Iterator
 
 _FIRST = 1024
+"""Pairs of the first query batch, so that first results come soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One query, its hits to rescore, and those below the depth."""
+def query_batches[Query](queries: Iterable[Query], pairs: Callable[[Query], int], most: int) -> Iterator[list[Query]]:
+    """Divide queries into query batches: larger ones share more passages and take longer until results come.
 
-    query: str
-    head: list[Candidate]
-    tail: list[RankedHit]
-
-
-def query_batches(requests: Iterable[Request], most: int) -> Iterator[list[Request]]:
-    """Parts the requests into query batches: larger ones share more passages and take longer until results come.
-
-    The first one is smaller, so that first results come soon. Nothing depends on time: the same requests are parted
-    the same way whenever they come.
+    The division depends on nothing but the queries and `most`: the same queries are divided in the same way in every
+    run.
 
     Args:
-        requests: Queries with their hits.
-        most: Pairs that close a batch.
+        queries: The queries, in order.
+        pairs: How many passages of a query are scored.
+        most: A batch ends when it has this many pairs; the first one may end earlier.
     """
     size = min(most, _FIRST)
-    batch: list[Request] = []
-    pairs = 0
-    for request in requests:
-        batch.append(request)
-        pairs += len(request.head)
-        if pairs >= size:
+    batch: list[Query] = []
+    count = 0
+    for query in queries:
+        batch.append(query)
+        count += pairs(query)
+        if count >= size:
             yield batch
-            batch, pairs, size = [], 0, most
+            batch, count, size = [], 0, most
     if batch:
         yield batch

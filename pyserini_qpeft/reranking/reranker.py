@@ -1,7 +1,8 @@
 """The reranker: first-stage hits in, the same hits out in a better order."""
 
+import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,16 +11,23 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
-from pyserini_qpeft.candidates.texts import chain, from_mapping, from_searcher
 from pyserini_qpeft.data.records import RankedHit
-from pyserini_qpeft.errors import NonFiniteScoreError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.explanation import Explanation, explain
-from pyserini_qpeft.reranking.fusion import fuse
-from pyserini_qpeft.reranking.query_batches import Request, query_batches
-from pyserini_qpeft.reranking.tail import score_tail
+from pyserini_qpeft.reranking.model_name import model_name
+from pyserini_qpeft.reranking.query_batches import query_batches
+from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
+from pyserini_qpeft.reranking.requests import (
+    Asked,
+    Call,
+    Request,
+    Reranked,
+    ask,
+    ranked_hits,
+    refuse_non_finite,
+    text_source,
+)
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
@@ -28,22 +36,34 @@ if TYPE_CHECKING:
     from pyserini_qpeft.models.config import Quantization
     from pyserini_qpeft.qpeft.template import PromptTemplate
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+    from pyserini_qpeft.scoring.sequences import PairSequence
+
+_logger = logging.getLogger(__name__)
 
 
 class QPeftReranker:
-    """Rescores hits by the mean log-likelihood of the query under a language model prompted by Q-PEFT.
+    """Reranks hits by the mean log-likelihood of the query under a language model prompted by Q-PEFT.
+
+    The likelihood is fused with the first stage's score, unless the configuration says otherwise. Several threads may
+    use one reranker.
 
     Args:
-        scorer: The model over pairs.
-        config: What is rescored, and how scores become a ranking.
+        scorer: The model that scores (query, passage) pairs.
+        config: Which hits are rescored, and how scores become a ranking.
 
     Attributes:
-        last_report: Counts and time of the last call of `score`, `predict`, `rerank` or `rerank_batch`.
+        scorer: As given.
+        config: As given; a fusion weight that was left open is the one that comes with the model.
+        last_report: Counts and time of the call of `score`, `predict`, `rerank`, `rerank_batch` or `rerank_stream`
+            that began last.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
+        config = config or RerankConfig()
+        if config.fusion is not None:
+            config = replace(config, fusion=config.fusion.for_model(model_name(scorer.model)))
         self.scorer = scorer
-        self.config = config or RerankConfig()
+        self.config = config
         self.last_report = ScoringReport()
 
     @classmethod
@@ -60,22 +80,24 @@ class QPeftReranker:
         trust_remote_code: bool = False,
         **model_kwargs: Any,
     ) -> Self:
-        """Loads a model and an adapter.
+        """Load a model and an adapter.
 
         Args:
-            model: A hub id or folder of any causal language model; None is the shipped one.
-            adapter: A hub id or folder of an adapter. None is the shipped adapter for the shipped model, and no
-                adapter for any other; "none" is the bare model.
-            config: What is rescored, and how scores become a ranking.
+            model: Hub id or folder of a causal language model; None is the shipped model.
+            adapter: Hub id or folder of an adapter. None is the shipped adapter for the shipped model, and no adapter
+                for any other; "none" is the bare model.
+            config: Which hits are rescored, and how scores become a ranking. The default fuses the likelihood with the
+                first stage's score, by the weight that comes with the model; `RerankConfig(fusion=None)` ranks by the
+                likelihood alone.
             template: The prompt's wording for a model without a Q-PEFT adapter.
-            device: Such as "cpu" or "cuda:0"; None is the first GPU, or the CPU where there is none.
-            dtype: Such as "bfloat16" or `torch.bfloat16`; None is the best of the device.
+            device: Such as "cpu" or "cuda:0"; None is the first GPU, or the CPU if there is none.
+            dtype: Such as "bfloat16" or `torch.bfloat16`; None is the best for the device.
             quantize: Fewer bits for the base model's weights: "int8" (torchao), "8bit" or "4bit" (bitsandbytes).
             trust_remote_code: Whether transformers may run code that comes with the model.
-            **model_kwargs: Go to `AutoModelForCausalLM.from_pretrained`.
+            **model_kwargs: Passed on to `AutoModelForCausalLM.from_pretrained`.
 
         Raises:
-            QPeftError: If something named is not there, is not what it should be, or does not fit together.
+            QPeftError: A model or adapter cannot be loaded, or the two do not fit together.
         """
         named = ModelConfig(
             model=None if model is None else str(model),
@@ -96,16 +118,22 @@ class QPeftReranker:
         template: "PromptTemplate | None" = None,
         **model_kwargs: Any,
     ) -> Self:
-        """Loads what a `ModelConfig` names; the arguments are those of `from_pretrained`."""
+        """Load the model and adapter of a `ModelConfig`; the other arguments are those of `from_pretrained`."""
         from pyserini_qpeft.models.loading import load_model
         from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
         loaded, tokenizer = load_model(model, **model_kwargs)
         settings = config or RerankConfig()
+        if settings.fusion is not None:
+            settings = replace(settings, fusion=settings.fusion.for_model(model.model))
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
     def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Mean natural-log probability of the query's tokens given each text.
+        """Mean natural-log probability of the query's tokens given each text, not fused with anything.
+
+        Args:
+            query: The query.
+            texts: The passages.
 
         Returns:
             float32 of shape `[len(texts)]`, in the order of `texts`; higher is better, never above 0.
@@ -113,18 +141,18 @@ class QPeftReranker:
         return self.predict([(query, text) for text in texts])
 
     def predict(self, pairs: Sequence[tuple[str, str]], batch_size: int | None = None) -> npt.NDArray[np.float32]:
-        """Scores (query, text) pairs, as a sentence-transformers `CrossEncoder` does.
+        """Likelihoods of (query, text) pairs, called as a sentence-transformers `CrossEncoder` is.
 
         Args:
             pairs: The pairs.
-            batch_size: Taken for compatibility; batches are planned by tokens.
+            batch_size: Accepted for compatibility, without effect: batches are planned by tokens.
 
         Returns:
             float32 of shape `[len(pairs)]`.
         """
-        self.last_report = ScoringReport()
+        self.last_report = report = ScoringReport()
         size = self.scorer.query_batch_pairs
-        blocks = [self._score(pairs[i : i + size]) for i in range(0, len(pairs), size)]
+        blocks = [self._score(pairs[i : i + size], report)[0] for i in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
     def rerank(
@@ -136,122 +164,129 @@ class QPeftReranker:
         searcher: Any = None,
         corpus: Any = None,
     ) -> list[RankedHit]:
-        """Reorders one query's hits.
+        """Rerank the hits of one query.
 
         Args:
             query: The query.
-            hits: First-stage hits, best first: Pyserini's of any searcher, `(docid, text, score)`, or anything with
-                `docid` and `score`. They are not changed.
-            k: How many hits to return; all when not given.
-            searcher: Where texts are when the hits have none: anything whose `doc(docid)` gives a Lucene document.
+            hits: First-stage hits, best first: those of any Pyserini searcher, `(docid, text, score)`, or anything
+                with `docid` and `score`. They are not changed. Fusion leaves the list to the likelihood if a score is
+                missing, NaN or infinite, or all are equal, and warns once a call.
+            k: How many hits to return; None is all.
+            searcher: Gives the texts of hits that have none: anything whose `doc(docid)` gives a Lucene document.
             corpus: The same, as a mapping from docid to text, such as `Corpus`.
 
         Returns:
             Hits by descending score; equal scores keep the first stage's order.
 
         Raises:
-            QPeftError: If a hit's text cannot be found or a score is not a number; the docid is named.
+            QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
         """
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
 
     def rerank_batch(
         self,
-        requests: Iterable[tuple[str, Iterable[Any]]],
+        requests: Iterable[Request],
         *,
         k: int | None = None,
         searcher: Any = None,
         corpus: Any = None,
     ) -> list[list[RankedHit]]:
-        """Reorders many queries' hits, filling batches across queries; see `rerank`."""
+        """Rerank the hits of many queries, in batches across queries; see `rerank`."""
         listed = list(requests)
         stream = self.rerank_stream(listed, k=k, searcher=searcher, corpus=corpus)
         return list(tqdm(stream, total=len(listed), unit="query", disable=not self.config.progress))
 
     def rerank_stream(
         self,
-        requests: Iterable[tuple[str, Iterable[Any]]],
+        requests: Iterable[Request],
         *,
         k: int | None = None,
         searcher: Any = None,
         corpus: Any = None,
     ) -> Iterator[list[RankedHit]]:
-        """Like `rerank_batch`, one query's hits after the other as they are done, in bounded memory."""
-        self.last_report = ScoringReport()
-        sources = [from_searcher(searcher)] if searcher is not None else []
-        sources += [from_mapping(corpus)] if isinstance(corpus, Mapping) else [corpus] if corpus is not None else []
-        texts = chain(*sources) if sources else None
-        asked = (self._request(query, hits, texts) for query, hits in requests)
-        for batch in query_batches(asked, self.scorer.query_batch_pairs):
-            yield from self._rank(batch, k)
+        """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
+        depth = self.config.depth
+        listed = ((query, list(hits)) for query, hits in requests)
+        batches = query_batches(listed, lambda request: len(request[1][:depth]), self.scorer.query_batch_pairs)
+        for reranked in self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus):
+            yield reranked.hits
+
+    def rerank_query_batches(
+        self,
+        batches: Iterable[Iterable[Request]],
+        *,
+        k: int | None = None,
+        searcher: Any = None,
+        corpus: Any = None,
+        hints: bool = False,
+        report: ScoringReport | None = None,
+    ) -> Iterator[Reranked]:
+        """Rerank query batches, each scored as a whole, and yield the list of each query in order.
+
+        Args:
+            batches: The requests of each query batch, see `query_batches`.
+            k: As for `rerank`.
+            searcher: As for `rerank`.
+            corpus: As for `rerank`.
+            hints: Whether the hint tokens of each hit are kept.
+            report: Counts and time are added to it, query batch by query batch.
+        """
+        self.last_report = report = report if report is not None else ScoringReport()
+        call = Call(report, k, hints)
+        texts = text_source(searcher, corpus)
+        for batch in batches:
+            yield from self._rank([ask(query, hits, texts, self.config.depth) for query, hits in batch], call)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text that become hints for the query, nearest first; none where hints are attended."""
-        decode = self.scorer.encoder.tokenizer.decode
-        sequences = self.scorer.sequences([(query, text) for text in texts])
-        return [[decode([i]).strip() for i in sequence.hint_ids] for sequence in sequences]
+        """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
+        return list(map(self.scorer.hint_tokens, self.scorer.sequences([(query, text) for text in texts])))
 
     def explain(self, query: str, text: str) -> Explanation:
-        """Takes one score apart: the hints, and what each query token got with and without them."""
+        """The parts of one likelihood: the hints, and the score of each query token with and without them."""
         return explain(self.scorer, query, text)
 
-    def _request(self, query: str, hits: Iterable[Any], texts: Any) -> Request:
-        listed = list(hits)
-        head = to_candidates(listed[: self.config.depth], texts)
-        return Request(query, head, first_stage_hits(listed[len(head) :], first_rank=len(head) + 1))
-
-    def _rank(self, batch: list[Request], k: int | None) -> Iterator[list[RankedHit]]:
-        """Scores the pairs of several queries together, sorted and batched as one."""
-        pairs = [(request.query, candidate.text) for request in batch for candidate in request.head]
-        scores = self._score(pairs) if pairs else np.zeros(0, dtype=np.float32)
+    def _rank(self, batch: list[Asked], call: Call) -> Iterator[Reranked]:
+        """Score the pairs of several queries together."""
+        pairs = [(asked.query, candidate.text) for asked in batch for candidate in asked.head]
+        scores, sequences = self._score(pairs, call.report) if pairs else (np.zeros(0, dtype=np.float32), [])
         start = 0
-        for request in batch:
-            likelihoods = scores[start : start + len(request.head)]
-            start += len(request.head)
-            ranked = self._ranked(request, likelihoods)
-            yield [*ranked, *self._below(ranked, request.tail)][:k]
+        for asked in batch:
+            stop = start + len(asked.head)
+            likelihoods = scores[start:stop]
+            refuse_non_finite(asked, likelihoods)
+            ranking = self._ranking(asked, likelihoods, call)
+            hits = ranked_hits(asked, likelihoods, ranking)[: call.k]
+            kept = None
+            if call.hints:
+                tokens = list(map(self.scorer.hint_tokens, sequences[start:stop]))
+                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: call.k]
+            yield Reranked(hits, kept)
+            start = stop
 
-    def _ranked(self, request: Request, likelihoods: npt.NDArray[np.float32]) -> list[RankedHit]:
-        for candidate, likelihood in zip(request.head, likelihoods, strict=True):
-            if not np.isfinite(likelihood):
-                raise NonFiniteScoreError(
-                    f"the score of document {candidate.docid!r} for query {request.query!r} is {likelihood}: "
-                    "the model's numbers overflow; try another dtype (float32).",
-                    request.query,
-                )
-        final = likelihoods
-        if self.config.fusion is not None:
-            fused = fuse([candidate.score for candidate in request.head], likelihoods.tolist(), self.config.fusion)
-            # trec_eval reads scores in single precision: what would tie there has to tie here, in our order.
-            final = fused.astype(np.float32)
-        return [
-            RankedHit(
-                docid=request.head[i].docid,
-                score=float(final[i]),
-                rank=rank,
-                first_stage_score=request.head[i].score,
-                first_stage_rank=int(i) + 1,
-                text=request.head[i].text,
-                likelihood=float(likelihoods[i]),
+    def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32], call: Call) -> Ranking:
+        first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]
+        config = self.config
+        ranking = rank_hits(
+            likelihoods.tolist(), first_stage, config.fusion, depth=len(asked.head), below_depth=config.below_depth
+        )
+        if ranking.first_stage_unusable and not call.warned:
+            call.warned = True
+            _logger.warning(
+                "query %r: its hits are ranked by the likelihood alone, because their first-stage scores are missing, "
+                "not finite or all equal; other queries of this call whose scores are so are ranked the same way",
+                asked.query,
             )
-            for rank, i in enumerate(np.argsort(-final, kind="stable"), start=1)
-        ]
+        return ranking
 
-    def _below(self, head: list[RankedHit], tail: list[RankedHit]) -> list[RankedHit]:
-        if self.config.below_depth == "drop":
-            return []
-        if not head:
-            return tail
-        scores = score_tail([hit.score for hit in head], len(tail))
-        return [replace(hit, score=score) for hit, score in zip(tail, scores, strict=True)]
-
-    def _score(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
+    def _score(
+        self, pairs: Sequence[tuple[str, str]], report: ScoringReport
+    ) -> "tuple[npt.NDArray[np.float32], list[PairSequence]]":
         start = time.perf_counter()
         sequences = self.scorer.sequences(pairs)
         scores = self.scorer.score(sequences)
-        report = self.last_report
         report.passages += len(sequences)
         report.tokens += sum(len(sequence) for sequence in sequences)
         report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
         report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
         report.seconds += time.perf_counter() - start
-        return scores
+        return scores, sequences

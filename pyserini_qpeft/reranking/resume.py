@@ -1,4 +1,4 @@
-"""A run written query by query, that goes on where a killed job stopped."""
+"""A run that is written query by query, and goes on where a killed process stopped."""
 
 import fcntl
 import io
@@ -17,28 +17,32 @@ _HEADER = b'{"settings": '
 
 
 class ResumableWriter:
-    """Writes lists as they are done to `<output>.partial`, and at the end all of them to `output`.
+    """Writes the list of each query to `<output>.partial` when it is done, and at the end all of them to `output`.
 
     The partial file has one JSON line of settings, then one for each finished query with its lines of the final
-    format. A job that is killed leaves it; the next one with the same settings skips the queries in it, and the
-    outcome is the same, byte for byte. A line that the kill cut short is dropped, and its query done again.
+    format. A process that is killed leaves it. The next one with the same settings skips the queries in it, and writes
+    the same output, byte for byte. A line that the kill cut short is dropped, and its query is done again.
 
         with ResumableWriter("run.txt", topics, {"model": name, "depth": 100}) as writer:
             for qid in writer.unfinished:
                 writer.write(RankedList(qid, topics[qid], hits))
 
-    If the block raises, what is finished stays for the next job.
+    If the block raises, finished queries stay for the next process.
 
     Args:
-        output: Place of the run; gzipped if the name ends in `.gz`.
-        qids: All queries of the job, in the order in which the run shall have them.
-        settings: Whatever the lists depend on, as JSON values; files as their `file_fingerprint`.
+        output: The run's file; gzipped if the name ends in `.gz`.
+        qids: All queries of the run, in the order in which they are written.
+        settings: Everything that the lists depend on, as JSON values.
         form: Format of the run.
         tag: Name of the run in TREC format.
-        restart: Throws away what an earlier job left.
+        restart: Start again, and drop the queries that are finished.
+
+    Attributes:
+        finished: The qids that are finished, each with the fingerprint that `write` got.
 
     Raises:
-        QPeftError: An unfinished run of other settings, another job at work on it, or no place to write.
+        QPeftError: There is an unfinished run of other settings, another process is writing it, or the file cannot be
+            written.
     """
 
     def __init__(
@@ -54,13 +58,14 @@ class ResumableWriter:
         self.output = Path(output)
         self.partial = self.output.with_name(self.output.name + ".partial")
         if self.output.exists() and not self.output.is_file():
-            raise QPeftError(f"cannot write {output}: it is no file, so nothing could be resumed")
+            raise QPeftError(f"cannot write {output}: it is not a file, so an unfinished run could not be kept")
         self._lines_of = formatter(form, tag)
-        self._settings = json.loads(json.dumps({**settings, "form": form, "tag": tag}, default=str))
+        self._settings = json.loads(json.dumps({**settings, "format": form, "tag": tag}, default=str))
         self._qids = list(qids)
+        self.finished: dict[str, str | None] = {}
         self._places: dict[str, int] = {}  # where in the partial file the line of a finished query begins
         with user_write_errors(self.partial):
-            # Unbuffered: what is finished is in the file, and a full disk is told of once.
+            # Unbuffered: a finished query is in the file at once, and a full disk is reported once.
             self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
         try:
             self._lock()
@@ -75,18 +80,23 @@ class ResumableWriter:
 
     @property
     def unfinished(self) -> list[str]:
-        """The queries that are still to be done, in order."""
+        """The queries that are not finished, in order."""
         return [qid for qid in self._qids if qid not in self._places]
 
-    def write(self, ranked: RankedList) -> None:
-        """Takes the list of one query, in any order of queries; a kill after this does not lose it.
+    def write(self, ranked: RankedList, fingerprint: str | None = None) -> None:
+        """Keep the list of one query; queries may come in any order. A kill after this does not lose it.
+
+        Args:
+            ranked: The list.
+            fingerprint: A hash of what this list alone depends on; kept beside it, see `finished`.
 
         Raises:
             QPeftError: The format cannot hold the list (see `writers`), or the disk is full.
         """
         lines = self._lines_of(ranked)
         with user_write_errors(self.partial):
-            self._places[ranked.qid] = self._append({"qid": ranked.qid, "lines": lines})
+            place = self._append({"qid": ranked.qid, "fingerprint": fingerprint, "lines": lines})
+        self._places[ranked.qid], self.finished[ranked.qid] = place, fingerprint
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +115,9 @@ class ResumableWriter:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise QPeftError(f"another job is writing {self.partial}: wait for it, or choose another output") from None
+            raise QPeftError(
+                f"another process is writing {self.partial}: wait for it, or choose another output"
+            ) from None
 
     def _append(self, record: dict[str, Any]) -> int:
         place = self._file.seek(0, io.SEEK_END)
@@ -122,11 +134,13 @@ class ResumableWriter:
                     yield json.loads(file.readline())["lines"]
 
     def _read_finished(self, restart: bool) -> int:
-        """Notes the finished queries of an earlier job; returns up to which byte the file is whole."""
+        """Find the finished queries of an earlier process; returns the number of bytes that are whole."""
         with user_read_errors(self.partial), open(self.partial, "rb") as file:
             header = file.readline()
             if not (header.startswith(_HEADER) or _HEADER.startswith(header)):
-                raise QPeftError(f"{self.partial} is in the way, and is no unfinished run: move it elsewhere")
+                raise QPeftError(
+                    f"{self.partial} is not an unfinished run, and its name is needed for one: move it elsewhere"
+                )
             if restart:
                 return 0
             place = len(header)
@@ -134,7 +148,7 @@ class ResumableWriter:
                 record = _whole_record(line)
                 if record is None:
                     break
-                self._places[record["qid"]] = place
+                self._places[record["qid"]], self.finished[record["qid"]] = place, record.get("fingerprint")
                 place += len(line)
         if not self._places:
             return 0
@@ -143,11 +157,13 @@ class ResumableWriter:
 
     def _compare(self, settings: dict[str, Any]) -> None:
         names = [name for name in {**settings, **self._settings} if settings.get(name) != self._settings.get(name)]
-        if names:
-            changed = ", ".join(f"{name} {settings.get(name)!r} (now {self._settings.get(name)!r})" for name in names)
-            raise QPeftError(
-                f"{self.partial} is an unfinished run with {changed}: set that back to go on with it, or restart"
-            )
+        if not names:
+            return
+        changed = ", ".join(f"{name} {settings.get(name)!r} (now {self._settings.get(name)!r})" for name in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise QPeftError(
+            f"{self.partial} is an unfinished run with {changed}{more}: set that back to go on with it, or restart"
+        )
 
 
 def _whole_record(line: bytes) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
-"""How good a model is on dev: the loss on fixed pairs, and nDCG@10 of reranking each query's candidates."""
+"""Evaluation on the dev queries during training: the loss on fixed pairs, and nDCG@10 of reranking candidates."""
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from accelerate.utils import gather_object
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.model_name import model_name
+from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.batches import Teacher
 from pyserini_qpeft.training.config import SamplingConfig
@@ -24,12 +27,13 @@ Scores = dict[tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class DevFigures:
-    """What dev says of a model.
+    """Figures of a model on the dev queries.
 
     Attributes:
-        loss: On the fixed pairs, mean over queries.
+        loss: Mean over queries of the loss on the fixed pairs.
         ndcg: nDCG@10 of the likelihood alone.
-        fused_ndcg: nDCG@10 fused with the first stage at the default weight; None where its scores are not known.
+        fused_ndcg: nDCG@10 of the likelihood fused with the first stage, with the weight that comes with the base
+            model; None if first-stage scores are not known.
     """
 
     loss: float
@@ -42,10 +46,10 @@ class DevSet:
 
     Args:
         examples: The dev examples.
-        config: How pairs are sampled, and how many candidates are reranked.
+        config: How pairs are sampled, and how many candidates of a query are reranked.
         loss: The loss.
-        teacher: A teacher's scores, for margin-mse.
-        seed: Fixes the pairs.
+        teacher: Scores of a teacher model, for margin-mse.
+        seed: Seed of the sampling of the pairs.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class DevSet:
         return len(self.queries)
 
     def first_stage_ndcg(self) -> float | None:
-        """nDCG@10 of the first stage's own order; None where its scores are not known."""
+        """nDCG@10 of the first stage's own order; None if its scores are not known."""
         if not self.has_first_stage:
             return None
         return _ndcg(
@@ -82,12 +86,13 @@ class DevSet:
         )
 
     def measure(self, scorer: LikelihoodScorer) -> DevFigures:
-        """Scores all pairs, shared out over processes, with dropout off and no random number drawn."""
+        """Score all pairs, divided among the processes, with dropout off and no random number drawn."""
         training = scorer.model.training
         scorer.model.eval()
         scores = _score(scorer, self._pairs())
         scorer.model.train(training)
-        fused = self._run(scores, FusionConfig()) if self.has_first_stage else None
+        fusion = FusionConfig().for_model(model_name(scorer.model))
+        fused = self._run(scores, fusion) if self.has_first_stage else None
         return DevFigures(
             loss=self._loss(scores),
             ndcg=_ndcg(self._run(scores, None), self.qrels),
@@ -118,20 +123,23 @@ class DevSet:
         run: Run = {}
         for qid, passages in self.candidates.items():
             values = [scores[self.queries[qid], passage.text] for passage in passages]
-            if fusion is not None:
-                values = fuse([passage.score or 0.0 for passage in passages], values, fusion).tolist()
-            run[qid] = [ScoredDoc(p.docid, value) for p, value in zip(passages, values, strict=True)]
+            first_stage = [math.nan if passage.score is None else passage.score for passage in passages]
+            ranking = rank_hits(values, first_stage, fusion)
+            run[qid] = [
+                ScoredDoc(passages[place].docid, score)
+                for place, score in zip(ranking.order, ranking.scores, strict=True)
+            ]
         return run
 
 
 def _candidates(example: TrainingExample, depth: int) -> list[TrainingPassage]:
-    """The first stage's list where its scores are known, positives that it missed left out; else all passages."""
+    """The first stage's list without the positives that it missed; all passages if its scores are not known."""
     passages = {passage.docid: passage for passage in (*example.positives, *example.negatives)}
     retrieved = [passage for passage in passages.values() if passage.score is not None]
     if all(passage.score is not None for passage in example.negatives) and retrieved:
         return sorted(retrieved, key=lambda passage: -(passage.score or 0.0))[:depth]
     listed = list(passages.values())[:depth]
-    # Positives come first in the file, and a model that ties them all should not gain by that.
+    # Positives come first in the file; a model that gives equal scores must not gain by that.
     random.Random(example.qid).shuffle(listed)
     return listed
 

@@ -129,11 +129,12 @@ def test_a_hit_without_text_anywhere_names_the_docid_and_the_three_ways(texts):
         to_candidates([("7", "own", 2.0), ("MED-10", 1.0)], texts)
 
 
-@pytest.mark.parametrize("score", [float("nan"), float("inf"), np.float32("nan")])
+@pytest.mark.parametrize("score", [None, float("nan"), float("inf"), np.float32("nan")])
 @pytest.mark.parametrize("read", [to_candidates, first_stage_hits])
-def test_a_score_that_is_not_a_number_names_the_docid(score, read):
-    with pytest.raises(QPeftError, match="first-stage score of document MED-10 is"):
-        read([("MED-10", "text", score)])
+def test_a_score_that_is_missing_or_not_finite_is_left_to_the_ranking(score, read):
+    (hit,) = read([{"docid": "MED-10", "text": "text", "score": score}])
+
+    assert not np.isfinite(hit.score)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,6 @@ def test_a_score_that_is_not_a_number_names_the_docid(score, read):
         (("MED-10", "text"), "score of document MED-10 is not a number: 'text'"),
         (("", "text", 1.0), "hit 1 has no docid"),
         ({"score": 1.0, "text": "own"}, "hit 1 has no docid"),
-        ({"docid": "MED-10", "text": "own"}, "score of document MED-10 is not a number: None"),
     ],
 )
 def test_what_is_no_hit_is_refused_in_one_sentence(hit, message):

@@ -41,6 +41,21 @@ def test_options_have_the_last_word_over_a_stored_configuration(tuned: str):
     assert parsed("--config", tuned, "--fusion").fusion == FusionConfig()
 
 
+def test_fusion_is_the_default_and_none_turns_it_off(tuned: str):
+    assert parsed().fusion == FusionConfig("zscore", None)
+    assert parsed("--fusion", "none").fusion is None
+    assert parsed("--config", tuned, "--fusion", "none").fusion is None
+    assert parsed("--fusion", "rrf").fusion == FusionConfig("rrf", None)
+    assert parsed("--fusion-weight", "0.2").fusion == FusionConfig("zscore", 0.2)
+
+
+def test_a_configuration_may_leave_the_weight_to_the_model(tmp_path: Path):
+    (tmp_path / "open.json").write_text('{"fusion": {"method": "minmax"}}')
+    assert parsed("--config", str(tmp_path / "open.json")).fusion == FusionConfig("minmax", None)
+    write_rerank_config(tmp_path / "written.json", RerankConfig())
+    assert parsed("--config", str(tmp_path / "written.json")) == RerankConfig()
+
+
 def test_a_weight_without_fusion_is_a_mistake():
-    with pytest.raises(QPeftError, match="needs --fusion"):
-        parsed("--fusion-weight", "0.2")
+    with pytest.raises(QPeftError, match="a fusion weight has no effect without fusion"):
+        parsed("--fusion", "none", "--fusion-weight", "0.2")

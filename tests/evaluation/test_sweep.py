@@ -32,8 +32,8 @@ def reranked(hits) -> dict[str, QPeftReranker]:
 
     scorer = LikelihoodScorer(tiny_model(), tiny_tokenizer())
     configs = {
-        "alone": RerankConfig(),
-        "depth 5": RerankConfig(depth=5),
+        "alone": RerankConfig(fusion=None),
+        "depth 5": RerankConfig(depth=5, fusion=None),
         "fused": RerankConfig(fusion=FusionConfig(weight=0.4)),
         "fused, depth 7": RerankConfig(depth=7, fusion=FusionConfig("rrf", 0.6)),
     }

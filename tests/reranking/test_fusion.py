@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.registry import fusion_weight
 from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 METHODS = ("zscore", "minmax", "linear", "rrf")
@@ -74,8 +75,8 @@ def test_zscore_equals_scipy():
 def test_linear_leaves_a_list_of_close_first_stage_scores_to_the_likelihood():
     likelihoods = [-3.0, -1.0]
 
-    assert np.argmax(fuse([8.1, 8.0], likelihoods, FusionConfig("linear"))) == 1
-    assert np.argmax(fuse([18.0, 8.0], likelihoods, FusionConfig("linear"))) == 0
+    assert np.argmax(fuse([8.1, 8.0], likelihoods, FusionConfig("linear", 0.35))) == 1
+    assert np.argmax(fuse([18.0, 8.0], likelihoods, FusionConfig("linear", 0.35))) == 0
     assert fuse([8.0], [-1.0], FusionConfig("linear", weight=0.25)).tolist() == [5.75]
 
 
@@ -94,7 +95,7 @@ def test_the_ends_of_the_weight_are_each_score_alone(two_runs, method, weight, a
 def test_the_order_of_the_hits_does_not_matter(method, pairs, seed):
     order = list(range(len(pairs)))
     seed.shuffle(order)
-    config = FusionConfig(method)
+    config = FusionConfig(method, 0.35)
 
     fused = fuse([a for a, _ in pairs], [b for _, b in pairs], config)
     shuffled = fuse([pairs[i][0] for i in order], [pairs[i][1] for i in order], config)
@@ -116,14 +117,14 @@ def test_a_list_of_equal_likelihoods_leaves_the_first_stage_in_charge(method, fi
 @pytest.mark.parametrize("method", ["zscore", "minmax"])
 def test_constant_lists_count_for_nothing(method):
     # 0.1 + 0.1 + 0.1 is not 0.3: a mean taken naively would leave a rest, and dividing by it would blow it up.
-    fused = fuse([0.1, 0.1, 0.1], [-0.7, -0.7, -0.7], FusionConfig(method))
+    fused = fuse([0.1, 0.1, 0.1], [-0.7, -0.7, -0.7], FusionConfig(method, 0.35))
 
     assert fused.tolist() == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_smallest_and_largest_differences_stay_finite(method):
-    fused = fuse([5e-324, 0.0, 0.0], [1e300, -1e300, 0.0], FusionConfig(method))
+    fused = fuse([5e-324, 0.0, 0.0], [1e300, -1e300, 0.0], FusionConfig(method, 0.35))
 
     assert np.isfinite(fused).all()
     assert fused[0] == max(fused)
@@ -131,16 +132,16 @@ def test_the_smallest_and_largest_differences_stay_finite(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_single_hit_and_no_hit_at_all(method):
-    assert fuse([3.0], [-1.0], FusionConfig(method)).shape == (1,)
-    assert fuse([], [], FusionConfig(method)).shape == (0,)
+    assert fuse([3.0], [-1.0], FusionConfig(method, 0.35)).shape == (1,)
+    assert fuse([], [], FusionConfig(method, 0.35)).shape == (0,)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_a_score_that_is_no_number_is_never_fused(bad):
     with pytest.raises(QPeftError, match="likelihood of hit 2 is"):
-        fuse([1.0, 2.0], [-1.0, bad], FusionConfig())
+        fuse([1.0, 2.0], [-1.0, bad], FusionConfig(weight=0.35))
     with pytest.raises(QPeftError, match="first-stage score of hit 1 is"):
-        fuse([bad, 2.0], [-1.0, -2.0], FusionConfig())
+        fuse([bad, 2.0], [-1.0, -2.0], FusionConfig(weight=0.35))
 
 
 def test_lists_of_different_length_are_refused():
@@ -161,3 +162,13 @@ def test_lists_of_different_length_are_refused():
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(QPeftError, match=message):
         FusionConfig(**settings)
+
+
+def test_a_weight_that_is_left_open_is_the_one_that_comes_with_the_model():
+    open_weight = FusionConfig("rrf", rrf_k=10)
+
+    assert open_weight.for_model(None) == FusionConfig("rrf", fusion_weight(None), 10)
+    assert open_weight.for_model("a model of nobody").weight == fusion_weight("a model of nobody")
+    assert FusionConfig(weight=0.0).for_model(None).weight == 0.0
+    with pytest.raises(QPeftError, match="the fusion weight is not set"):
+        fuse([1.0], [1.0], open_weight)

@@ -1,5 +1,6 @@
 """The reranker keeps the rules that users of rerankers count on."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from tiny import adapted, tiny_tokenizer
 
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig, ScoringConfig
+from pyserini_qpeft.models.registry import fusion_weight
+from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 PASSAGES = {
@@ -27,14 +30,15 @@ HITS = [(docid, text, 10.0 - place) for place, (docid, text) in enumerate(PASSAG
 
 @pytest.fixture(scope="module")
 def reranker(tiny_model_dir: Path) -> QPeftReranker:
-    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+    """Ranks by the likelihood alone."""
+    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", config=RerankConfig(fusion=None))
 
 
 def configured(reranker: QPeftReranker, **changes: Any) -> QPeftReranker:
     scorer = reranker.scorer
     if "scoring" in changes:
         scorer = LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, changes["scoring"])
-    return QPeftReranker(scorer, RerankConfig(**changes))
+    return QPeftReranker(scorer, RerankConfig(**{"fusion": None, **changes}))
 
 
 def test_hits_come_out_by_descending_likelihood_with_both_scores_and_ranks(reranker: QPeftReranker) -> None:
@@ -70,11 +74,112 @@ def test_depth_zero_is_the_first_stage_unchanged(reranker: QPeftReranker) -> Non
     assert [(hit.docid, hit.score) for hit in ranked] == [(docid, score) for docid, _, score in HITS]
 
 
+def test_the_default_is_fused_with_the_weight_that_comes_with_the_model(
+    reranker: QPeftReranker, tiny_model_dir: Path
+) -> None:
+    loaded = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+    weight = fusion_weight(str(tiny_model_dir))
+    assert loaded.config.fusion == QPeftReranker(reranker.scorer).config.fusion == FusionConfig(weight=weight)
+    ranked = loaded.rerank(QUERY, HITS)
+    assert ranked == configured(reranker, fusion=FusionConfig(weight=weight)).rerank(QUERY, HITS)
+    likelihoods = {hit.docid: hit.likelihood for hit in reranker.rerank(QUERY, HITS)}
+    assert {hit.docid: hit.likelihood for hit in ranked} == pytest.approx(likelihoods, abs=1e-6)
+    assert [hit.score for hit in ranked] != [hit.likelihood for hit in ranked]
+    shipped = QPeftReranker.from_pretrained(dtype="float32", device="cpu")
+    assert shipped.config.fusion == QPeftReranker(shipped.scorer).config.fusion == FusionConfig(weight=0.35)
+
+
+def test_scores_and_predictions_are_likelihoods_whatever_the_fusion(reranker: QPeftReranker) -> None:
+    fused, texts = configured(reranker, fusion=FusionConfig(weight=0.1)), list(PASSAGES.values())
+    np.testing.assert_array_equal(fused.score(QUERY, texts), reranker.score(QUERY, texts))
+    assert fused.explain(QUERY, texts[0]) == reranker.explain(QUERY, texts[0])
+
+
+@pytest.mark.parametrize(
+    "scores", [[2.0] * 5, [5.0, 4.0, float("nan"), 2.0, 1.0], [float("inf"), 4.0, 3.0, 2.0, 1.0], [None] * 5]
+)
+@pytest.mark.parametrize("method", ["zscore", "minmax", "linear", "rrf"])
+def test_without_usable_first_stage_scores_the_likelihood_ranks_and_one_warning_says_so(
+    reranker: QPeftReranker, caplog: pytest.LogCaptureFixture, scores: list[Any], method: Any
+) -> None:
+    hits = [
+        {"docid": docid, "text": text, "score": score}
+        for (docid, text), score in zip(PASSAGES.items(), scores, strict=True)
+    ]
+    fused = configured(reranker, fusion=FusionConfig(method, 0.4))
+    batch = fused.rerank_batch([(QUERY, hits), ("who sings", hits), ("the brother", HITS)])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert QUERY in caplog.text
+    assert "ranked by the likelihood alone" in caplog.text
+    for query, ranked in zip([QUERY, "who sings"], batch, strict=False):
+        alone = reranker.rerank(query, hits)
+        assert [hit.docid for hit in ranked] == [hit.docid for hit in alone]
+        assert all(hit.score == hit.likelihood for hit in ranked)
+    assert any(hit.score != hit.likelihood for hit in batch[2])
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize("score", [1.0, float("nan"), None])
+def test_lists_in_which_nothing_can_move_need_no_warning(
+    reranker: QPeftReranker, caplog: pytest.LogCaptureFixture, depth: int, score: float | None
+) -> None:
+    hits = [{"docid": docid, "text": text, "score": score} for docid, text in PASSAGES.items()]
+    shallow = configured(reranker, depth=depth, fusion=FusionConfig(weight=0.4))
+    ranked = shallow.rerank(QUERY, hits)
+    assert [hit.docid for hit in ranked] == list(PASSAGES)
+    assert all(np.isfinite(hit.score) for hit in ranked)
+    configured(reranker, fusion=FusionConfig(weight=0.4)).rerank(QUERY, hits[:1])
+    assert caplog.records == []
+
+
+def test_each_call_has_a_report_of_its_own(reranker: QPeftReranker) -> None:
+    stream = reranker.rerank_stream([(QUERY, HITS)])
+    reports = [ScoringReport(), ScoringReport()]
+    batches = [[(QUERY, HITS[:2])], [(QUERY, HITS[:3])]]
+    calls = [
+        reranker.rerank_query_batches([batch], report=report) for batch, report in zip(batches, reports, strict=True)
+    ]
+    for call in calls:
+        next(call)
+    assert [report.passages for report in reports] == [2, 3]
+    assert reranker.last_report is reports[1]
+    next(stream)
+    assert reranker.last_report.passages == 5
+    assert [report.passages for report in reports] == [2, 3]
+
+
+def test_four_threads_with_one_reranker_rank_as_one_thread_does(reranker: QPeftReranker) -> None:
+    queries = [QUERY, "who sings", "the brother of Moses", "é"] * 3
+    alone = [reranker.rerank(query, HITS) for query in queries]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda query: reranker.rerank(query, HITS), queries))
+    for ours, theirs in zip(together, alone, strict=True):
+        assert [hit.docid for hit in ours] == [hit.docid for hit in theirs]
+        assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-6)
+
+
+def test_hints_are_kept_when_asked_for_and_are_those_that_scored(tiny_model_dir: Path, tmp_path: Path) -> None:
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path)
+    hinted = QPeftReranker.from_pretrained(
+        tiny_model_dir, tmp_path, dtype="float32", config=RerankConfig(depth=3, fusion=FusionConfig(weight=0.4))
+    )
+    (kept,) = hinted.rerank_query_batches([[(QUERY, HITS)]], hints=True)
+    assert kept.hints is not None
+    for hit, tokens in zip(kept.hits, kept.hints, strict=True):
+        assert tokens == (hinted.hints(QUERY, [PASSAGES[hit.docid]])[0] if hit.first_stage_rank <= 3 else None)
+    (cut,) = hinted.rerank_query_batches([[(QUERY, HITS)]], hints=True, k=2)
+    assert (cut.hits, cut.hints) == (kept.hits[:2], kept.hints[:2])
+    (without,) = hinted.rerank_query_batches([[(QUERY, HITS)]])
+    assert without.hints is None
+
+
 def test_equal_scores_keep_the_order_of_the_first_stage(reranker: QPeftReranker) -> None:
     same = [(docid, "the same words", 1.0) for docid in ("z", "a", "m", "b")]
     assert [hit.docid for hit in reranker.rerank(QUERY, same)] == ["z", "a", "m", "b"]
     fused = configured(reranker, fusion=FusionConfig()).rerank(QUERY, same)
     assert [hit.docid for hit in fused] == ["z", "a", "m", "b"]
+    graded = [(docid, "the same words", 4.0 - place // 2) for place, (docid, _, _) in enumerate(same)]
+    assert [hit.docid for hit in configured(reranker, fusion=FusionConfig()).rerank(QUERY, graded)] == list("zamb")
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
@@ -98,15 +203,15 @@ def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftRerank
 
 def test_many_queries_at_once_rank_as_each_alone(reranker: QPeftReranker) -> None:
     requests = [(query, HITS[start:]) for start, query in enumerate([QUERY, "who sings", "the brother of Moses", "é"])]
-    small_windows = configured(reranker, scoring=ScoringConfig(query_batch_pairs=4))
-    for batch in (reranker.rerank_batch(requests), small_windows.rerank_batch(requests)):
+    small_batches = configured(reranker, scoring=ScoringConfig(query_batch_pairs=4))
+    for batch in (reranker.rerank_batch(requests), small_batches.rerank_batch(requests)):
         for (query, hits), ranked in zip(requests, batch, strict=True):
             alone = reranker.rerank(query, hits)
             assert [hit.docid for hit in ranked] == [hit.docid for hit in alone]
             assert [hit.score for hit in ranked] == pytest.approx([hit.score for hit in alone], abs=1e-5)
 
 
-def test_a_stream_works_ahead_no_further_than_its_window(reranker: QPeftReranker) -> None:
+def test_a_stream_works_ahead_no_further_than_its_query_batch(reranker: QPeftReranker) -> None:
     taken = []
 
     def requests() -> Any:

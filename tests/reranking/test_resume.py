@@ -82,7 +82,7 @@ def test_a_killed_process_leaves_every_query_it_finished(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run")], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"two\n"
 
-    with pytest.raises(QPeftError, match=r"another job is writing .*run\.partial"):
+    with pytest.raises(QPeftError, match=r"another process is writing .*run\.partial"):
         ResumableWriter(tmp_path / "run", ["1", "2", "3"], {})
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -97,7 +97,7 @@ def test_other_settings_are_refused_and_named(tmp_path):
 
     with pytest.raises(QPeftError, match=r"run\.partial is an unfinished run with depth 100 \(now 50\): .*restart"):
         work(tmp_path / "run", settings={"model": "tiny", "depth": 50})
-    with pytest.raises(QPeftError, match=r"with form 'trec' \(now 'jsonl'\)"):
+    with pytest.raises(QPeftError, match=r"with format 'trec' \(now 'jsonl'\)"):
         work(tmp_path / "run", form="jsonl")
     assert work(tmp_path / "run") == QIDS[1:]
 
@@ -127,7 +127,7 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / "run.partial").write_text("my notes\n")
 
     for restart in (False, True):
-        with pytest.raises(QPeftError, match="is in the way, and is no unfinished run"):
+        with pytest.raises(QPeftError, match="is not an unfinished run"):
             work(tmp_path / "run", restart=restart)
     assert (tmp_path / "run.partial").read_text() == "my notes\n"
 
@@ -157,7 +157,7 @@ def test_a_query_that_the_format_cannot_hold_leaves_the_others(tmp_path):
 def test_places_where_no_run_can_be_are_told_of(tmp_path):
     with pytest.raises(QPeftError, match=r"cannot write .*: the folder .*absent does not exist"):
         ResumableWriter(tmp_path / "absent" / "run", QIDS, SETTINGS)
-    with pytest.raises(QPeftError, match="it is no file"):
+    with pytest.raises(QPeftError, match="it is not a file"):
         ResumableWriter(tmp_path, QIDS, SETTINGS)
 
 

@@ -99,7 +99,7 @@ class ExperimentRunner:
             for fusion in self.experiment.fusions:
                 row = row_name(adapter, depth, fusion)
                 steps = [*column.first.steps, *mined, *([training] if training else [])]
-                options: dict[str, object] = {"depth": depth}
+                options: dict[str, object] = {"depth": depth, "fusion": "none"}
                 chosen = None
                 if fusion == "dev":
                     dev, tuning = self._tuning(column, adapter, variant, training, depth)
@@ -163,8 +163,8 @@ class ExperimentRunner:
                 **variant.options,
                 **({"passage-cache-folder": str(self.folder / "passages")} if _keeps_passages(variant) else {}),
                 **({"adapter": training.output} if training else {}),
-                **(options or {"depth": max(self.experiment.depths)}),
-                "output-format": "json",
+                **(options or {"depth": max(self.experiment.depths), "fusion": "none"}),
+                "output-format": "jsonl",
                 "quiet": True,
             },
             column.inputs.folder / f"{slug(column.stage.name)}-{slug(adapter.name)}.jsonl",

@@ -1,0 +1,185 @@
+"""Reranking of a whole first-stage run into a file, query by query; a run that was cut off goes on where it stopped."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyserini_qpeft import __version__
+from pyserini_qpeft.candidates.hits import to_candidates
+from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
+from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
+from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
+from pyserini_qpeft.reranking.query_batches import query_batches
+from pyserini_qpeft.reranking.requests import Reranked, text_source
+from pyserini_qpeft.reranking.resume import ResumableWriter
+from pyserini_qpeft.scoring.report import ScoringReport
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a reranked run is written.
+
+    Attributes:
+        output: The file; gzipped if its name ends in `.gz`. Finished queries are kept in `<output>.partial` until all
+            are done.
+        format: `trec`, `msmarco`, or `jsonl` (one line for each query, with texts, hints and both scores).
+        tag: Name of the run, the last column in TREC format.
+        seconds: `jsonl` only: write each query's share of the scoring time.
+        restart: Do not go on with an unfinished run of this output; start again.
+        progress: Show a progress bar.
+
+    Raises:
+        QPeftError: The format is unknown, or the tag of a TREC run is not one word.
+    """
+
+    output: Path = field(metadata={"changes_result": False})
+    format: RunFormat = "trec"
+    tag: str = field(default="qpeft", metadata={"help": "name of the run in TREC format"})
+    seconds: bool = field(
+        default=False, metadata={"help": "jsonl: write each query's share of the scoring time, for qpeft evaluate"}
+    )
+    restart: bool = field(
+        default=False,
+        metadata={"help": "do not go on with an unfinished run of this output; start again", "changes_result": False},
+    )
+    progress: bool = field(default=False, metadata={"changes_result": False})
+
+    def __post_init__(self) -> None:
+        formatter(self.format, self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a call of `rerank_run` did.
+
+    Attributes:
+        queries: Queries that were reranked by this call, those of an earlier one not counted.
+        scoring: Counts and time of scoring.
+    """
+
+    queries: int
+    scoring: ScoringReport
+
+
+def rerank_run(
+    run: Run,
+    topics: Topics,
+    config: RunConfig,
+    reranker: "QPeftReranker",
+    *,
+    searcher: Any = None,
+    corpus: Any = None,
+) -> RunReport:
+    """Rerank a run and write it.
+
+    Each finished query is kept at once. If the process is killed, the next call with the same arguments goes on with
+    the queries that are left, and writes the file that one call would have written, byte for byte: queries are scored
+    in the same query batches, each as a whole. (With a passage cache, scores may differ by rounding.)
+
+        rerank_run(read_run("bm25.txt"), read_topics("queries.jsonl"), RunConfig(Path("run.txt")), reranker,
+                   corpus=Corpus.open("scifact"))
+
+    Args:
+        run: First-stage hits by qid.
+        topics: The queries by qid; at least those of the run.
+        config: What is written, and where.
+        reranker: Reranks the hits.
+        searcher: Gives the texts of hits that have none; see `QPeftReranker.rerank`.
+        corpus: The same.
+
+    Raises:
+        QPeftError: The unfinished run of this output was made with other settings, another model, other hits or other
+            texts, which are named; another process is writing it; a text is missing; or the file cannot be written.
+    """
+    settings = {
+        "version": __version__,
+        **run_settings(run, topics),
+        **config_settings(config),
+        **config_settings(reranker.config),
+        **model_settings(reranker.scorer),
+    }
+    depth = reranker.config.depth
+    texts = text_source(searcher, corpus)
+    with ResumableWriter(
+        config.output, run, settings, form=config.format, tag=config.tag, restart=config.restart
+    ) as writer:
+        _refuse_other_texts(writer, run, depth, texts)
+        unfinished = writer.unfinished
+        batches = [
+            batch
+            for batch in query_batches(run, lambda qid: len(run[qid][:depth]), reranker.scorer.query_batch_pairs)
+            if not writer.finished.keys() >= set(batch)
+        ]
+        report = ScoringReport()
+        lists = reranker.rerank_query_batches(
+            ([(topics[qid], run[qid]) for qid in batch] for batch in batches),
+            corpus=texts,
+            hints=config.format == "jsonl",
+            report=report,
+        )
+        try:
+            _write(writer, chain(*batches), lists, topics, config, report)
+        except NonFiniteScoreError as error:
+            qid = next(qid for qid in run if topics[qid] == error.query)
+            raise QPeftError(f"query {qid}: {error}") from error
+    return RunReport(len(unfinished), report)
+
+
+def _write(
+    writer: ResumableWriter,
+    qids: Iterable[str],
+    lists: Iterable[Reranked],
+    topics: Topics,
+    config: RunConfig,
+    report: ScoringReport,
+) -> None:
+    from tqdm import tqdm
+
+    shares = _TimeShares()
+    with tqdm(desc="rerank", unit="passage", disable=not config.progress) as progress:
+        for qid, reranked in zip(qids, lists, strict=True):
+            hits = reranked.hits
+            seconds = shares.next(report, hits)
+            if qid not in writer.finished:
+                ranked = RankedList(qid, topics[qid], hits, reranked.hints, seconds if config.seconds else None)
+                writer.write(ranked, texts_fingerprint(_scored_texts(hits)))
+            progress.update(_rescored(hits))
+
+
+class _TimeShares:
+    """The time of each query batch, shared among its queries by their passages."""
+
+    def __init__(self) -> None:
+        self._passages, self._seconds, self._per_passage = 0, 0.0, 0.0
+
+    def next(self, report: ScoringReport, hits: Sequence[RankedHit]) -> float:
+        if report.passages > self._passages:
+            self._per_passage = (report.seconds - self._seconds) / (report.passages - self._passages)
+            self._passages, self._seconds = report.passages, report.seconds
+        return self._per_passage * _rescored(hits)
+
+
+def _rescored(hits: Sequence[RankedHit]) -> int:
+    return sum(hit.likelihood is not None for hit in hits)
+
+
+def _scored_texts(hits: Sequence[RankedHit]) -> list[tuple[str, str]]:
+    by_first_stage = sorted(hits, key=lambda hit: hit.first_stage_rank)
+    return [(hit.docid, hit.text or "") for hit in by_first_stage if hit.likelihood is not None]
+
+
+def _refuse_other_texts(writer: ResumableWriter, run: Run, depth: int | None, texts: TextSource | None) -> None:
+    for qid, fingerprint in writer.finished.items():
+        candidates = to_candidates(run[qid][:depth], texts)
+        if texts_fingerprint([(one.docid, one.text) for one in candidates]) != fingerprint:
+            raise QPeftError(
+                f"{writer.partial} is an unfinished run, and the texts of query {qid} have changed since. "
+                "Set the corpus back to go on with it, or restart."
+            )
