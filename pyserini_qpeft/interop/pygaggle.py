@@ -40,7 +40,7 @@ class PygaggleReranker:
         self.reranker = reranker
 
     def rescore[AnyText: Text](self, query: str | Query, texts: Sequence[AnyText]) -> list[AnyText]:
-        """Score texts without moving them.
+        """Score texts without moving them. A fusing reranker mixes in the scores that the texts have.
 
         Args:
             query: A string, or an object whose ``text`` is the query.
@@ -69,12 +69,12 @@ class PygaggleReranker:
         return self.reranker.rerank(query if isinstance(query, str) else query.text, hits)
 
 
-def _hit(text: Text, place: int) -> tuple[str, str, float]:
-    """Docid, passage and first-stage score of a text; its place stands for a docid that is not there."""
+def _hit(text: Text, place: int) -> tuple[str, str, float | None]:
+    """Docid, passage and first-stage score of a text; a text without docid gets its place in the list as docid."""
     metadata = text.metadata if isinstance(text.metadata, Mapping) else {}
     # pygaggle's hits_to_texts makes the text of the raw field of a hit, which is JSON in most indexes.
     passage = raw_text(text.text) if metadata.get("raw") == text.text else text.text
-    return str(metadata.get("docid", place)), passage, 0.0 if text.score is None else text.score
+    return str(metadata.get("docid", place)), passage, text.score
 
 
 def _copies[AnyText: Text](texts: Sequence[AnyText], ranked: "Sequence[RankedHit]") -> list[AnyText]:

@@ -49,7 +49,7 @@ class RankLLMReranker:
             requests: Queries with their candidates in first-stage order; nothing in them is changed.
             rank_start: The first place to rerank, from 0.
             rank_end: The place to stop before.
-            shuffle_candidates: No effect: the score of a passage does not depend on the others or their order.
+            shuffle_candidates: No effect: the ranking does not depend on the order of the candidates, ties aside.
             logging: No effect: there is no prompt or answer to show.
             **kwargs: `top_k_retrieve`, where given, caps `rank_end`; rank_llm's other options have no effect.
 

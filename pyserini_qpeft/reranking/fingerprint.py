@@ -45,7 +45,8 @@ def model_settings(scorer: "LikelihoodScorer") -> Settings:
     found["weights"] = _weights(model)
     for adapters in (getattr(module, "peft_config", None) for module in model.modules()):
         for adapter in adapters.values() if isinstance(adapters, Mapping) else ():
-            found |= _named(f"adapter.{adapter.peft_type}", _without_names(adapter.to_dict()))
+            kind = getattr(adapter.peft_type, "value", adapter.peft_type)
+            found |= _named(f"adapter.{kind}", _without_names(adapter.to_dict()))
     found["tokenizer"] = _tokenizer(encoder.tokenizer)
     return found | _named("template", config_settings(encoder.template))
 

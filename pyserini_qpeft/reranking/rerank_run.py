@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
@@ -52,6 +52,8 @@ class RunConfig:
     progress: bool = field(default=False, metadata={"changes_result": False})
 
     def __post_init__(self) -> None:
+        if self.format not in get_args(RunFormat):
+            raise QPeftError(f"unknown format {self.format!r}: choose one of {', '.join(get_args(RunFormat))}")
         formatter(self.format, self.tag)
 
 

@@ -76,7 +76,7 @@ def test_no_verb_at_all_shows_the_overview(qpeft):
         (["rerank", "--run", "x", "--output", "y", "--depth", "-1"], "depth must not be negative"),
         (["rerank", "--run", "x", "--output", "y", "--fusion", "soup"], "argument --fusion: invalid choice: 'soup'"),
         (["rerank", "--run", "x", "--output", "y", "--fusion", "--fusion-weight", "2"], "between 0 and 1"),
-        (["rerank", "--run", "x", "--output", "y", "--fusion-weight", "0.5"], "a fusion weight needs --fusion"),
+        (["rerank", "--run", "x", "--output", "y", "--fusion", "none", "--fusion-weight", "0.5"], "without fusion"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_sentence(told, arguments, sentence):

@@ -8,7 +8,6 @@ import pytest
 from pyserini_qpeft.demo.collection import DemoCollection, questions_about, write_collection
 from pyserini_qpeft.demo.stages import Stages, measure, open_index, rank_in_stages
 from pyserini_qpeft.reranking.config import RerankConfig
-from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
@@ -26,9 +25,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> DemoCollection:
 
 
 @pytest.fixture(scope="module")
-def stages(small: DemoCollection, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
+def reranker(tiny_model_dir: Path) -> QPeftReranker:
+    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def stages(small: DemoCollection, reranker: QPeftReranker, tmp_path_factory: pytest.TempPathFactory) -> Stages:
     searcher, _ = open_index(small, tmp_path_factory.mktemp("lucene") / "index")
-    return rank_in_stages(searcher, small.topics, QPeftReranker.from_pretrained(tiny_model_dir))
+    return rank_in_stages(searcher, small.topics, reranker)
 
 
 def test_each_stage_has_the_same_hits_of_every_question(small: DemoCollection, stages: Stages) -> None:
@@ -40,15 +44,13 @@ def test_each_stage_has_the_same_hits_of_every_question(small: DemoCollection, s
         assert [hit.rank for hit in fused.hits] == list(range(1, len(fused.hits) + 1))
 
 
-def test_fusing_afterwards_is_what_a_fusing_reranker_gives(
-    small: DemoCollection, stages: Stages, tiny_model_dir: Path
-) -> None:
-    fusing = QPeftReranker.from_pretrained(tiny_model_dir, config=RerankConfig(fusion=FusionConfig()))
+def test_the_likelihood_alone_is_what_a_reranker_without_fusion_gives(stages: Stages, reranker: QPeftReranker) -> None:
+    alone = QPeftReranker(reranker.scorer, RerankConfig(fusion=None))
     for first, by_likelihood, fused in zip(stages.first_stage, stages.likelihood, stages.fused, strict=True):
-        texts = {hit.docid: hit.text for hit in by_likelihood.hits}
-        expected = fusing.rerank(first.query, first.hits, corpus=texts)
-        assert [hit.docid for hit in fused.hits] == [hit.docid for hit in expected]
-        assert [hit.score for hit in fused.hits] == pytest.approx([hit.score for hit in expected], abs=1e-4)
+        texts = {hit.docid: hit.text for hit in fused.hits}
+        expected = alone.rerank(first.query, first.hits, corpus=texts)
+        assert [hit.score for hit in by_likelihood.hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+        assert all(hit.score == hit.likelihood for hit in by_likelihood.hits)
 
 
 def test_recall_cannot_change_and_bm25_finds_something(small: DemoCollection, stages: Stages) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 QUERY = "what is the capital of France?"
@@ -19,8 +21,16 @@ PASSAGES = {
 
 @pytest.fixture(scope="session")
 def reranker(tiny_model_dir: Path) -> QPeftReranker:
-    """A bare random-weight model: its likelihoods are all below zero, as those of any model."""
-    return QPeftReranker.from_pretrained(tiny_model_dir, device="cpu", dtype="float32")
+    """A bare random-weight model that ranks by its likelihoods."""
+    return QPeftReranker.from_pretrained(
+        tiny_model_dir, device="cpu", dtype="float32", config=RerankConfig(fusion=None)
+    )
+
+
+@pytest.fixture(scope="session")
+def fusing(reranker: QPeftReranker) -> QPeftReranker:
+    """The same model, fused with the first stage."""
+    return QPeftReranker(reranker.scorer, RerankConfig(fusion=FusionConfig(weight=0.3)))
 
 
 @pytest.fixture(scope="session")

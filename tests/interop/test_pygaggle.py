@@ -71,6 +71,23 @@ def test_the_texts_given_are_not_changed_and_not_shared(reranker, texts, query, 
     assert texts == before
 
 
+def test_a_fusing_reranker_mixes_in_the_scores_of_the_texts(fusing, passages, texts, query):
+    hits = [(text.metadata["docid"], text.text, text.score) for text in texts]
+    own = fusing.rerank(query, hits)
+    reranked = PygaggleReranker(fusing).rerank(query, texts)
+    assert [(text.metadata["docid"], text.score) for text in reranked] == [(hit.docid, hit.score) for hit in own]
+    assert docids(reranked) != docids(PygaggleReranker(fusing).rerank(query, texts[::-1]))[::-1]
+
+
+@pytest.mark.parametrize("score", [None, 0])
+def test_texts_without_scores_of_their_own_are_ranked_by_the_likelihood(
+    fusing, passages, query, best_first, score, caplog
+):
+    bare = [Text(text, {"docid": docid}, score) for docid, text in passages.items()]
+    assert docids(PygaggleReranker(fusing).rerank(query, bare)) == best_first
+    assert len(caplog.records) == 1
+
+
 def test_texts_need_no_docid_no_title_and_no_score(reranker, passages, query, best_first):
     bare = [Text(text, {}, None) for text in passages.values()]
     for text in bare:
@@ -111,7 +128,7 @@ def test_no_texts_give_no_texts(reranker, query):
 
 
 def test_a_reranker_that_drops_texts_can_rerank_and_not_rescore(reranker, texts, query):
-    dropping = PygaggleReranker(QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop")))
+    dropping = PygaggleReranker(QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop", fusion=None)))
     assert sorted(docids(dropping.rerank(query, texts))) == sorted(docids(texts[:2]))
     with pytest.raises(QPeftError, match="kept 2 of 6 texts"):
         dropping.rescore(query, texts)

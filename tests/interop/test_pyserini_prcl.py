@@ -28,6 +28,13 @@ def test_scores_come_first_and_both_lists_are_sorted_descending(reranker, passag
     np.testing.assert_allclose(scores, reranker.score(query, [passages[docid] for docid in order]), atol=1e-5)
 
 
+def test_a_fusing_reranker_mixes_in_the_scores_that_pyserini_gives(fusing, passages, query):
+    docids = list(passages)
+    scores, order = PrclReranker(fusing, query, corpus=passages).rerank(docids, first_stage(docids))
+    own = fusing.rerank(query, list(zip(docids, first_stage(docids), strict=True)), corpus=passages)
+    assert list(zip(order, scores, strict=True)) == [(hit.docid, hit.score) for hit in own]
+
+
 def test_equal_scores_keep_the_order_given(reranker, query):
     corpus = {docid: "the same passage" for docid in ("b", "c", "a", "d")}
     _, order = PrclReranker(reranker, query, corpus=corpus).rerank(list(corpus), first_stage(corpus))
@@ -45,7 +52,7 @@ def test_no_hits_give_no_hits(reranker, passages, query):
 
 
 def test_hits_below_the_depth_keep_their_order_below_the_head(reranker, passages, query):
-    shallow = QPeftReranker(reranker.scorer, RerankConfig(depth=2))
+    shallow = QPeftReranker(reranker.scorer, RerankConfig(depth=2, fusion=None))
     docids = list(passages)
     scores, order = PrclReranker(shallow, query, corpus=passages).rerank(docids, first_stage(docids))
     assert order[2:] == docids[2:]
@@ -53,7 +60,7 @@ def test_hits_below_the_depth_keep_their_order_below_the_head(reranker, passages
 
 
 def test_a_reranker_that_drops_hits_is_refused_because_pyserini_looks_each_of_them_up(reranker, passages, query):
-    dropping = QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop"))
+    dropping = QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop", fusion=None))
     with pytest.raises(QPeftError, match="kept 2 of 6 hits"):
         PrclReranker(dropping, query, corpus=passages).rerank(list(passages), first_stage(passages))
 

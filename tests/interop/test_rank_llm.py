@@ -183,12 +183,21 @@ def test_the_event_loop_stays_free_while_the_model_scores(reranker, request_, me
     assert asyncio.run(turns_of_the_loop()) > 2
 
 
+def test_a_fusing_reranker_mixes_in_the_scores_of_the_candidates_it_reranks(fusing, passages, query, request_):
+    hits = [(one.docid, one.doc["text"], one.score) for one in request_.candidates[:4]]
+    own = fusing.rerank(query, hits)
+    result = RankLLMReranker(fusing).rerank(request_, rank_end=4)
+    assert list(zip(docids(result), scores(result), strict=True))[:4] == [(hit.docid, hit.score) for hit in own]
+    assert docids(result)[4:] == docids(request_)[4:]
+    assert scores(result) == sorted(scores(result), reverse=True)
+
+
 def test_the_rerankers_own_depth_and_fusion_count(reranker, request_):
     fused = QPeftReranker(reranker.scorer, RerankConfig(depth=4, fusion=FusionConfig(weight=0.0)))
     result = RankLLMReranker(fused).rerank(request_)
     assert docids(result) == docids(request_)
     assert scores(result) == sorted(scores(result), reverse=True)
-    dropping = QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop"))
+    dropping = QPeftReranker(reranker.scorer, RerankConfig(depth=2, below_depth="drop", fusion=None))
     assert sorted(docids(RankLLMReranker(dropping).rerank(request_))) == sorted(docids(request_)[:2])
 
 
