@@ -117,6 +117,33 @@ def test_the_commands_of_a_row_give_its_scores(home: Path, outcome: Outcome, row
     assert found == pytest.approx(cell.scores.mean().to_dict(), abs=1e-12)
 
 
+def test_the_commands_that_are_printed_give_the_figures_of_the_table(home: Path, tmp_path: Path, capsys):
+    # First-stage scores that tie, and lists that a fusion cannot use: all equal.
+    lines = [line.split() for line in (home / "run.txt").read_text().splitlines()]
+    tied = [f"{q} Q0 {d} {rank} {1 if q == 'q3' else 9 - int(rank) // 4} t" for q, _, d, rank, _, _ in lines]
+    (home / "tied.txt").write_text("\n".join(tied) + "\n")
+    model = {**SPEC["models"]["tiny"], "adapters": {"bare": "none"}}
+    small = {**SPEC["collections"]["small"], "first-stages": {"tied": "tied.txt"}}
+    changes = {"fusion": ["none", "dev", 0, 0.5], "answer-cutoffs": [], "models": {"tiny": model}}
+    file = written(home, "printed.yaml", **changes, collections={"small": small})
+    assert main(["experiment", str(file), "--output", str(tmp_path / "out")]) == 0
+
+    tables, _, commands = (tmp_path / "out" / "table.md").read_text().partition("### Commands")
+    figures: dict[str, list[str]] = {}
+    for row, figure in re.findall(r"^\| (first stage|tiny/bare[^|]*?) +\| +([\d.]+)", tables, re.MULTILINE):
+        figures.setdefault(row, []).append(figure)
+    blocks = re.findall(r"^([^\n]+) \| small / tied\n\n```\n(.+?)\n```", commands, re.MULTILINE | re.DOTALL)
+    assert [row for row, _ in blocks] == list(figures)
+    assert len(blocks) == 9
+    for row, block in blocks:
+        *steps, evaluate = block.splitlines()
+        for command in steps:
+            assert main(shlex.split(command)[1:]) == 0, command
+        assert main([*shlex.split(evaluate)[1:], "--output", str(tmp_path / "check.json")]) == 0
+        (found,) = json.loads((tmp_path / "check.json").read_text())["runs"].values()
+        assert [f"{found['mean'][measure]:.4f}" for measure in SPEC["measures"]] == figures[row], row
+
+
 def test_finished_cells_are_kept_and_a_change_runs_only_what_it_touches(home: Path, outcome: Outcome):
     calls: list[list[str]] = []
 
