@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.config import QPeftConfig
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.fusion import FusionConfig
+    from pyserini_qpeft.reranking.rerank_run import RunConfig, rerank_run
     from pyserini_qpeft.reranking.reranker import QPeftReranker
     from pyserini_qpeft.reranking.searcher import RerankingSearcher
     from pyserini_qpeft.scoring.config import ScoringConfig
@@ -25,7 +26,9 @@ _HOME = {
     "RankedHit": "data.records",
     "RerankConfig": "reranking.config",
     "RerankingSearcher": "reranking.searcher",
+    "RunConfig": "reranking.rerank_run",
     "ScoringConfig": "scoring.config",
+    "rerank_run": "reranking.rerank_run",
 }
 
 __all__ = [
@@ -37,7 +40,9 @@ __all__ = [
     "RankedHit",
     "RerankConfig",
     "RerankingSearcher",
+    "RunConfig",
     "ScoringConfig",
+    "rerank_run",
 ]
 
 

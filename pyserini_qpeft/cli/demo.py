@@ -1,4 +1,4 @@
-"""`qpeft demo`: questions about the standard library, answered by BM25 and reranked."""
+"""`qpeft demo`: search the documentation of the standard library, and rerank the hits."""
 
 import argparse
 import io
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 NAME = "demo"
-HELP = "index this Python's documentation, answer questions about it, and rerank the answers"
+HELP = "index the documentation of this Python, search it for shipped questions, and rerank the hits"
 
 _SHOWN = 3
 
@@ -27,18 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("demo-output"),
         metavar="FOLDER",
-        help="where collection, index and runs go (default: demo-output); an index that is there is used again",
+        help="folder for collection, index and runs (default: demo-output); an index in it is used again",
     )
     parser.add_argument(
         "--questions", type=int, default=70, metavar="INT", help="how many of the shipped questions (default: 70)"
     )
-    parser.add_argument("--quiet", action="store_true", help="only the results")
+    parser.add_argument("--quiet", action="store_true", help="print the results only")
     add_model_options(parser.add_argument_group("model"))
     parser.set_defaults(passage_tokens=128)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the whole of it, and show what came of it."""
+    """Run all steps, and print the results."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
     from pyserini_qpeft.demo.collection import write_collection
@@ -49,22 +49,22 @@ def run(args: argparse.Namespace) -> None:
 
     if args.questions < 1:
         raise QPeftError(f"--questions must be at least 1, not {args.questions}.")
-    told = _Steps(quiet=args.quiet)
+    steps = _Steps(quiet=args.quiet)
     collection = write_collection(args.output / "collection", args.questions)
-    told.step(f"documentation of Python {sys.version.split()[0]}: {collection.documents:,} public names")
+    steps.step(f"documentation of Python {sys.version.split()[0]}: {collection.documents:,} public names")
     searcher, built = open_index(collection, args.output / "index")
-    told.step("Lucene index built" if built else "Lucene index of before opened")
+    steps.step("Lucene index built" if built else "existing Lucene index opened")
     config = RerankConfig(scoring=read_options(ScoringConfig, args), progress=not args.quiet)
     reranker = load_reranker(read_model_config(args), config, quiet=True)
-    told.step("model and adapter loaded")
+    steps.step("model and adapter loaded")
     stages = rank_in_stages(searcher, collection.topics, reranker)
-    told.step(f"{len(collection.topics)} questions searched and reranked")
+    steps.step(f"{len(collection.topics)} questions searched and reranked")
     _show(collection, stages, reranker)
     _write(stages, args.output / "runs")
 
 
 class _Steps:
-    """Says on standard error what was done and how long it took."""
+    """Prints each step that is done, and its time, to standard error."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -81,7 +81,7 @@ def _show(collection: "DemoCollection", stages: "Stages", reranker: "QPeftRerank
     from pyserini_qpeft.demo import page
     from pyserini_qpeft.demo.stages import measure
 
-    # A terminal's encoding can lack the marks, or letters of hints.
+    # The encoding of the terminal may lack the marks, or letters of hints.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     report = reranker.last_report

@@ -1,1 +1,1 @@
-"""The demonstration: the documentation of the standard library, searched and reranked."""
+"""The demo: search the documentation of the Python standard library, and rerank the hits."""

@@ -1,4 +1,4 @@
-"""The demo's collection in the BEIR layout: this Python's documentation, and the shipped questions about it."""
+"""The collection of the demo in the BEIR layout: the documentation of this Python, and questions about it."""
 
 import hashlib
 import json
@@ -15,20 +15,20 @@ from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.demo import documentation
 
 QUESTIONS = Path(__file__).parents[1] / "resources" / "demo"
-"""Folder of the questions as people ask them, and of what answers them by qualified name (2 answers, 1 helps)."""
+"""Folder of the questions, and of their relevance judgements by qualified name (2: answers, 1: helps)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCollection:
-    """A collection that was written.
+    """A collection on disk.
 
     Attributes:
         folder: BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/test.tsv`.
-        documents: How many names are documented.
+        documents: Number of documented names.
         fingerprint: SHA-256 of the corpus, in hexadecimal.
         topics: The questions.
-        qrels: Grades of the names that answer them, as far as this Python has them.
-        missing: Judged names that this Python's library lacks, sorted.
+        qrels: Grades of the names that answer them, without names that this Python lacks.
+        missing: Judged names that the library of this Python lacks, sorted.
     """
 
     folder: Path
@@ -40,11 +40,11 @@ class DemoCollection:
 
 
 def write_collection(folder: Path, questions: int | None = None) -> DemoCollection:
-    """Read the documentation and write it with the questions.
+    """Read the documentation, and write it with the questions.
 
     Args:
-        folder: BEIR folder to write to; made where it is not there.
-        questions: How many of the shipped questions, from the first; all when None.
+        folder: BEIR folder to write to; it is created if needed.
+        questions: How many of the shipped questions, from the first; None is all.
 
     Raises:
         QPeftError: The folder cannot be written to.
@@ -68,20 +68,20 @@ def write_collection(folder: Path, questions: int | None = None) -> DemoCollecti
 
 
 def read_documentation() -> str:
-    """The standard library's documentation, a JSON line for each public name; see `demo.documentation`."""
+    """The documentation of the standard library, a JSON line for each public name; see `demo.documentation`."""
     program = [sys.executable, "-I", "-S", documentation.__file__]
     return subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
 
 
 def questions_about(names: set[str], questions: int | None = None) -> tuple[Topics, Qrels, tuple[str, ...]]:
-    """The shipped questions and judgements, less what is judged and not among `names`.
+    """The shipped questions and their judgements, without judged names that are not in `names`.
 
     Args:
         names: Docids of the collection.
-        questions: How many questions, from the first; all when None. One that nothing answers here is passed over.
+        questions: How many questions, from the first; None is all. A question without answers in `names` is left out.
 
     Returns:
-        The questions, their judgements, and the judged names left out.
+        The questions, their judgements, and the judged names that were left out.
     """
     shipped = read_topics(QUESTIONS / "queries.jsonl")
     topics: Topics = {}

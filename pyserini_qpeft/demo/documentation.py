@@ -1,13 +1,11 @@
 """Print the documentation of the running Python's standard library, one JSON line per public name.
 
-This file is a program of its own: `demo.collection` runs it in a fresh interpreter cut off from
-site-packages (`python -I -S documentation.py`), so that importing two hundred modules leaves no trace in
-the demo's process and no installed package can change what is read. It therefore imports nothing but the
-standard library.
+This file is a program of its own: `demo.collection` runs it in a new interpreter without site-packages
+(`python -I -S documentation.py`). So the two hundred modules that it imports are not loaded into the process of
+the demo, and no installed package can change what is read. It imports the standard library only.
 
-Each line is a document in the BEIR layout: `_id` is the qualified name by which the thing is used
-(`os.path.splitext`, `str.split`, `json.JSONDecoder`), `title` that name with its signature, `text` its
-docstring.
+Each line is a document in the BEIR layout: `_id` is a qualified name (`os.path.splitext`, `str.split`,
+`json.JSONDecoder`), `title` is the name with its signature, and `text` is its docstring.
 """
 
 import ast
@@ -23,8 +21,8 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Importing these prints, opens a window or a browser or changes the interpreter; or they hold only programs,
-# tests, tables, or other names for what is public elsewhere (posixpath is os.path, the sre_* modules are re).
+# The import of some of these prints, opens a window or a browser, or changes the interpreter. The others hold only
+# programs, tests, tables, or second names of public modules (posixpath is os.path, the sre_* modules are re).
 LEFT_OUT = {
     *("antigravity", "encodings", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "readline", "rlcompleter"),
     *("this", "turtledemo", "genericpath", "nt", "ntpath", "nturl2path", "posix", "posixpath", "pyexpat"),
@@ -33,7 +31,7 @@ LEFT_OUT = {
 
 
 class Elided:
-    """Stands for a default value that is not shown."""
+    """A default value that is not shown."""
 
     def __repr__(self) -> str:
         return "..."
@@ -43,7 +41,7 @@ ELIDED = Elided()
 
 
 class Documented(NamedTuple):
-    """A public name, what it stands for, and its docstring."""
+    """A public name, its value, and its docstring."""
 
     name: str
     value: object
@@ -53,7 +51,7 @@ class Documented(NamedTuple):
 def main() -> None:
     """Write the collection, sorted by name."""
     warnings.simplefilter("ignore")
-    with contextlib.redirect_stdout(sys.stderr):  # a module that prints must not print into the collection
+    with contextlib.redirect_stdout(sys.stderr):  # output of a module must not get into the collection
         collection = sorted(canonical(public_things()), key=lambda one: one.name)
         titles = [one.name + signature(one.value) for one in collection]
     for title, one in zip(titles, collection, strict=True):
@@ -61,13 +59,13 @@ def main() -> None:
 
 
 def canonical(things: dict[str, object]) -> list[Documented]:
-    """Each documented thing once, under its best name: short, and its own (`OSError`, not `IOError`)."""
+    """Each documented value once, under its best name: a short one, and its own (`OSError`, not `IOError`)."""
     best: dict[int, tuple[tuple[int, bool, str], Documented]] = {}
     for name, value in things.items():
         if text := docstring(value):
             own_name = getattr(value, "__qualname__", "")
             rank = (name.count("."), not name.endswith(own_name), name)
-            # random.choice is a method bound to a hidden instance, and one thing with random.Random.choice.
+            # random.choice is random.Random.choice, bound to a hidden instance.
             identity = id(getattr(value, "__func__", value))
             if identity not in best or rank < best[identity][0]:
                 best[identity] = rank, Documented(name, value, text)
@@ -75,7 +73,7 @@ def canonical(things: dict[str, object]) -> list[Documented]:
 
 
 def public_things() -> dict[str, object]:
-    """Every public name of the library and what it stands for; a thing may have several names."""
+    """The value of every public name of the library; a value may have several names."""
     things: dict[str, object] = {}
     for name, module in modules():
         things.setdefault(name, module)  # unittest.main is the function of the package, not the submodule
@@ -95,7 +93,7 @@ def modules() -> Iterator[tuple[str, types.ModuleType]]:
     for name in waiting:
         if any(part.startswith("_") or part in {"test", "tests"} for part in name.split(".")):
             continue
-        # A module may need a library or a system that is not there, and say so with any exception.
+        # A module may need another library or system; it may then raise any exception.
         with contextlib.suppress(Exception):
             module = importlib.import_module(name)
             inside = pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}.")
@@ -104,7 +102,7 @@ def modules() -> Iterator[tuple[str, types.ModuleType]]:
 
 
 def public_names(module: types.ModuleType) -> dict[str, object]:
-    """What a module offers: the names in its `__all__`, or else those it did not take from another module."""
+    """The public names of a module: those in its `__all__`, or else those that it defines itself."""
     declared = getattr(module, "__all__", None)
     names = dir(module) if declared is None else declared
     values = {name: getattr(module, name) for name in names if not name.startswith("_") and hasattr(module, name)}
@@ -132,7 +130,7 @@ def members(class_name: str, owner: type, public_classes: set[type]) -> dict[str
 
 
 def docstring(value: object) -> str:
-    """The docstring somebody wrote for this very thing; empty when it is inherited or generated."""
+    """The docstring of a value; empty if it is inherited or generated."""
     own = getattr(value, "__doc__", None)
     inherited = "__doc__" not in vars(value) if inspect.isclass(value) else own == type(value).__doc__
     if not isinstance(own, str) or inherited:
@@ -144,10 +142,10 @@ def docstring(value: object) -> str:
 
 
 def signature(value: object) -> str:
-    """How the thing is called, as `(path, *, strict=False)`; empty where it is not, or Python cannot tell."""
+    """The signature of a callable, such as `(path, *, strict=False)`; empty if there is none."""
     if inspect.ismodule(value) or not callable(value):
         return ""
-    # A builtin can carry a signature that does not even parse, which ends in any exception.
+    # The signature of a builtin may be malformed; Python may then raise any exception.
     with contextlib.suppress(Exception):
         found = inspect.signature(value)
         parameters = [plain(parameter) for parameter in found.parameters.values()]
@@ -158,9 +156,9 @@ def signature(value: object) -> str:
 
 
 def plain(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter without its annotation, and its default only where that is a short literal.
+    """The parameter without its annotation, and with its default only if that is a short literal.
 
-    Any other default would show this machine (its environment, paths, addresses in memory), and differ in each run.
+    Other defaults depend on the machine and the process (environment, paths, memory addresses).
     """
     default = parameter.default
     if default is not inspect.Parameter.empty and not is_short_literal(default):
@@ -169,7 +167,7 @@ def plain(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def is_short_literal(value: object) -> bool:
-    """Whether a value can be written down in a few letters of Python, and is no path of this machine."""
+    """Whether a value is a literal of at most 30 characters, and not a path of this machine."""
     if isinstance(value, str) and len(value) > 1 and os.path.isabs(value):
         return False
     with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""The demo's results as text for a terminal of 100 columns."""
+"""The results of the demo as text for a terminal of 100 columns."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def side_by_side(
         f"“{before.query}”",
         f"    {'before: BM25':{_BEFORE}}   {'after: BM25 + likelihood':{_AFTER}} was  hints",
     ]
-    # A hint can come from several places of the passage; shown once.
+    # A token may be a hint at several places of the passage; it is shown once.
     words = [" ".join(dict.fromkeys(token for token in tokens if token)) for tokens in hints]
     for rank, (old, new, word) in enumerate(zip(before.hits[:ROWS], after.hits[:ROWS], words, strict=False), start=1):
         line = f"{rank:2}  {_cell(old, grades, _BEFORE)}   {_cell(new, grades, _AFTER)} {new.first_stage_rank:3}  "
@@ -39,12 +39,12 @@ def side_by_side(
 
 
 def legend() -> str:
-    """What the marks mean."""
+    """The meaning of the marks."""
     return "● answers the question   ○ helps   (judged by hand)   was: rank before"
 
 
 def measures_table(means: "pd.DataFrame") -> str:
-    """The means as a table: a line for each stage."""
+    """The means as a table with a line for each ranking."""
     rows = [["", *means.columns]]
     rows += [[str(stage), *(f"{mean:.4f}" for mean in values)] for stage, values in means.iterrows()]
     return "\n".join(f"    {stage:12}" + "".join(f"{cell:>10}" for cell in cells) for stage, *cells in rows)
@@ -57,7 +57,7 @@ def _cell(hit: RankedHit, grades: Mapping[str, int], width: int) -> str:
 
 
 def _short(name: str, width: int) -> str:
-    """A qualified name without as many of its first parts as it takes, for the last ones say most."""
+    """A qualified name, shortened at its start if it is too long: its last parts say most."""
     last_parts = name
     while len(name) > width and "." in last_parts:
         last_parts = last_parts.partition(".")[2]

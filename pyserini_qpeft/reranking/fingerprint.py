@@ -75,9 +75,11 @@ def _weights(model: Any) -> str:
 
     digest = hashlib.blake2b(digest_size=8)
     for name, weight in sorted(model.named_parameters()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
+        if weight.is_meta:  # kept on disk by accelerate, and read only when it is used
+            continue
         # Some quantized weights are no plain tensors and have no bytes of their own.
         plain = weight.detach() if type(weight.data) is torch.Tensor else weight.dequantize()
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
         digest.update(plain.contiguous().view(-1).view(torch.uint8).cpu().numpy())
     return digest.hexdigest()
 

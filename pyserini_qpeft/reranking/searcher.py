@@ -1,4 +1,4 @@
-"""A searcher of Pyserini's whose results are reranked already."""
+"""A Pyserini searcher that reranks its hits."""
 
 import inspect
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class RerankingSearcher:
-    """Wraps a first-stage searcher; what it finds comes back in the reranker's order.
+    """Wraps a first-stage searcher, and reranks the hits that it finds.
 
         searcher = RerankingSearcher(LuceneSearcher("indexes/nfcorpus"), QPeftReranker.from_pretrained())
         hits = searcher.search("is butter bad for you", k=10)
 
     Args:
-        searcher: Any of Pyserini's searchers (Lucene, impact, HNSW, Faiss, hybrid), or anything with such a `search`.
-        reranker: What reorders the hits; its own configuration says how many of them it rescores.
-        depth: How many hits the first stage is asked for, whatever number is wanted in the end.
-        corpus: Texts of hits that bring none, as dense ones do: a mapping from docid to text, or a `TextSource` such as
-            `lucene.StoredTexts`. Asked after the searcher's own `doc`.
+        searcher: Any Pyserini searcher (Lucene, impact, HNSW, Faiss, hybrid), or an object with such a `search`.
+        reranker: Reranks the hits; its configuration says how many of them it rescores.
+        depth: How many hits the first stage finds at least, also if fewer are returned.
+        corpus: Gives texts of hits that have none, such as dense ones: a mapping from docid to text, or a `TextSource`
+            such as `lucene.StoredTexts`. It is asked if the searcher's own `doc` gives no text.
     """
 
     def __init__(self, searcher: Any, reranker: "QPeftReranker", *, depth: int = 100, corpus: Any = None) -> None:
@@ -37,10 +37,10 @@ class RerankingSearcher:
         Args:
             q: The query.
             k: Number of hits to return.
-            **options: Go to the first stage's `search`.
+            **options: Passed on to the first stage's `search`.
 
         Raises:
-            QPeftError: A hit has no text anywhere, or its score is not a number; the docid is named.
+            QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
         """
         hits = self.searcher.search(q, **{**self._wanted(self.searcher.search, k), **options})
         return self.reranker.rerank(q, hits, k=k, searcher=self._stored(), corpus=self.corpus)
@@ -48,17 +48,17 @@ class RerankingSearcher:
     def batch_search(
         self, queries: Sequence[str], qids: Sequence[str], k: int = 10, threads: int = 1, **options: Any
     ) -> dict[str, list[RankedHit]]:
-        """Search and rerank many queries, batched across them.
+        """Search and rerank many queries, in batches across queries.
 
         Args:
             queries: The queries.
-            qids: Their ids, in the same order.
-            k: Number of hits to return for each.
-            threads: Threads of the first stage.
-            **options: Go to the first stage's `batch_search`.
+            qids: Their qids, in the same order.
+            k: Number of hits to return for each query.
+            threads: Number of threads of the first stage.
+            **options: Passed on to the first stage's `batch_search`.
 
         Returns:
-            The hits of each id, in the order of `qids`.
+            The hits by qid, in the order of `qids`.
         """
         wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}
         found = self.searcher.batch_search(list(queries), list(qids), **wanted)
@@ -67,16 +67,16 @@ class RerankingSearcher:
         return dict(zip(qids, ranked, strict=True))
 
     def doc(self, docid: str) -> Any:
-        """The stored document of a docid, as the first stage's `doc` gives it."""
+        """The stored document of a docid, from the first stage's `doc`."""
         stored = self._stored()
         return None if stored is None else stored.doc(docid)
 
     def _wanted(self, search: Any, k: int) -> dict[str, int]:
-        """How many hits to ask for; a hybrid searcher's `k0` is what it asks of its own two searchers."""
+        """Number of hits to find; `k0` is what a hybrid searcher asks of its two searchers."""
         names = inspect.signature(search).parameters
         return {name: max(self.depth, k) for name in ("k", "k0") if name in names}
 
     def _stored(self) -> Any:
-        """The searcher that has documents: a hybrid searcher's are in its sparse half."""
+        """The searcher that has documents; that of a hybrid searcher is its sparse half."""
         halves = (self.searcher, getattr(self.searcher, "sparse_searcher", None))
         return next((half for half in halves if gives_documents(half)), None)

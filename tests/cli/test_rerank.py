@@ -210,6 +210,36 @@ def test_a_job_is_not_taken_up_with_weights_that_have_changed(
     assert qpeft(*here, "--restart").code == 0
 
 
+def test_a_job_is_not_taken_up_with_other_texts_or_another_adapter_or_tokenizer(
+    qpeft, told, arguments, written, tmp_path, tiny_model_dir
+):
+    from tiny import adapted, tiny_tokenizer
+
+    corpus = tmp_path / "corpus.jsonl"
+    texts = {"river": "The Nile flows.", "city": "Paris is a capital.", "priest": "Aaron", "song": "Reba", "7": "Rome"}
+    corpus.write_text("".join(json.dumps({"_id": docid, "text": text}) + "\n" for docid, text in texts.items()))
+    run = tmp_path / "run.txt"
+    run.write_text("".join(f"{qid} Q0 {docid} 1 {n} x\n" for qid in ("q1", "q4") for n, docid in enumerate(texts)))
+    model = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path / "adapter")
+    here = arguments(run=run, corpus=corpus, model=model, adapter=tmp_path / "adapter")
+    killed = subprocess.run([sys.executable, "-c", _KILLED_AFTER_ONE_QUERY, *map(str, here)], capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    for file, old, new, named in (
+        (corpus, "The Nile", "Another river", "the texts of query q1 have changed since"),
+        (tmp_path / "adapter" / "adapter_config.json", '"num_hints": 15', '"num_hints": 1', "num_hints 15 (now 1)"),
+        (model / "tokenizer.json", '"content": "<s>"', '"content": "<S>"', "tokenizer '"),
+        (model / "config.json", '"rms_norm_eps": 1e-06', '"rms_norm_eps": 0.1', "rms_norm_eps 1e-06 (now 0.1)"),
+    ):
+        before = file.read_text()
+        assert old in before
+        file.write_text(before.replace(old, new, 1))
+        assert named in told(*here)
+        file.write_text(before)
+    assert "seconds False (now True)" in told(*here, "--seconds")
+    assert qpeft(*here).code == 0
+
+
 _KILLED_AFTER_ONE_QUERY = """
 import os, signal, sys
 from pyserini_qpeft.cli.__main__ import main

@@ -1,3 +1,6 @@
+import json
+import math
+
 import pytest
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
@@ -18,6 +21,15 @@ def test_lists_read_back_as_they_were_written(tmp_path):
 
     assert holds_ranked_lists(tmp_path / "run.gz")
     assert read_ranked_lists(tmp_path / "run.gz") == lists
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_first_stage_score_that_is_not_finite_is_null_in_json_and_comes_back_as_nan(tmp_path, score):
+    write_jsonl(tmp_path / "run", [RankedList("1", "a query", [RankedHit("a", -1.5, 1, score, 1)])])
+
+    (hit,) = json.loads((tmp_path / "run").read_text(), parse_constant=pytest.fail)["hits"]
+    assert hit["first_stage_score"] is None
+    assert math.isnan(read_ranked_lists(tmp_path / "run")[0].hits[0].first_stage_score)
 
 
 def test_a_trec_run_holds_one_score_of_a_hit_and_not_two(tmp_path):

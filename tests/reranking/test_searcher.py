@@ -77,6 +77,15 @@ def test_search_is_the_first_stage_and_then_the_reranker(lucene, reranker):
     assert [hit.rank for hit in found] == [1, 2, 3]
 
 
+def test_the_default_is_fused_with_the_first_stage(lucene, reranker):
+    default = QPeftReranker(reranker.scorer)
+    assert default.config.fusion is not None
+    found = RerankingSearcher(lucene, default).search(QUERY, k=5)
+    fused = QPeftReranker(reranker.scorer, RerankConfig(fusion=FusionConfig(weight=default.config.fusion.weight)))
+    assert found == fused.rerank(QUERY, lucene.search(QUERY, k=100))[:5]
+    assert [hit.score for hit in found] != [hit.likelihood for hit in found]
+
+
 def test_a_reranker_without_effect_returns_the_first_stages_list(lucene, reranker):
     for config in (RerankConfig(depth=0), RerankConfig(fusion=FusionConfig(weight=0.0))):
         idle = QPeftReranker(reranker.scorer, config)
