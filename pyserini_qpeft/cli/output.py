@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.cli.options import add_options, read_options
-from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.files import PathLike, atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.writers import RunFormat, formatter
 from pyserini_qpeft.errors import QPeftError
@@ -71,7 +71,7 @@ def write_reranked(
     print(_summary(config.output, rerank_run(run, topics, config, reranker, corpus=texts)), file=sys.stderr)
 
 
-def _summary(output: Path, report: "RunReport") -> str:
+def _summary(output: PathLike, report: "RunReport") -> str:
     scoring = report.scoring
     cut = ""
     if scoring.passages_cut:

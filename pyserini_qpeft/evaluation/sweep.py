@@ -53,13 +53,19 @@ def join_runs(first_stage: Run, likelihood: Run) -> TwoStageRun:
     """Both stages of two runs; a hit that the second run lacks was not rescored.
 
     Raises:
-        QPeftError: the runs have no query in common, or a document of the second is not in the first.
+        QPeftError: the runs have no query in common, a document of the second is not in the first, or a score of the
+            second is above 0, so that it is not a likelihood.
     """
     if not set(first_stage) & set(likelihood):
         raise QPeftError("the first-stage run and the likelihood run have no query in common")
     joined: TwoStageRun = {}
     for qid, hits in first_stage.items():
         scores = {hit.docid: hit.score for hit in likelihood.get(qid, [])}
+        if max(scores.values(), default=0.0) > 0:
+            raise QPeftError(
+                f"query {qid}: a score of the likelihood run is {max(scores.values())}, and a mean log-probability is "
+                "never above 0: write the run with qpeft rerank --fusion none"
+            )
         joined[qid] = [TwoStageHit(hit.docid, hit.score, scores.pop(hit.docid, None)) for hit in hits]
         if scores:
             raise QPeftError(

@@ -1,20 +1,20 @@
 """Reranking of a whole first-stage run into a file, query by query; a run that was cut off goes on where it stopped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
 from pyserini_qpeft.data.writers import RunFormat, formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.requests import Reranked, text_source
+from pyserini_qpeft.reranking.requests import text_source
 from pyserini_qpeft.reranking.resume import ResumableWriter
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -39,7 +39,7 @@ class RunConfig:
         QPeftError: The format is unknown, or the tag of a TREC run is not one word.
     """
 
-    output: Path = field(metadata={"changes_result": False})
+    output: PathLike = field(metadata={"changes_result": False})
     format: RunFormat = "trec"
     tag: str = field(default="qpeft", metadata={"help": "name of the run in TREC format"})
     seconds: bool = field(
@@ -85,7 +85,7 @@ def rerank_run(
     the queries that are left, and writes the file that one call would have written, byte for byte: queries are scored
     in the same query batches, each as a whole. (With a passage cache, scores may differ by rounding.)
 
-        rerank_run(read_run("bm25.txt"), read_topics("queries.jsonl"), RunConfig(Path("run.txt")), reranker,
+        rerank_run(read_run("bm25.txt"), read_topics("queries.jsonl"), RunConfig("run.txt"), reranker,
                    corpus=Corpus.open("scifact"))
 
     Args:
@@ -100,6 +100,8 @@ def rerank_run(
         QPeftError: The unfinished run of this output was made with other settings, another model, other hits or other
             texts, which are named; another process is writing it; a text is missing; or the file cannot be written.
     """
+    from tqdm import tqdm
+
     settings = {
         "version": __version__,
         **run_settings(run, topics),
@@ -126,33 +128,30 @@ def rerank_run(
             hints=config.format == "jsonl",
             report=report,
         )
+        shares = _TimeShares()
         try:
-            _write(writer, chain(*batches), lists, topics, config, report)
+            with tqdm(
+                desc="rerank",
+                unit="passage",
+                total=sum(len(run[qid][:depth]) for batch in batches for qid in batch),
+                disable=not config.progress,
+            ) as progress:
+                for qid, reranked in zip(chain(*batches), lists, strict=True):
+                    seconds = shares.next(report, reranked.hits)
+                    if qid not in writer.finished:
+                        ranked = RankedList(
+                            qid,
+                            topics[qid],
+                            reranked.hits,
+                            reranked.hints,
+                            seconds if config.seconds else None,
+                        )
+                        writer.write(ranked, texts_fingerprint(_scored_texts(reranked.hits)))
+                    progress.update(_rescored(reranked.hits))
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error
     return RunReport(len(unfinished), report)
-
-
-def _write(
-    writer: ResumableWriter,
-    qids: Iterable[str],
-    lists: Iterable[Reranked],
-    topics: Topics,
-    config: RunConfig,
-    report: ScoringReport,
-) -> None:
-    from tqdm import tqdm
-
-    shares = _TimeShares()
-    with tqdm(desc="rerank", unit="passage", disable=not config.progress) as progress:
-        for qid, reranked in zip(qids, lists, strict=True):
-            hits = reranked.hits
-            seconds = shares.next(report, hits)
-            if qid not in writer.finished:
-                ranked = RankedList(qid, topics[qid], hits, reranked.hints, seconds if config.seconds else None)
-                writer.write(ranked, texts_fingerprint(_scored_texts(hits)))
-            progress.update(_rescored(hits))
 
 
 class _TimeShares:

@@ -68,6 +68,13 @@ def test_two_runs_join_to_the_same_stages(hits, reranked, tmp_path: Path):
     assert join_runs(first_stage, likelihood) == from_ranked_lists([RankedList("q", "path", ranked)])
 
 
+def test_a_fused_run_is_not_taken_for_a_run_of_likelihoods(hits, reranked):
+    first_stage = {"q": [ScoredDoc(docid, score) for docid, _, score in hits]}
+    fused = {"q": [ScoredDoc(hit.docid, hit.score) for hit in reranked["fused"].rerank("path", hits)]}
+    with pytest.raises(QPeftError, match=r"query q: a score of the likelihood run is .*: write .* --fusion none"):
+        join_runs(first_stage, fused)
+
+
 def test_the_reach_is_the_shallowest_unscored_hit():
     def scored(*likelihoods: float | None) -> list[TwoStageHit]:
         return [TwoStageHit(str(i), 1.0, likelihood) for i, likelihood in enumerate(likelihoods)]

@@ -21,7 +21,7 @@ from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 def run() -> TwoStageRun:
     draw = random.Random(0)
     return {
-        f"q{n}": [TwoStageHit(f"d{i}", 30.0 - i, draw.gauss(-3, 1) + (1.5 if i == n % 17 else 0)) for i in range(25)]
+        f"q{n}": [TwoStageHit(f"d{i}", 30.0 - i, draw.gauss(-9, 1) + (1.5 if i == n % 17 else 0)) for i in range(25)]
         for n in range(40)
     }
 

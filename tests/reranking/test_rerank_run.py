@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_between_any_two_writes_ends_as_one_that_is_not(
 def test_killed_again_and_again_it_still_ends_the_same(
     reranker: QPeftReranker, kill_after: Callable[..., None], tmp_path: Path
 ) -> None:
-    rerank_run(RUN, TOPICS, RunConfig(tmp_path / "whole"), reranker, corpus=TEXTS)
+    rerank_run(RUN, TOPICS, RunConfig(str(tmp_path / "whole")), reranker, corpus=TEXTS)
     for _ in range(len(RUN)):
         kill_after(1, RUN, TOPICS, RunConfig(tmp_path / "run"), reranker, corpus=TEXTS)
     rerank_run(RUN, TOPICS, RunConfig(tmp_path / "run"), reranker, corpus=TEXTS)
@@ -128,7 +128,7 @@ def test_changed_texts_are_refused_and_those_of_no_hit_do_not_matter(
     with pytest.raises(QPeftError, match=r"run\.partial is an unfinished run, and the texts of query q1 have changed"):
         rerank_run(RUN, TOPICS, config, shallow, corpus=TEXTS | {"paris": "Paris is another city."})
     rerank_run(RUN, TOPICS, config, shallow, corpus=TEXTS | {"unheard of": "another passage"})
-    rerank_run(RUN, TOPICS, RunConfig(tmp_path / "whole"), shallow, corpus=TEXTS)
+    rerank_run(RUN, TOPICS, RunConfig(str(tmp_path / "whole")), shallow, corpus=TEXTS)
     assert config.output.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
