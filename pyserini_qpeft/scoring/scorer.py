@@ -101,6 +101,18 @@ class LikelihoodScorer:
         }
         return [built[pair] for pair in pairs]
 
+    def hint_tokens(self, sequence: PairSequence) -> list[str]:
+        """The passage tokens that are the hints of a sequence, as text without surrounding blanks, nearest first.
+
+        Args:
+            sequence: One that `sequences` returned.
+
+        Returns:
+            At most `num_hints` tokens; none if the adapter has attended hints (they are no single tokens) or no hints.
+        """
+        decode = self.encoder.tokenizer.decode
+        return [decode([token]).strip() for token in sequence.hint_ids]
+
     def score(self, sequences: Sequence[PairSequence]) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of each sequence's query tokens.
 

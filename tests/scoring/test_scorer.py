@@ -115,6 +115,20 @@ def test_hints_are_the_nearest_distinct_passage_tokens_ties_by_first_place() -> 
     assert set(sequence.hint_ids) <= set(own)
 
 
+def test_hint_tokens_are_the_chosen_tokens_as_text() -> None:
+    filters = ["stopwords", "letterless"]
+    passage = "the river is the Nile and the Passage of Paris is the capital"
+    scorer = LikelihoodScorer(adapted("llama", TOKENIZER, variant="retrieval", num_hints=3, filters=filters), TOKENIZER)
+    hinted, plain = (scorer.sequences([("the Nile", passage)], hints=hints)[0] for hints in (True, False))
+    assert scorer.hint_tokens(hinted) == [TOKENIZER.decode([i]).strip() for i in hinted.hint_ids]
+    assert len(scorer.hint_tokens(hinted)) == 3
+    assert all(token in passage for token in scorer.hint_tokens(hinted))
+    assert scorer.hint_tokens(plain) == []
+    for without in (tiny_model(), adapted("llama", TOKENIZER, variant="attention")):
+        scorer = LikelihoodScorer(without, TOKENIZER)
+        assert scorer.hint_tokens(scorer.sequences([("the Nile", passage)])[0]) == []
+
+
 def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     model = adapted("llama", TOKENIZER, variant="retrieval")
     pairs = [("the river Nile", "Paris " * n) for n in range(1, 30)]
