@@ -38,7 +38,7 @@ def loaded(ours: QPeftReranker) -> Loaded:
 
     def readings(pairs: Pairs) -> list[Reading]:
         sequences = ours.scorer.sequences(pairs)
-        if not ours.scorer.packs:
+        if not ours.scorer.planner.packs:
             return [Reading(len(one), len(one.query)) for one in sequences]
         passages = {id(one.shared_ids): len(one.shared_ids) for one in sequences}
         queries = [Reading(len(one.following), len(one.query), len(one.shared_ids)) for one in sequences]

@@ -100,8 +100,8 @@ def _ways(place: ModelFolders, *, compiled: bool) -> dict[str, Callable[[], QPef
 def _padding_share(scorer: LikelihoodScorer, pairs: Pairs) -> float:
     sequences = scorer.sequences(pairs)
     tokens = read = 0
-    for rows in scorer.rows(sequences):
-        lengths = scorer.batch_lengths([[sequences[i] for i in row] for row in rows])
+    for rows in scorer.planner.rows(sequences):
+        lengths = scorer.row_scorer.lengths([[sequences[i] for i in row] for row in rows])
         tokens += sum(lengths)
-        read += sum(len(b) * max(lengths[i] for i in b) for b in plan_batches(lengths, scorer.budget.tokens))
+        read += sum(len(b) * max(lengths[i] for i in b) for b in plan_batches(lengths, scorer.row_scorer.budget.tokens))
     return 1 - tokens / read

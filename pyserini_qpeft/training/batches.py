@@ -51,6 +51,7 @@ class StepCollator:
 
     def __call__(self, groups: Sequence[Sequence[CandidateList]]) -> Step:
         """Flattens the groups and tokenises each distinct query and passage once."""
+        row_scorer = self.scorer.row_scorer
         lists = [candidates for group in groups for candidates in group]
         width = max(len(candidates.passages) for candidates in lists)
         places: list[int] = []
@@ -68,12 +69,11 @@ class StepCollator:
             scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
             teacher[row, :count] = torch.tensor(scores)
         alone = [[sequence] for sequence in self.scorer.sequences(pairs)]
-        plan = plan_batches(self.scorer.batch_lengths(alone), self.batch_tokens)
+        plan = plan_batches(row_scorer.lengths(alone), self.batch_tokens)
         parts = [[alone[i] for i in rows] for rows in plan]
-        cached = self.scorer.cache is not None
         return Step(
-            batches=[self.scorer.collate(part) for part in parts],
-            shared=[[row[0].shared_ids for row in part] for part in parts] if cached else [],
+            batches=[row_scorer.collate(part) for part in parts],
+            shared=[[row[0].shared_ids for row in part] for part in parts] if row_scorer.cache is not None else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,

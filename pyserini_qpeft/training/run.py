@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,10 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     model = make_adapter(base, tokenizer, config.adapter, config.seed)
     if config.optimization.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
-    scorer = LikelihoodScorer(model, tokenizer, scoring)
     if _keeps_passages(config.optimization, model):
-        # Alone, for a resumed run reads passages anew and in other company.
-        scorer.cache = scorer.passage_cache(config.optimization.passage_cache_bytes, alone=True)
+        scoring = replace(scoring, passage_cache_bytes=config.optimization.passage_cache_bytes)
+    # Passages are read alone, since a resumed run reads them again, and with other passages in the batch.
+    scorer = LikelihoodScorer(model, tokenizer, scoring, read_alone=True)
     trainer = AdapterTrainer(
         scorer=scorer,
         dev=dev,

@@ -45,7 +45,7 @@ def test_scores_are_close_and_hints_the_same(full: QPeftReranker, quantised: QPe
 
 
 def test_queries_of_a_passage_share_its_row_there_too(quantised: QPeftReranker) -> None:
-    assert quantised.scorer.packs
+    assert quantised.scorer.planner.packs
 
 
 def test_its_passages_on_disk_are_not_those_of_the_full_base(quantised: QPeftReranker, tmp_path: Path) -> None:

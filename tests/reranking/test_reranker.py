@@ -233,7 +233,9 @@ def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_whe
     trained = QPeftReranker(LikelihoodScorer(model, tokenizer))
     before = trained.score(QUERY, texts)
 
-    batch = trained.scorer.collate([[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])])
+    batch = trained.scorer.row_scorer.collate(
+        [[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])]
+    )
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.001)
     (-PairScorer(model)([batch]).mean()).backward()
     optimizer.step()

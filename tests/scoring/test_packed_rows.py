@@ -31,19 +31,19 @@ def one_by_one(model: Any, pairs: list[tuple[str, str]], tokenizer: Any = TOKENI
 
 def together(model: Any, pairs: list[tuple[str, str]], tokenizer: Any = TOKENIZER, **config: Any) -> Any:
     scorer = LikelihoodScorer(model, tokenizer, ScoringConfig(**config))
-    assert scorer.packs
+    assert scorer.planner.packs
     return scorer.score(scorer.sequences(pairs))
 
 
 def rows_read(scorer: LikelihoodScorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pairs stand in each row that the model reads."""
-    forward, counts = scorer.forward, []
+    forward, counts = scorer.row_scorer.forward, []
 
     def counting(rows: Any) -> Any:
         counts.extend(len(row) for row in rows)
         return forward(rows)
 
-    monkeypatch.setattr(scorer, "forward", counting)
+    monkeypatch.setattr(scorer.row_scorer, "forward", counting)
     return counts
 
 
@@ -159,7 +159,7 @@ def test_with_the_adapter_disabled_pairs_score_alone_and_packed_ones_are_refused
     with model.disable_adapter():
         np.testing.assert_allclose(scorer.score(sequences), one_by_one(tiny_model(), POOL), atol=1e-5)
         with pytest.raises(QPeftError, match="disabled"):
-            scorer.forward([sequences[:: len(PAIRS)]])
+            scorer.row_scorer.forward([sequences[:: len(PAIRS)]])
     np.testing.assert_allclose(scorer.score(sequences), one_by_one(model, POOL), atol=1e-5)
 
 
@@ -186,27 +186,27 @@ def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.
     scorer = LikelihoodScorer(adapted("llama", TOKENIZER, variant="retrieval"), TOKENIZER)
     sequences = scorer.sequences(POOL)
     longest = max(len(sequence) for sequence in sequences)
-    forward = scorer.forward
+    forward = scorer.row_scorer.forward
 
     def scarce(rows: Any) -> Any:
         if sum(len(row[0].shared_ids) + sum(len(pair.following) for pair in row) for row in rows) > longest:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(rows)
 
-    monkeypatch.setattr(scorer, "forward", scarce)
+    monkeypatch.setattr(scorer.row_scorer, "forward", scarce)
     np.testing.assert_allclose(scorer.score(sequences), one_by_one(scorer.model, POOL), atol=1e-5)
 
 
 def test_logits_count_among_what_a_batch_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(batch_tokens=600, share_passages=False))
-    monkeypatch.setattr("pyserini_qpeft.scoring.budget.BYTES_OF_A_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
-    forward, scored = scorer.forward, []
+    monkeypatch.setattr("pyserini_qpeft.scoring.budget.BYTES_PER_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
+    forward, scored = scorer.row_scorer.forward, []
 
     def counting(rows: Any) -> Any:
         scored.append(sum(len(pair.scored) for row in rows for pair in row))
         return forward(rows)
 
-    monkeypatch.setattr(scorer, "forward", counting)
+    monkeypatch.setattr(scorer.row_scorer, "forward", counting)
     scorer.score(scorer.sequences([(f"river {n}", "Nile") for n in range(30)]))
     assert len(scored) > 1
     assert all(10 * count <= 600 for count in scored)

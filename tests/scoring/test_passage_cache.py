@@ -136,7 +136,7 @@ def test_a_broken_file_on_disk_is_told(tmp_path: Path) -> None:
     scores(tiny_model(), POOL, passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path)
     file = next(tmp_path.rglob("*.safetensors"))
     file.write_bytes(b"\0" * 20)
-    with pytest.raises(QPeftError, match=f"{file.name} is no file of key-values"):
+    with pytest.raises(QPeftError, match=f"{file.name} is not a file of key-values"):
         LikelihoodScorer(tiny_model(), TOKENIZER, config)
 
 
@@ -168,7 +168,7 @@ def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytes
     monkeypatch.setattr(scorer.cache, "read", scarce)
     got = scorer.score(scorer.sequences(POOL))
     np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
-    assert scorer.budget.tokens <= 60
+    assert scorer.row_scorer.budget.tokens <= 60
 
 
 def test_whole_numbers_below_zero_have_a_fingerprint_too() -> None:

@@ -135,16 +135,16 @@ def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.Monk
     roomy = LikelihoodScorer(model, TOKENIZER)
     expected = roomy.score(roomy.sequences(pairs))
     tight = LikelihoodScorer(model, TOKENIZER)
-    forward = tight.forward
+    forward = tight.row_scorer.forward
 
     def scarce(rows: Any) -> Any:
         if len(rows) * max(len(sequence) for row in rows for sequence in row) > 300:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(rows)
 
-    monkeypatch.setattr(tight, "forward", scarce)
+    monkeypatch.setattr(tight.row_scorer, "forward", scarce)
     np.testing.assert_allclose(tight.score(tight.sequences(pairs)), expected, atol=1e-5)
-    assert tight.budget.tokens <= 300
+    assert tight.row_scorer.budget.tokens <= 300
 
 
 def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     def never(rows: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(scorer, "forward", never)
+    monkeypatch.setattr(scorer.row_scorer, "forward", never)
     with pytest.raises(QPeftError, match="out of memory on cpu with a single passage"):
         scorer.score(scorer.sequences([("river", "Nile"), ("river", "Nile Nile")]))
 
@@ -172,13 +172,13 @@ def test_bfloat16_ranks_as_float32_does_up_to_close_ties() -> None:
 def test_equal_pairs_are_scored_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER)
     pairs = [("the river", "Nile " * n) for n in (1, 9, 1, 9, 1)]
-    forward, counts = scorer.forward, []
+    forward, counts = scorer.row_scorer.forward, []
 
     def counting(rows: Any) -> Any:
         counts.append(len(rows))
         return forward(rows)
 
-    monkeypatch.setattr(scorer, "forward", counting)
+    monkeypatch.setattr(scorer.row_scorer, "forward", counting)
     scores = scorer.score(scorer.sequences(pairs))
     assert sum(counts) == 2
     assert scores[0] == scores[2] == scores[4] != scores[1] == scores[3]
