@@ -1,4 +1,4 @@
-"""How scoring is done; nothing here changes a score beyond rounding, but for `passage_tokens` and `hints`."""
+"""The settings of scoring. Only `passage_tokens` and `hints` change scores by more than rounding."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,58 +11,70 @@ HintSource = Literal["own", "shuffled", "random"]
 
 @dataclass(frozen=True)
 class ScoringConfig:
-    """Settings of scoring.
+    """The settings of scoring.
+
+    Attributes:
+        passage_tokens: How many tokens of a passage are read.
+        batch_tokens: Tokens per batch, padding included; None for a number that suits the device.
+        query_batch_pairs: How many pairs are scored together; None for a number that suits model and device.
+        share_passages: Whether a passage is read once for all queries of a query batch.
+        passage_cache_bytes: Bytes of key-values that the passage cache keeps; 0 for no cache.
+        passage_cache_folder: A folder that keeps key-values for later runs, or None.
+        compile: Whether the model is compiled with torch.compile.
+        hints: The source of the hints.
 
     Raises:
-        QPeftError: If a number is not positive.
+        QPeftError: If a value is out of range, or the folder is given without `passage_cache_bytes`.
     """
 
     passage_tokens: int = field(
-        default=256, metadata={"help": "tokens of a passage that are read; the end of a longer one is cut"}
+        default=256, metadata={"help": "tokens of a passage that the model reads; longer passages are cut at the end"}
     )
     batch_tokens: int | None = field(
         default=None,
-        metadata={"help": "tokens in a batch, padding included; found from the device when not given"},
+        metadata={"help": "tokens per batch, padding included (default: chosen for the device)"},
     )
     query_batch_pairs: int | None = field(
         default=None,
         metadata={
-            "help": "pairs that are scored together, a passage that they share being read once; bounds memory, and "
-            "what is lost when a run is cut off; found from model and device when not given"
+            "help": "pairs per query batch: that many (query, passage) pairs are scored together. A larger number "
+            "shares more passages, needs more memory, and loses more work if the run is stopped (default: chosen for "
+            "model and device)"
         },
     )
 
     share_passages: bool = field(
         default=True,
         metadata={
-            "help": "read a passage once for all queries that are scored together, where the model allows it; scores "
-            "move by rounding"
+            "help": "read a passage once for all queries of a query batch, if the model supports it; changes scores by "
+            "rounding only"
         },
     )
     passage_cache_bytes: int = field(
         default=0,
         metadata={
-            "help": "memory for what the model has read of passages, so that a passage is read once for all queries; "
-            "0: none is kept"
+            "help": "bytes of memory for the passage cache (key-values of passages, reused by later queries); 0 turns "
+            "it off"
         },
     )
     passage_cache_folder: Path | None = field(
-        default=None, metadata={"help": "folder where that is kept on disk too, for later runs of the same model"}
+        default=None,
+        metadata={"help": "folder that keeps the passage cache on disk, for later runs with the same model"},
     )
 
     compile: bool = field(
         default=False,
         metadata={
-            "help": "compile the model (torch.compile; on a CPU it needs a C++ compiler): faster after half a minute "
-            "to some minutes, for long runs"
+            "help": "compile the model with torch.compile, for long runs: the start takes up to some minutes longer, "
+            "scoring is faster; a CPU needs a C++ compiler"
         },
     )
 
     hints: HintSource = field(
         default="own",
         metadata={
-            "help": "what hints are made of: the passage (own) or, to see what hints are worth, another passage of the "
-            "query's list (shuffled), or any of the passage's tokens (random; retrieved hints only)"
+            "help": "where hints come from: own = the passage itself; for experiments also shuffled = another passage "
+            "of the same query, and random = tokens of the passage drawn at random (retrieved hints only)"
         },
     )
 
@@ -72,8 +84,10 @@ class ScoringConfig:
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         if self.hints not in get_args(HintSource):
-            raise QPeftError(f"hints must be {', '.join(get_args(HintSource))}, not {self.hints!r}.")
+            raise QPeftError(f"hints must be one of {', '.join(get_args(HintSource))}, not {self.hints!r}.")
         if self.passage_cache_bytes < 0:
-            raise QPeftError(f"passage_cache_bytes must not be negative, and is {self.passage_cache_bytes}.")
+            raise QPeftError(f"passage_cache_bytes must be 0 or more, not {self.passage_cache_bytes}.")
         if self.passage_cache_folder is not None and not self.passage_cache_bytes:
-            raise QPeftError("passage_cache_folder needs passage_cache_bytes: what is on disk passes through memory.")
+            raise QPeftError(
+                "passage_cache_folder needs passage_cache_bytes: stored passages are loaded into that memory."
+            )

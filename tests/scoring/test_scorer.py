@@ -129,35 +129,6 @@ def test_hint_tokens_are_the_chosen_tokens_as_text() -> None:
         assert scorer.hint_tokens(scorer.sequences([("the Nile", passage)])[0]) == []
 
 
-def test_short_of_memory_batches_shrink_and_scores_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = adapted("llama", TOKENIZER, variant="retrieval")
-    pairs = [("the river Nile", "Paris " * n) for n in range(1, 30)]
-    roomy = LikelihoodScorer(model, TOKENIZER)
-    expected = roomy.score(roomy.sequences(pairs))
-    tight = LikelihoodScorer(model, TOKENIZER)
-    forward = tight.row_scorer.forward
-
-    def scarce(rows: Any) -> Any:
-        if len(rows) * max(len(sequence) for row in rows for sequence in row) > 300:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return forward(rows)
-
-    monkeypatch.setattr(tight.row_scorer, "forward", scarce)
-    np.testing.assert_allclose(tight.score(tight.sequences(pairs)), expected, atol=1e-5)
-    assert tight.row_scorer.budget.tokens <= 300
-
-
-def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = LikelihoodScorer(tiny_model(), TOKENIZER)
-
-    def never(rows: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(scorer.row_scorer, "forward", never)
-    with pytest.raises(QPeftError, match="out of memory on cpu with a single passage"):
-        scorer.score(scorer.sequences([("river", "Nile"), ("river", "Nile Nile")]))
-
-
 def test_bfloat16_ranks_as_float32_does_up_to_close_ties() -> None:
     pairs = [("the capital of France", f"Paris {'river ' * n} prophet") for n in range(12)]
     exact, rounded = (LikelihoodScorer(tiny_model().to(dtype), TOKENIZER) for dtype in (torch.float32, torch.bfloat16))

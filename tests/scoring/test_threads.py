@@ -1,10 +1,6 @@
-"""Several threads that share one scorer get the scores that one thread gets, and a folder of passages takes them all."""
+"""Several threads that share one scorer get the scores that one thread gets."""
 
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
-from pyserini_qpeft.scoring.budget import TokenBudget
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
@@ -31,15 +26,6 @@ TIGHT = 60_000
 Pair = tuple[str, str]
 
 
-@pytest.fixture(autouse=True)
-def _frequent_switches() -> Iterator[None]:
-    """Makes Python switch threads as often as it can, so that races show."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
 @pytest.fixture(scope="module")
 def model() -> Any:
     return adapted("llama", TOKENIZER, variant="retrieval")
@@ -51,19 +37,7 @@ def expected(model: Any) -> dict[Pair, float]:
     return dict(zip(POOL, scorer.score(scorer.sequences(POOL)).tolist(), strict=True))
 
 
-def in_threads(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Runs the calls in one thread each, all started at the same moment; their results in order."""
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        start.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(run, call) for call in calls]]
-
-
-def check(scorer: LikelihoodScorer, work: list[list[list[Pair]]], expected: dict[Pair, float]) -> None:
+def check(in_threads: Any, scorer: LikelihoodScorer, work: list[list[list[Pair]]], expected: dict[Pair, float]) -> None:
     """Scores each thread's lists of pairs, one call after the other, and compares every score."""
 
     def scoring(calls: list[list[Pair]]) -> Callable[[], list[Any]]:
@@ -94,20 +68,27 @@ def small_calls(count: int = 12) -> list[list[list[Pair]]]:
     ],
     ids=str,
 )
-def test_threads_get_the_scores_of_one_thread(model: Any, expected: dict[Pair, float], config: dict[str, Any]) -> None:
+def test_threads_get_the_scores_of_one_thread(
+    in_threads: Any, model: Any, expected: dict[Pair, float], config: dict[str, Any]
+) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(**config))
-    check(scorer, small_calls(), expected)
+    check(in_threads, scorer, small_calls(), expected)
     if scorer.cache is not None:
         largest = max(scorer.cache.weigh(len(sequence.shared_ids)) for sequence in scorer.sequences(POOL))
         assert scorer.cache.bytes <= max(scorer.cache.limit, largest)
 
 
 @pytest.mark.parametrize("variant", ["none", "attention"])
-def test_other_adapters_too(variant: str) -> None:
+def test_other_adapters_too(in_threads: Any, variant: str) -> None:
     model = adapted("llama", TOKENIZER, variant=variant)
     alone = LikelihoodScorer(model, TOKENIZER)
     expected = dict(zip(POOL, alone.score(alone.sequences(POOL)).tolist(), strict=True))
-    check(LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=TIGHT)), small_calls(), expected)
+    check(
+        in_threads,
+        LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=TIGHT)),
+        small_calls(),
+        expected,
+    )
 
 
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
@@ -121,15 +102,15 @@ def test_other_adapters_too(variant: str) -> None:
     ),
 )
 def test_no_limit_and_no_order_changes_a_score(
-    model: Any, expected: dict[Pair, float], limit: int, budget: int, work: list[list[list[Pair]]]
+    in_threads: Any, model: Any, expected: dict[Pair, float], limit: int, budget: int, work: list[list[list[Pair]]]
 ) -> None:
     config = ScoringConfig(passage_cache_bytes=limit, batch_tokens=budget)
-    check(LikelihoodScorer(model, TOKENIZER, config), work, expected)
+    check(in_threads, LikelihoodScorer(model, TOKENIZER, config), work, expected)
 
 
 @pytest.mark.parametrize("bytes_kept", [0, TIGHT])
 def test_threads_that_run_out_of_memory_shrink_their_batches_and_keep_their_scores(
-    model: Any, expected: dict[Pair, float], bytes_kept: int
+    in_threads: Any, model: Any, expected: dict[Pair, float], bytes_kept: int
 ) -> None:
     config = ScoringConfig(passage_cache_bytes=bytes_kept, batch_tokens=2000)
     scorer = LikelihoodScorer(model, TOKENIZER, config)
@@ -143,26 +124,12 @@ def test_threads_that_run_out_of_memory_shrink_their_batches_and_keep_their_scor
 
     hook = model.base_model.model.get_decoder().register_forward_pre_hook(scarce, with_kwargs=True)
     try:
-        check(scorer, small_calls(), expected)
+        check(in_threads, scorer, small_calls(), expected)
     finally:
         hook.remove()
 
 
-def test_a_budget_that_one_thread_lowered_is_not_lowered_again_for_batches_planned_before() -> None:
-    budget = TokenBudget(1000, torch.device("cpu"))
-    sizes: list[int] = []
-
-    def forward(rows: Any) -> None:
-        if len(sizes) == 0:
-            budget.tokens = 100  # as if another thread had run out of memory meanwhile
-        sizes.append(len(rows))
-
-    budget.run([10] * 250, forward)
-    assert budget.tokens == 100
-    assert sizes == [100, *[10] * 15]
-
-
-def test_one_batch_at_a_time_goes_through_the_model(model: Any, expected: dict[Pair, float]) -> None:
+def test_one_batch_at_a_time_goes_through_the_model(in_threads: Any, model: Any, expected: dict[Pair, float]) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER)
     scorer.score(scorer.sequences(POOL))
     decoder = model.base_model.model.get_decoder()
@@ -177,7 +144,7 @@ def test_one_batch_at_a_time_goes_through_the_model(model: Any, expected: dict[P
         decoder.register_forward_hook(lambda *_: inside.pop()),
     ]
     try:
-        check(scorer, small_calls(), expected)
+        check(in_threads, scorer, small_calls(), expected)
     finally:
         for hook in hooks:
             hook.remove()
@@ -185,7 +152,7 @@ def test_one_batch_at_a_time_goes_through_the_model(model: Any, expected: dict[P
 
 
 def test_each_passage_is_read_once_whichever_threads_want_it(
-    model: Any, expected: dict[Pair, float], monkeypatch: pytest.MonkeyPatch
+    in_threads: Any, model: Any, expected: dict[Pair, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
     assert scorer.cache is not None
@@ -196,11 +163,11 @@ def test_each_passage_is_read_once_whichever_threads_want_it(
         return read(ids)
 
     monkeypatch.setattr(scorer.cache, "read", counting)
-    check(scorer, [[POOL], [POOL[::-1]], [POOL], [POOL[::-1]]], expected)
+    check(in_threads, scorer, [[POOL], [POOL[::-1]], [POOL], [POOL[::-1]]], expected)
     assert sum(numbers) == len(set(PASSAGES))
 
 
-def test_hints_of_many_queries_are_those_of_one_thread(model: Any) -> None:
+def test_hints_of_many_queries_are_those_of_one_thread(in_threads: Any, model: Any) -> None:
     # More queries than the builder remembers.
     queries = [f"{first} {second}" for first in "abcdefghijkl" for second in "abcdefghijkl"]
     pairs = [(query, "the capital of France is Paris") for query in queries]
@@ -213,7 +180,7 @@ def test_hints_of_many_queries_are_those_of_one_thread(model: Any) -> None:
     assert in_threads([build] * THREADS) == [expected] * THREADS
 
 
-def test_token_likelihoods_are_those_of_one_thread(model: Any) -> None:
+def test_token_likelihoods_are_those_of_one_thread(in_threads: Any, model: Any) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=1))
     sequences = scorer.sequences(POOL[::5])
     expected = [scorer.token_logprobs(sequence) for sequence in sequences]
@@ -226,9 +193,11 @@ def test_token_likelihoods_are_those_of_one_thread(model: Any) -> None:
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_threads_write_and_read_one_folder_of_passages(model: Any, expected: dict[Pair, float], tmp_path: Path) -> None:
+def test_threads_write_and_read_one_folder_of_passages(
+    in_threads: Any, model: Any, expected: dict[Pair, float], tmp_path: Path
+) -> None:
     config = ScoringConfig(passage_cache_bytes=TIGHT, passage_cache_folder=tmp_path)
-    check(LikelihoodScorer(model, TOKENIZER, config), small_calls(), expected)
+    check(in_threads, LikelihoodScorer(model, TOKENIZER, config), small_calls(), expected)
     # As separate processes would: a scorer for each thread, all with the same folder.
     scorers = [LikelihoodScorer(tiny_model(), TOKENIZER, config) for _ in range(THREADS)]
     bare = LikelihoodScorer(tiny_model(), TOKENIZER)
@@ -236,44 +205,3 @@ def test_threads_write_and_read_one_folder_of_passages(model: Any, expected: dic
     for got in in_threads([lambda one=one: one.score(one.sequences(POOL)) for one in scorers]):  # type: ignore[misc]
         np.testing.assert_allclose(got, wanted, atol=1e-5)
     assert all(file.suffix == ".safetensors" for file in tmp_path.rglob("*") if file.is_file())
-
-
-SAVE_OFTEN = """
-import sys
-from pathlib import Path
-
-import torch
-
-from pyserini_qpeft.scoring.stored_passages import StoredPassages
-
-
-def save_often(folder):
-    for number in range(60):
-        store = StoredPassages(Path(folder), "model", torch.device("cpu"))
-        states = {bytes([number % 6, key]): torch.full((1, 2, 1, 3, 4), float(key)) for key in range(8)}
-        store.save(states)
-        for key, one in store.load(states):
-            assert torch.equal(one, states[key])
-"""
-
-
-def test_writers_of_the_same_passages_do_not_disturb_each_other(tmp_path: Path) -> None:
-    names: dict[str, Any] = {}
-    exec(SAVE_OFTEN, names)
-    in_threads([lambda: names["save_often"](tmp_path)] * THREADS)
-    other = subprocess.Popen([sys.executable, "-c", f"{SAVE_OFTEN}\nsave_often(sys.argv[1])", str(tmp_path)])
-    while other.poll() is None:
-        names["save_often"](tmp_path)
-    assert other.returncode == 0
-    assert [file.suffix for file in (tmp_path / "model").iterdir()] == [".safetensors"] * 6
-
-
-def test_a_folder_that_was_emptied_meanwhile_costs_a_second_reading_only(
-    model: Any, expected: dict[Pair, float], tmp_path: Path
-) -> None:
-    config = ScoringConfig(passage_cache_bytes=1, passage_cache_folder=tmp_path)
-    scorer = LikelihoodScorer(model, TOKENIZER, config)
-    scorer.score(scorer.sequences(POOL))
-    for file in tmp_path.rglob("*.safetensors"):
-        file.unlink()
-    check(scorer, [[POOL]], expected)
