@@ -29,8 +29,8 @@ class LikelihoodScorer:
     score = 1/n · Σ log p(q_t | instruction, passage, hints, q_1 … q_(t-1)), over the n tokens of the query.
 
     Several threads may use one scorer. Each call gets the scores that it would get alone, up to rounding: batches go
-    through the model one at a time, and what changes (token budget, passage cache) changes only between batches. One
-    thread scores about as fast as several.
+    through the model one at a time, and the token budget and the passage cache change only between batches. So several
+    threads score about as fast as one. `model.disable_adapter()` switches the adapter off for all threads.
 
     Args:
         model: A causal language model, or a `PeftModel` over one. It is put into evaluation mode.

@@ -79,7 +79,7 @@ def test_threads_get_the_scores_of_one_thread(
 
 
 @pytest.mark.parametrize("variant", ["none", "attention"])
-def test_other_adapters_too(in_threads: Any, variant: str) -> None:
+def test_other_adapters_get_them_too(in_threads: Any, variant: str) -> None:
     model = adapted("llama", TOKENIZER, variant=variant)
     alone = LikelihoodScorer(model, TOKENIZER)
     expected = dict(zip(POOL, alone.score(alone.sequences(POOL)).tolist(), strict=True))
