@@ -86,6 +86,35 @@ def test_the_least_recently_used_goes_first_and_the_limit_holds(passages_read: A
         assert cache.bytes <= cache.limit
 
 
+def test_read_alone_each_passage_has_the_same_key_values_in_any_company(passages_read: Any) -> None:
+    config = ScoringConfig(passage_cache_bytes=PLENTY)
+    one, other = (LikelihoodScorer(tiny_model(), TOKENIZER, config, read_alone=True) for _ in range(2))
+    assert one.cache is not None
+    assert other.cache is not None
+    numbers = passages_read(one)
+    shared = [sequence.shared_ids for sequence in one.sequences(PAIRS)]
+    one.cache.fill(shared)
+    assert numbers == [1] * len(PAIRS)
+    for ids in shared:
+        other.cache.fill([ids])
+    assert torch.equal(one.cache.batch(shared).states, other.cache.batch(shared).states)
+
+
+def test_a_batch_is_complete_whatever_the_limit_and_lasts_unless_its_memory_is_reused() -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=1))
+    assert scorer.cache is not None
+    first, second = ([one.shared_ids for one in scorer.sequences(PAIRS)[a:b]] for a, b in ((0, 2), (2, 5)))
+    kept = scorer.cache.batch(first)
+    states = kept.states.clone()
+    assert kept.lengths.tolist() == [len(ids) for ids in first]
+    scorer.cache.batch(second)
+    assert torch.equal(kept.states, states)
+    with scorer.row_scorer.budget.lock:
+        reused = scorer.cache.batch(first, reuse=True)
+        torch.testing.assert_close(reused.states, states, rtol=0, atol=1e-5)
+        assert scorer.cache.batch(first, reuse=True).states.data_ptr() == reused.states.data_ptr()
+
+
 def test_a_limit_that_holds_no_passage_still_scores() -> None:
     np.testing.assert_allclose(scores(tiny_model(), POOL, passage_cache_bytes=1), scores(tiny_model(), POOL), atol=1e-5)
 
