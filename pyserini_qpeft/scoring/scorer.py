@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.selection import HintSelector
+from pyserini_qpeft.qpeft.hints import hint_rule
+from pyserini_qpeft.qpeft.hints.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
 from pyserini_qpeft.scoring.budget import TokenBudget, query_batch_pairs
 from pyserini_qpeft.scoring.compilation import compile_model
@@ -69,12 +70,12 @@ class LikelihoodScorer:
         reference = self.adapter is not None and self.adapter.reference_settings
         self.encoder = PromptEncoder(tokenizer, wording, self.config.passage_tokens, framed=reference)
         embeddings = model.get_input_embeddings()
-        hinted = self.adapter is not None and self.adapter.variant != "none"
-        table = model.base_model.prompt.table if reference and hinted else None
-        selector = HintSelector(self.adapter, embeddings, tokenizer, table) if hinted and self.adapter else None
+        rule = hint_rule(self.adapter)
+        table = model.base_model.prompt.table if reference and rule.has_hints else None
+        selector = HintSelector(self.adapter, embeddings, tokenizer, table) if rule.has_hints and self.adapter else None
         max_length = getattr(model.config, "max_position_embeddings", None) or 1 << 20
         drawn = self.config.hints == "random"
-        if drawn and (self.adapter is None or self.adapter.variant != "retrieval"):
+        if drawn and not rule.hints_are_tokens:
             raise QPeftError("random hints need an adapter with retrieved hints (Q-PEFT-R).")
         self.builder = SequenceBuilder(self.encoder, self.adapter, selector, max_length, random_hints=drawn)
         self.device = pair_model.device

@@ -66,7 +66,7 @@ def test_only_the_end_of_the_passage_is_cut_and_the_cut_is_counted(model: Any) -
     assert list(short.ids) == list(sequence.ids)
 
 
-def test_a_passage_that_crowds_out_the_query_is_cut_to_the_models_window(model: Any) -> None:
+def test_a_passage_that_crowds_out_the_query_is_cut_to_what_the_model_reads(model: Any) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_tokens=100_000))
     sequence = scorer.sequences([("what is the capital", "river Nile " * 400)])[0]
     assert len(sequence.ids) <= 512
@@ -76,9 +76,9 @@ def test_a_passage_that_crowds_out_the_query_is_cut_to_the_models_window(model: 
     assert np.isfinite(scorer.score([sequence])).all()
 
 
-def test_a_query_longer_than_the_window_is_refused(model: Any) -> None:
+def test_a_query_longer_than_the_model_reads_is_refused(model: Any) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER)
-    with pytest.raises(QPeftError, match=r"query is too long .* of its 512"):
+    with pytest.raises(QPeftError, match=r"query is too long .* reads at most 512"):
         scorer.sequences([("river " * 600, "Nile")])
 
 
