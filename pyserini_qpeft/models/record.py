@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import DTYPES
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _record(path: Path, name: str, given: Any) -> ModelRecord:
         kinds, words = _KINDS.get(key, ((str,), "text"))
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise QPeftError(f"{where}: {key} must be {words}, not {value!r}.")
+    if values.get("dtype") not in (None, *DTYPES):
+        raise QPeftError(f"{where}: dtype must be one of {', '.join(DTYPES)}, not {values['dtype']!r}.")
     if not 0 <= values.get("fusion_weight", 0.5) <= 1:
         raise QPeftError(f"{where}: fusion_weight must be a number from 0 to 1, not {values['fusion_weight']!r}.")
     values["adapters"] = {str(key): _path(path, str(value)) for key, value in values.get("adapters", {}).items()}

@@ -98,9 +98,11 @@ class QPeftReranker:
     ) -> Self:
         """Loads what a `ModelConfig` names; the arguments are those of `from_pretrained`."""
         from pyserini_qpeft.models.loading import load_model
-        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
         loaded, tokenizer = load_model(model, **model_kwargs)
+        # Imported after loading: it imports torch, and a model that is not there should be reported at once.
+        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
         settings = config or RerankConfig()
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
