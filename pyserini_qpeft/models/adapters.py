@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER
-from pyserini_qpeft.models.files import check_safetensors, first_line
+from pyserini_qpeft.models.files import check_fields, check_safetensors, first_line, read_json_object
 from pyserini_qpeft.models.hub import download_folder
 from pyserini_qpeft.models.registry import DEFAULT_MODEL, models
 from pyserini_qpeft.models.source import Source, looks_like_a_path
@@ -76,6 +76,7 @@ def with_adapter(base: Any, folder: Path) -> Any:
     from peft import PeftConfig, PeftModel
 
     from pyserini_qpeft.qpeft import QPeftConfig
+    from pyserini_qpeft.qpeft.config import PEFT_TYPE
 
     try:
         with warnings.catch_warnings():
@@ -83,6 +84,9 @@ def with_adapter(base: Any, folder: Path) -> Any:
             warnings.simplefilter("ignore", FutureWarning)
             # Missing weights are refused below.
             warnings.filterwarnings("ignore", message="Found missing adapter keys")
+            values = read_json_object(folder / _CONFIG)
+            if values.get("peft_type") == PEFT_TYPE:
+                check_fields(folder / _CONFIG, values, QPeftConfig)
             config = PeftConfig.from_pretrained(str(folder))
             if isinstance(config, QPeftConfig):
                 _ = config.prompt_template  # raises if the wording in the config is not valid
@@ -108,9 +112,7 @@ def _check_files(folder: Path) -> None:
     check_safetensors(folder / _WEIGHTS)
 
 
-def _inside(folder: Path, lora_folder: Any) -> Path:
-    if not isinstance(lora_folder, str):
-        raise QPeftError(f"lora_folder in {folder / _CONFIG} must be text, not {lora_folder!r}.")
+def _inside(folder: Path, lora_folder: str) -> Path:
     lora = folder / lora_folder
     if not lora.resolve().is_relative_to(folder.resolve()):
         raise QPeftError(f"lora_folder in {folder / _CONFIG} is {lora_folder!r}, which is outside of the folder.")

@@ -1,7 +1,10 @@
 """Checks of model files that give a clear message before a library reads them."""
 
 import json
+import types
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pyserini_qpeft.errors import QPeftError
 
@@ -29,19 +32,61 @@ def check_model_folder(folder: Path) -> None:
     Raises:
         QPeftError: A file is absent, incomplete or damaged.
     """
-    config = folder / "config.json"
-    try:
-        if not isinstance(json.loads(config.read_text(encoding="utf-8")), dict):
-            raise QPeftError(f"{config} must hold a JSON object.")
-    except (OSError, ValueError, RecursionError) as error:
-        raise QPeftError(f"cannot read {config}: {first_line(error)}") from error
+    read_json_object(folder / "config.json")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise QPeftError(
-            f"cannot load the model in {str(folder)!r}: it has no safetensors, and other forms are not read."
-        )
+        raise QPeftError(f"cannot load the model in {str(folder)!r}: it has no safetensors (other forms are not read).")
     for file in files:
         check_safetensors(file)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        QPeftError: The file is absent or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise QPeftError(f"cannot read {path}: {first_line(error)}") from error
+    if not isinstance(content, dict):
+        raise QPeftError(f"{path} must hold a JSON object.")
+    return content
+
+
+def check_fields(path: Path, values: dict[str, Any], config: type) -> None:
+    """Checks that values from a file have the types of a dataclass's own fields; other values are not checked.
+
+    Args:
+        path: The file, for the message.
+        values: The values by the names of fields.
+        config: The dataclass.
+
+    Raises:
+        QPeftError: A value has another type.
+    """
+    hints = get_type_hints(config)
+    own = config.__annotations__.keys() & {field.name for field in fields(config)}
+    for name in sorted(own & values.keys()):
+        kinds = _kinds(hints[name])
+        value = values[name]
+        if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+            words = " or ".join(kind.__name__ for kind in kinds if kind is not types.NoneType)
+            raise QPeftError(f"{path}: {name} must be {words}, not {value!r}.")
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """The types that a value of a type hint may have after JSON; none if any value may pass."""
+    if get_origin(hint) in (Union, types.UnionType):
+        members = [_kinds(member) for member in get_args(hint)]
+        return tuple(kind for kinds in members for kind in kinds) if all(members) else ()
+    if get_origin(hint) is Literal:
+        return tuple({type(choice) for choice in get_args(hint)})
+    kind = get_origin(hint) or hint
+    if kind is float:
+        return (float, int)
+    return (kind,) if isinstance(kind, type) and kind in (str, int, bool, list, dict, types.NoneType) else ()
 
 
 def first_line(error: Exception) -> str:

@@ -59,8 +59,7 @@ def _load_base(source: Source, config: ModelConfig, device: Any, model_kwargs: A
             dtype=torch_dtype(dtype, device, from_gguf=source.from_gguf),
             use_safetensors=True,
             output_loading_info=True,
-            **options,
-            **model_kwargs,
+            **{"ignore_mismatched_sizes": True, **options, **model_kwargs},
         )
     except QPeftError:
         raise
@@ -70,6 +69,12 @@ def _load_base(source: Source, config: ModelConfig, device: Any, model_kwargs: A
         raise QPeftError(
             f"{source.name!r} is no causal language model: it has no weights for {missing[0]} ({len(missing)} are "
             "missing in all), and an encoder cannot score a query."
+        )
+    if mismatched := sorted(found["mismatched_keys"]):
+        weight, stored, expected = mismatched[0]
+        raise QPeftError(
+            f"cannot load {source.name!r} as a causal language model: {weight} is {list(stored)} in its weights and "
+            f"{list(expected)} by its config.json."
         )
     if _is_renamed(source, config):
         # peft writes this into an adapter's config: a folder in the cache or in this package would mean nothing there.

@@ -135,6 +135,14 @@ def test_an_adapter_config_that_does_not_fit_is_refused(
     assert str(adapter) in refused(model, adapter)
 
 
+def test_the_field_of_a_wrong_value_is_named(folders: tuple[Path, Path]) -> None:
+    model, adapter = folders
+    changed(num_hints="x")(adapter / ADAPTER_CONFIG)
+    assert f"{adapter / ADAPTER_CONFIG}: num_hints must be int, not 'x'" in refused(model, adapter)
+    changed(vocab_size=300)(model / CONFIG)
+    assert "is [8192, 192] in its weights and [300, 192] by its config.json" in refused(model, adapter)
+
+
 def test_weights_under_other_names_are_refused(folders: tuple[Path, Path]) -> None:
     model, adapter = folders
     weights = load_file(adapter / ADAPTER)

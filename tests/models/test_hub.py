@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,12 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_named_model_that_cannot_be_reached_has_other_ways() -> None:
-    begin = time.perf_counter()
     with pytest.raises(QPeftError) as caught:
         find_source("smollm2-135m")
     message = str(caught.value)
     for part in ("HuggingFaceTB/SmolLM2-135M-Instruct", "the hub cannot be reached", "'tiny'", "'smollm2-135m-q4'"):
         assert part in message
     assert "\n" not in message
-    # One attempt; transformers' own five would take half a minute.
-    assert time.perf_counter() - begin < 15
 
 
 def test_a_mistyped_name_has_close_names() -> None:
@@ -94,3 +90,18 @@ def test_a_model_that_is_not_there_is_reported_before_torch_is_imported() -> Non
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["QPeftError", "False"]
+
+
+def test_the_hub_is_asked_once_with_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    asked = []
+
+    def ask(url: str, *, timeout: float) -> None:
+        asked.append(timeout)
+        raise OSError("no route")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
+    with pytest.raises(QPeftError, match=r"the hub cannot be reached \(network: no route\)"):
+        find_source("smollm2-135m")
+    assert asked == [3.0]
