@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     """Mine and say what came of it."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.data.dpr import write_examples
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.training.mining import Miner, MiningConfig, from_index, from_run
 

@@ -68,7 +68,7 @@ def test_a_document_that_occurs_twice_with_one_text_is_one_passage(tmp_path):
     [
         ("", "c is empty, where a corpus was expected"),
         ('{"_id": "1", "text": "a"}\n{"_id": "2"', "c:2: broken JSON"),
-        ('{"_id": "1", "text": "a"}\n\n["2"]', "c:3: not a document"),
+        ('{"_id": "1", "text": "a"}\n\n["2"]', "c:3: expected a JSON object for a corpus, not str"),
         ('{"text": "a"}', "c:1: the document's _id is missing"),
         ('{"_id": "", "text": "a"}', "c:1: the document's _id is missing"),
         ('{"_id": "1", "title": "T"}', "c:1: document 1 has no text"),

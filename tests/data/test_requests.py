@@ -3,8 +3,8 @@ import json
 import pytest
 
 from pyserini_qpeft.data.records import ScoredDoc
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
-from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 
 RUN = {"0": [ScoredDoc("d1", 12.5, "Aaron\nAaron is a prophet."), ScoredDoc("2", 11.0, "plain")], "7": []}
@@ -25,7 +25,7 @@ def test_dpr_json_as_pyserini_writes_it(tmp_path, indent):
     }
     path.write_text(json.dumps(written, indent=indent, ensure_ascii=False), encoding="utf-8")
 
-    assert read_run(path, strict=True) == RUN
+    assert read_run(path) == RUN
     assert read_topics(path) == TOPICS
     assert read_answers(path) == {"0": ["Röntgen", "W. C. Röntgen"]}
 
@@ -53,7 +53,7 @@ def test_requests_as_rank_llm_writes_them(tmp_path, form):
     writer = data.DataWriter(requests)
     (writer.write_in_json_format if form == "json" else writer.write_in_jsonl_format)(str(path))
 
-    assert read_run(path, strict=True) == RUN
+    assert read_run(path) == RUN
     assert read_topics(path) == TOPICS
 
 
@@ -75,7 +75,7 @@ def test_a_title_beside_the_text_is_read_with_it(tmp_path):
         ('{"qid": "1", "hits": [{"docid": "a"}]}', r"run:1: hit 1 \(a\): the score None is not a number"),
         ('{"qid": "1", "hits": [{"docid": "a", "score": NaN}]}', r"run:1: hit 1 \(a\): the score is nan"),
         ('{"qid": "1", "hits": ["a"]}', "run:1: hit 1: expected a JSON object with docid and score, not str"),
-        ('[{"qid": "1", "hits": []},\n 5]', "run, entry 2: expected a JSON object for a run, not int"),
+        ('[{"qid": "1", "hits": []},\n 5]', "run:2: expected a JSON object for a run, not int"),
         ('{\n "0": {"question": "q",\n  "contexts": [}\n}', "run:3: broken JSON"),
         ('[\n{"qid": "1", "hits": []},\n\n{"qid": "2"', "run:4: broken JSON"),
     ],
