@@ -84,6 +84,8 @@ class ExampleReader:
         for place, (where, record) in enumerate(json_objects(path, what="questions with passages (DPR's JSON)")):
             self.report.questions += 1
             query = as_query(first_of(record, ("question", "query")), where)
+            if not query:
+                raise QPeftError(f"{where}: the query is empty")
             given = first_of(record, QID_FIELDS)
             qid = str(place) if given is None else as_id(given, where, "the query id")
             if not isinstance(record.get("positive_ctxs"), list):

@@ -75,17 +75,14 @@ def as_score(value: object, where: str) -> float:
 
 
 def as_query(value: object, where: str) -> str:
-    """The text of a query, stripped.
+    """The text of a query, stripped; empty if the query is blank.
 
     Raises:
-        QPeftError: The value is not a string, or is blank.
+        QPeftError: The value is not a string.
     """
     if not isinstance(value, str):
         raise QPeftError(f"{where}: the query has no text")
-    text = without_surrogates(value).strip()
-    if not text:
-        raise QPeftError(f"{where}: the query is empty")
-    return text
+    return without_surrogates(value).strip()
 
 
 def first_of(fields: Mapping[str, Any], names: Sequence[str]) -> Any:

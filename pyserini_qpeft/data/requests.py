@@ -16,7 +16,9 @@ def read_requests(path: PathLike) -> Run:
 
     Reads `{"query": {"qid", "text"}, "candidates": [{"docid", "score", "doc": {…}}]}` (rank_llm),
     `{qid: {"question", "answers", "contexts": [{"docid", "score", "text"}]}}` (Pyserini's
-    `convert_trec_run_to_dpr_retrieval_run`), and `{"qid", "query", "hits": [{"docid", "score", "text"}]}`.
+    `convert_trec_run_to_dpr_retrieval_run`), `{"question", "answers", "ctxs": [{"id", "title", "text", "score"}]}`
+    (DPR, UPR), `{"query", "hits": [{"qid", "docid", "score", "content"}]}` (rank_llm's stored results, RankGPT), and
+    `{"qid", "query", "hits": [{"docid", "score", "text"}]}` (this package).
     `topics.read_topics` and `topics.read_answers` read the queries and answers of the same file.
 
     Raises:
@@ -37,13 +39,32 @@ def read_requests(path: PathLike) -> Run:
 def records_by_qid(path: PathLike, *, what: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yields each JSON record about a query as `file:line`, qid and record.
 
+    The qid is a field of the record or of its `query` (rank_llm), or all hits have the same `qid` (rank_llm's stored
+    results, RankGPT). DPR's and UPR's questions have none and are numbered from 0, if no record of the file has one.
+
     Raises:
-        QPeftError: As `json_objects`; also if a record has no qid.
+        QPeftError: As `json_objects`; also if the qid of a record is unknown.
     """
-    for where, record in json_objects(path, what=what):
-        query = record.get("query")
-        fields: Mapping[str, Any] = query if isinstance(query, dict) else record  # rank_llm has the qid in `query`
-        yield where, as_id(first_of(fields, QID_FIELDS), where, "the query id"), record
+    numbered: bool | None = None
+    for place, (where, record) in enumerate(json_objects(path, what=what)):
+        qid = _qid(record, where)
+        if numbered is None:
+            numbered = qid is None and "question" in record
+        if numbered and qid is not None:
+            raise QPeftError(f"{where}: a query id, where the records before have none")
+        yield where, as_id(place if numbered else qid, where, "the query id"), record
+
+
+def _qid(record: Mapping[str, Any], where: str) -> Any:
+    query = record.get("query")
+    qid = first_of(query if isinstance(query, dict) else record, QID_FIELDS)
+    hits = first_of(record, HITS_FIELDS)
+    if qid is not None or not isinstance(hits, list):
+        return qid
+    qids = {str(hit["qid"]) for hit in hits if isinstance(hit, dict) and hit.get("qid") is not None}
+    if len(qids) > 1:
+        raise QPeftError(f"{where}: the hits of one query have different query ids: {', '.join(sorted(qids)[:3])}")
+    return next(iter(qids), None)
 
 
 def _hit(hit: Any, where: str) -> ScoredDoc:

@@ -1,8 +1,10 @@
 """Queries and their answers: TSV, TREC, and JSON in several forms. The content of a file decides its format."""
 
+import logging
 import re
 from collections.abc import Iterator
 
+from pyserini_qpeft.data.dpr_questions import answers_in_line, read_dpr_answers, read_dpr_questions
 from pyserini_qpeft.data.fields import QUERY_FIELDS, as_id, as_query, first_of
 from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines
 from pyserini_qpeft.data.records import Topics
@@ -10,6 +12,7 @@ from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.data.trec_topics import read_trec_topics
 from pyserini_qpeft.errors import QPeftError
 
+_LOG = logging.getLogger(__name__)
 _TSV_HEADER = re.compile(r"(qid|_?id|query[-_]?id)\t(query|text|question|title)\b", re.IGNORECASE)
 
 
@@ -17,17 +20,19 @@ def read_topics(path: PathLike) -> Topics:
     """Reads queries.
 
     Reads `qid`, tab, query; JSON lines or arrays (BEIR's `_id` and `text`, or names such as `qid` and `query`);
-    Pyserini's DPR JSON; rank_llm requests; TREC's `<top>` (the title is the query) and `<topic number="…">` (the
+    the JSON forms of `requests.read_requests`; DPR's question files (question, tab, list of answers), numbered from 0;
+    TREC's `<top>` (the title is the query) and `<topic number="…">` (the
     query, or else the title).
 
     Args:
         path: The file, gzipped or not.
 
     Returns:
-        Text of each query, stripped, in file order; ids are strings.
+        Text of each query, stripped, in file order; ids are strings. Empty queries are left out and logged.
 
     Raises:
-        QPeftError: The file is empty or of unknown format, a qid occurs twice, or a query has no text.
+        QPeftError: The file is empty or of unknown format, a qid occurs twice, a query has no text field, or all
+            queries are empty.
     """
     start = first_line(path, what="a list of topics").lstrip()
     if start[0] in "{[":
@@ -35,26 +40,33 @@ def read_topics(path: PathLike) -> Topics:
     elif start[0] == "<":
         topics = read_trec_topics(path)
     else:
-        topics = _tsv_topics(path)
+        topics = _tsv_topics(path) if answers_in_line(start) is None else read_dpr_questions(path)
     read: Topics = {}
+    empty: list[str] = []
     for where, qid, query in topics:
         if qid in read:
             raise QPeftError(f"{where}: query id {qid} occurs a second time")
         read[qid] = as_query(query, f"{where}: query {qid}")
-    if not read:
-        raise QPeftError(f"{path} holds no topic")
-    return read
+        if not read[qid]:
+            empty.append(qid)
+    if len(empty) == len(read):
+        raise QPeftError(f"{path} holds no query" + (" that is not empty" if empty else ""))
+    if empty:
+        _LOG.warning("%s: %d queries are empty and are left out, first query %s", path, len(empty), empty[0])
+    return {qid: query for qid, query in read.items() if query}
 
 
 def read_answers(path: PathLike) -> dict[str, list[str]]:
-    """Reads the accepted answers of each query of a JSON file: `metadata.answers`, or else `answers`.
+    """Reads the accepted answers of each query of a JSON file (`metadata.answers`, or else `answers`), or of DPR's.
 
     Returns:
         Answers by qid; queries without answers are left out.
 
     Raises:
-        QPeftError: The file is not JSON, or answers are not a list of strings.
+        QPeftError: The file is neither JSON nor one of DPR's question files, or answers are not a list of strings.
     """
+    if answers_in_line(first_line(path, what="a list of queries with answers")) is not None:
+        return read_dpr_answers(path)
     read: dict[str, list[str]] = {}
     for where, qid, record in records_by_qid(path, what="a query with answers"):
         metadata = record.get("metadata")
@@ -82,5 +94,10 @@ def _tsv_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
         if not tab:
             raise QPeftError(
                 f"{path}:{number}: no tab: topics are qid, tab, query, or JSON lines, or TREC topics (<top>)"
+            )
+        if answers_in_line(line) is not None:
+            raise QPeftError(
+                f"{path}:{number}: a list of answers, where the lines before have qid, tab, query; give a file whose "
+                "lines are all question, tab, answers, or all qid, tab, query"
             )
         yield f"{path}:{number}", as_id(qid.strip(), f"{path}:{number}", "the query id"), query

@@ -64,11 +64,41 @@ def test_a_title_beside_the_text_is_read_with_it(tmp_path):
     assert read_run(path) == {"1": [ScoredDoc("5", 1.0, "T\nbody")]}
 
 
+def test_retriever_output_of_dpr_and_upr_has_no_ids_and_is_numbered(tmp_path):
+    path = tmp_path / "upr.json"
+    ctxs = [{"id": "d2", "title": "Bread", "text": "Yeast.", "score": "80.1", "has_answer": False}]
+    path.write_text(
+        json.dumps([{"question": "a", "answers": ["x"], "ctxs": ctxs}, {"question": "b", "answers": [], "ctxs": []}])
+    )
+
+    assert read_run(path) == {"0": [ScoredDoc("d2", 80.1, "Bread\nYeast.")], "1": []}
+    assert read_topics(path) == {"0": "a", "1": "b"}
+    assert read_answers(path) == {"0": ["x"]}
+
+
+def test_stored_results_of_rank_llm_have_the_query_id_in_each_hit(tmp_path):
+    path = tmp_path / "retrieve_results.json"
+    hits = [{"qid": 264014, "docid": n, "rank": n, "score": 3.0 - n, "content": f"text {n}"} for n in (1, 2)]
+    path.write_text(json.dumps([{"query": "how long", "hits": hits}], indent=2))
+
+    assert read_run(path) == {"264014": [ScoredDoc("1", 2.0, "text 1"), ScoredDoc("2", 1.0, "text 2")]}
+    assert read_topics(path) == {"264014": "how long"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"qid": "1", "query": "q"}', r"run:1: no list of hits \(looked for candidates, contexts"),
         ('{"query": "q", "hits": []}', "run:1: the query id is missing"),
+        (
+            '{"query": "q", "hits": [{"qid": 1, "docid": "a", "score": 1}, {"qid": 2, "docid": "b", "score": 1}]}',
+            "run:1: the hits of one query have different query ids: 1, 2",
+        ),
+        ('{"query": "q", "hits": [{"docid": "a", "score": 1}]}', "run:1: the query id is missing"),
+        ('{"qid": "1", "hits": [{"docid": "\\ud800", "score": 1}]}', "run:1: hit 1: the docid .* surrogate pair"),
+        ('{"qid": "1", "hits": [{"docid": "a", "score": ' + "1" * 400 + "}]}", "run:1: hit 1 .*the score is too large"),
+        ('{"qid": "1", "hits": [{"docid": "a", "score": "' + "1" * 400 + '"}]}', "run:1: hit 1 .*the score is inf"),
+        ('{"qid": "1", "hits": [{"docid": "a", "score": ' + "1" * 5000 + "}]}", "run:1: a number .* too many digits"),
         ('{"qid": "1", "hits": []}\n{"qid": 1, "hits": []}', "run:2: query 1 occurs a second time"),
         ('{"qid": "1", "hits": [{"docid": "a", "score": 1}, {"score": 1}]}', "run:1: hit 2: the docid is missing"),
         ('{"qid": "1", "hits": [{"docid": "  ", "score": 1}]}', "run:1: hit 1: the docid '  ' is no id"),
