@@ -1,5 +1,6 @@
 """Corpora as JSON: BEIR folders, JSON lines, arrays of documents, in plain or gzipped files."""
 
+import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pyserini_qpeft.errors import QPeftError
 
 __all__ = ["Corpus", "Document", "corpus_file", "iter_documents", "passage_text"]
 
+_LOG = logging.getLogger(__name__)
 _LEADING_ID = re.compile(rf'\s*\{{\s*"({"|".join(DOCID_FIELDS)})"\s*:\s*"([^"\\]*)"')
 
 
@@ -42,7 +44,8 @@ class Corpus(Mapping[str, str]):
             docids: The docids to keep in memory (default: all). A docid that the corpus lacks is no error here.
 
         Raises:
-            QPeftError: There is no corpus, a record is not a document, or a docid has two different texts.
+            QPeftError: There is no corpus, a record is not a document, or a docid has two different texts. If `docids`
+                are given, other records that are not documents are counted in a warning.
         """
         wanted = None if docids is None else frozenset(docids)
         passages: dict[str, str] = {}
@@ -83,10 +86,19 @@ def corpus_file(path: PathLike) -> Path:
 
 def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, Document]]:
     skip = None if wanted is None else _begins_with_another_id(wanted)
+    bad, first = 0, ""
     for where, fields in json_objects(file, what="a corpus", skip=skip):
-        document = _document(fields, where)
+        try:
+            document = _document(fields, where)
+        except QPeftError as error:
+            if wanted is None or str(first_of(fields, DOCID_FIELDS)) in wanted:
+                raise
+            bad, first = bad + 1, first or str(error)
+            continue
         if wanted is None or document.docid in wanted:
             yield where, document
+    if bad:
+        _LOG.warning("%d records that no query needs are not documents and are left out, first %s", bad, first)
 
 
 def _begins_with_another_id(wanted: frozenset[str]) -> Callable[[str], bool]:

@@ -141,3 +141,17 @@ def test_arrays_and_documents_on_several_lines_are_read_too(tmp_path, layout, in
     assert dict(Corpus.open(tmp_path / "c", wanted)) == {
         docid: passage for docid, passage in expected.items() if wanted is None or docid in wanted
     }
+
+
+def test_a_bad_record_that_is_not_wanted_is_counted_and_a_wanted_one_is_refused(tmp_path, caplog):
+    (tmp_path / "c").write_text('{"text": "no id"}\n{"title": "no text", "_id": "2"}\n{"_id": "3", "text": "a"}\n')
+
+    assert dict(Corpus.open(tmp_path / "c", ["3"])) == {"3": "a"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 records that no query needs are not documents and are left out, first "
+        f"{tmp_path}/c:1: the document's _id is missing"
+    ]
+    with pytest.raises(QPeftError, match="c:2: document 2 has no text"):
+        Corpus.open(tmp_path / "c", ["2"])
+    with pytest.raises(QPeftError, match="c:1: the document's _id is missing"):
+        Corpus.open(tmp_path / "c")
