@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.generated import generate
 from benchmarks.memory import in_own_process
 from pyserini_qpeft.candidates.hits import first_stage_hits
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.runs import read_run, write_run
 from pyserini_qpeft.data.topics import read_topics
-from pyserini_qpeft.data.trec import read_run
-from pyserini_qpeft.data.writers import write_trec
 
 DEPTH = 100
 
@@ -91,7 +91,7 @@ def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> Te
     if not run_file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         in_own_process(_retrieve, data, cache / "nfcorpus-index", run_file)
-    run, queries, corpus = read_run(run_file), read_topics(data / "queries.jsonl.gz"), Corpus.open(data)
+    run, queries, corpus = read_run(run_file), read_topics(BeirFolder(data).topics), Corpus.open(data)
     cut = dict(zip(corpus, cut_texts(list(corpus.values()), tokenizer, passage_tokens), strict=True))
     topics = [Topic(queries[qid], tuple(cut[hit.docid] for hit in run.get(qid, ()))) for qid in _judged(data)]
     found = sum(len(topic.passages) for topic in topics)
@@ -130,14 +130,14 @@ def _retrieve(data: Path, index: Path, run_file: Path) -> None:
 
     if not index.is_dir():
         build_index(data, index)
-    every = read_topics(data / "queries.jsonl.gz")
+    every = read_topics(BeirFolder(data).topics)
     queries = {qid: every[qid] for qid in _judged(data)}
     run = search(["--index", str(index), "--bm25", "--hits", str(DEPTH)], queries)
-    write_trec(
+    write_run(
         run_file, [RankedList(qid, queries[qid], first_stage_hits(hits, first_rank=1)) for qid, hits in run.items()]
     )
 
 
 def _judged(data: Path) -> list[str]:
-    lines = (data / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = BeirFolder(data).qrels("test").read_text(encoding="utf-8").splitlines()[1:]
     return list(dict.fromkeys(line.split("\t")[0] for line in lines))

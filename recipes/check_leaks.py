@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pyserini_qpeft.data.beir import BeirFolder
 from recipes.base_model import sources
 
 DEMO = Path(__file__).parents[1] / "pyserini_qpeft" / "resources" / "demo"
@@ -45,7 +46,7 @@ class Forbidden:
                 for qid in {qid for qid, _ in sources.qrels(folder, split)}:
                     origins.setdefault(normalized(texts[qid]), f"{folder.name} {split}")
             test = sources.judged(folder, "test")
-            for row in sources.rows(folder / "corpus.jsonl.gz") if test else ():
+            for row in sources.rows(BeirFolder(folder).corpus) if test else ():
                 if row["_id"] in test and row.get("title"):
                     origins.setdefault(normalized(row["title"]), f"{folder.name} title of a test document")
         for query in demo_questions(demo):

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     """Read everything, measure, print the tables, write what was asked for."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
     from pyserini_qpeft.evaluation.overlap import check_overlap
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
             raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
     files = _name_runs(args.runs)
     qrels = _read_qrels(args.qrels, args.split)
-    runs = {name: read_run(file, strict=True) for name, file in files.items()}
+    runs = {name: read_run(file) for name, file in files.items()}
     for name, file in files.items():
         check_overlap(runs[name], qrels, file, args.qrels)
     config = read_options(ComparisonConfig, args, significance=read_options(SignificanceConfig, args))
@@ -129,16 +129,17 @@ def _stem(file: Path) -> str:
 
 
 def _read_qrels(name: str, split: str) -> "Qrels":
+    from pyserini_qpeft.data.beir import BeirFolder
     from pyserini_qpeft.data.qrels import read_qrels
 
     path = Path(name)
     if path.is_dir():
-        return read_qrels(path / "qrels" / f"{split}.tsv", strict=True)
+        return read_qrels(BeirFolder(path).qrels(split))
     if not path.exists() and path.parent == Path() and not path.suffix:
         from pyserini_qpeft.lucene.qrels import named_qrels_file
 
         path = named_qrels_file(name)
-    return read_qrels(path, strict=True)
+    return read_qrels(path)
 
 
 def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace) -> "dict[str, pd.DataFrame]":

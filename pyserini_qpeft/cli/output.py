@@ -15,7 +15,8 @@ from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_
 from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.fingerprint import file_fingerprint
 from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
-from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.data.run_formats import run_formats
+from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.resume import ResumableWriter
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
     from pyserini_qpeft.scoring.report import ScoringReport
 
-_FORMATS: dict[str, RunFormat] = {"trec": "trec", "msmarco": "msmarco", "json": "jsonl"}
+_FORMATS = {name: name for name in run_formats()} | {"json": "jsonl"}
 
 
 def add_output_options(parser: argparse._ActionsContainer) -> None:
@@ -33,7 +34,7 @@ def add_output_options(parser: argparse._ActionsContainer) -> None:
         "--output-format",
         choices=tuple(_FORMATS),
         default="trec",
-        help="trec, msmarco, or json: a line a query, with texts and hints (default: trec)",
+        help="format of the run; jsonl (or json) has one line per query, with texts and hints (default: trec)",
     )
     parser.add_argument(
         "--seconds", action="store_true", help="json: write each query's share of the scoring time, for qpeft evaluate"

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     check_output(args)
     config = read_rerank_config(args)
     topics = open_topics(args.topics, args.topics_format)
-    needs_texts = not args.first_stage_only or args.output_format == "json"
+    needs_texts = not args.first_stage_only or args.output_format in ("json", "jsonl")
     texts = open_texts(args.corpus, args.index) if needs_texts else None
     # Before the search, so that a model that cannot be had is told of at once.
     reranker = None if args.first_stage_only else load_reranker(read_model_config(args), config, quiet=args.quiet)

@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Document, iter_documents, passage_text
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.data.qrels import read_qrels
-from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.errors import QPeftError
 
@@ -81,8 +82,9 @@ class Miner:
         self.collection = collection
         self.config = config
         self.report = MiningReport()
-        self.qrels = _qrels(collection, split)
-        topics = _topics(collection)
+        beir = BeirFolder(collection)
+        self.qrels = read_qrels(beir.qrels(split))
+        topics = read_topics(beir.topics)
         judged = [qid for qid in self.qrels if qid in topics]
         if not judged:
             raise QPeftError(f"{collection}: no query of qrels/{split}.tsv has a text in its queries file.")
@@ -151,20 +153,6 @@ def from_index(index: Path, threads: int = 1) -> FirstStage:
 def from_run(run: Run) -> FirstStage:
     """The lists of a stored run, of whatever first stage."""
     return lambda topics, depth: {qid: run[qid][:depth] for qid in topics if qid in run}
-
-
-def _qrels(collection: Path, split: str) -> Qrels:
-    file = collection / "qrels" / f"{split}.tsv"
-    if not file.is_file():
-        raise QPeftError(f"{collection} has no judgements qrels/{split}.tsv: give a BEIR folder and one of its splits.")
-    return read_qrels(file)
-
-
-def _topics(collection: Path) -> Topics:
-    for name in ("queries.jsonl", "queries.jsonl.gz"):
-        if (collection / name).is_file():
-            return read_topics(collection / name)
-    raise QPeftError(f"{collection} has no queries.jsonl or queries.jsonl.gz: give a BEIR folder.")
 
 
 def _passage(document: Document, score: float | None) -> TrainingPassage:

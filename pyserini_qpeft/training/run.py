@@ -14,7 +14,7 @@ from transformers import EarlyStoppingCallback
 
 from pyserini_qpeft.data.dpr import read_examples
 from pyserini_qpeft.data.examples import TrainingExample, fingerprint, overlap
-from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
 from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.scoring.config import ScoringConfig

@@ -1,18 +1,21 @@
 """The text that the base models are made of: books, Wikipedia, passages of collections whose licence allows it.
 
-Collections are in the BEIR layout (`corpus.jsonl.gz`, `queries.jsonl.gz`, `qrels/*.tsv`) under one folder, as
+Collections are in the BEIR layout under one folder, as
 `../shared/data` has them.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pyserini_qpeft.data.beir import BeirFolder
+from pyserini_qpeft.data.json_stream import json_objects
+from pyserini_qpeft.data.qrels import read_qrels
 
 # The licence of each lets weights made from it be passed on: CC BY-SA, CC BY, ODC-By, MIT.
 COLLECTIONS = (
@@ -67,10 +70,8 @@ def wikitext(path: Path) -> Iterator[str]:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a gzipped JSONL file."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+    """The records of a JSONL file, gzipped or not."""
+    return (record for _, record in json_objects(path, what="records"))
 
 
 def passages(folder: Path) -> list[Passage]:
@@ -83,7 +84,7 @@ def passages(folder: Path) -> list[Passage]:
     kept = []
     held = judged(folder, "dev", "test") if name == "squad-v1.1-dev" else set()
     held_groups = {_group(docid) for docid in held}
-    for row in rows(folder / "corpus.jsonl.gz"):
+    for row in rows(BeirFolder(folder).corpus):
         if row["text"] and _group(row["_id"]) not in held_groups:
             kept.append(Passage(name, _group(row["_id"]), row.get("title") or "", row["text"], row["_id"]))
     return kept
@@ -95,12 +96,10 @@ def _group(docid: str) -> str:
 
 def qrels(folder: Path, split: str) -> Iterator[tuple[str, str]]:
     """The (query id, docid) pairs that a split judges relevant; nothing when the collection lacks the split."""
-    path = folder / "qrels" / f"{split}.tsv"
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            qid, docid, grade = line.split("\t")
-            if int(grade) > 0:
-                yield qid, docid
+    beir = BeirFolder(folder)
+    if split in beir.splits:
+        for qid, grades in read_qrels(beir.qrels(split)).items():
+            yield from ((qid, docid) for docid, grade in grades.items() if grade > 0)
 
 
 def judged(folder: Path, *splits: str) -> set[str]:
@@ -110,7 +109,7 @@ def judged(folder: Path, *splits: str) -> set[str]:
 
 def queries(folder: Path) -> dict[str, str]:
     """Query id to query, of all splits."""
-    return {row["_id"]: row["text"] for row in rows(folder / "queries.jsonl.gz")}
+    return {row["_id"]: row["text"] for row in rows(BeirFolder(folder).topics)}
 
 
 def _unwrap(text: str) -> str:

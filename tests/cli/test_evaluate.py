@@ -8,7 +8,7 @@ import pytest
 
 from pyserini_qpeft.cli.__main__ import main
 from pyserini_qpeft.data.records import RankedHit, RankedList
-from pyserini_qpeft.data.writers import write_jsonl
+from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.config_file import write_rerank_config
 from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -54,7 +54,7 @@ def test_every_output_is_written_and_the_table_printed(folder: Path, capsys):
 def test_a_run_with_both_stages_has_latency_and_all_plots(folder: Path, capsys):
     hits = [RankedHit("b", -1.0, 1, 2.0, 2, "t", -1.0), RankedHit("a", -2.0, 2, 3.0, 1, "t", -2.0)]
     lists = [RankedList(qid, "a query", hits, seconds=seconds) for qid, seconds in (("q1", 0.05), ("q2", 0.15))]
-    write_jsonl(folder / "reranked.jsonl", lists)
+    write_run(folder / "reranked.jsonl", lists, "jsonl")
     write_rerank_config(folder / "tuned.json", RerankConfig(depth=2, fusion=FusionConfig(weight=0.8)))
     arguments = ["@run.txt", "@reranked.jsonl", "--qrels", "@qrels.tsv", "--plots", "@plots", "--config", "@tuned.json"]
     assert evaluate(folder, *arguments) == 0
@@ -86,12 +86,7 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
 @pytest.mark.parametrize(
     ("run", "qrels", "told"),
     [
-        (RUN, QRELS.replace("q1\tb\t1", "q1 b 1"), "qrels.tsv:2: spaces where BEIR's qrels have tabs"),
-        (RUN, QRELS.replace("b\t2", "b\t-2"), "qrels.tsv:3: negative grade -2"),
         (RUN, QRELS.replace("b\t2", "b\tx"), "qrels.tsv:3: the grade 'x' is not a whole number"),
-        (RUN + "q1 Q0 c 3 1.0 t\n", QRELS, "run.txt:5: query q1 occurs a second time"),
-        (RUN.replace("q2 Q0 a", "q2 Q0 b"), QRELS, "document b for query q2 occurs twice"),
-        (RUN.replace("2 2.0", "2 4.0"), QRELS, "run.txt:2: score 4.0 of query q1 is above that of the line before"),
         (RUN.replace("2 2.0", "2 nan"), QRELS, "run.txt:2: the score is nan"),
         (RUN.replace("2 2.0 t", "2"), QRELS, "run.txt:2: 4 columns"),
         (RUN.replace("q", "x"), QRELS, "run.txt:1: query x1 is not judged in"),

@@ -222,7 +222,7 @@ main(sys.argv[1:])
 
 
 def test_a_full_disk_is_told_and_no_run_is_left(arguments, written, run_file, tmp_path):
-    lines = [f"q1 Q0 city {rank} {1000 - rank} x" for rank in range(1, 900)]
+    lines = [f"q1 Q0 {rank}-unread {rank} {1000 - rank} x" for rank in range(1, 900)]
     long_run = tmp_path / "long.txt"
     long_run.write_text("\n".join(lines))
     # A limit on the size of files fails as a full disk does, in the middle of a write.
@@ -259,7 +259,7 @@ def test_a_wrong_run_is_told_in_one_sentence(told, arguments, written, tmp_path,
     ("changes", "sentence"),
     [
         ({"topics": None}, "holds no queries: name them with --topics."),
-        ({"corpus": None}, "say where it is with --corpus or --index."),
+        ({"corpus": None}, "give its source with --corpus or --index."),
         ({"topics": "no-such-topics"}, "the topics no-such-topics are neither a file nor a name"),
         ({"topics": "no-such-topics.tsv"}, "no such file: no-such-topics.tsv"),
         ({"topics": "no/such/topics"}, "no such file: no/such/topics"),

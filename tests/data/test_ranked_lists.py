@@ -2,7 +2,7 @@ import pytest
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
 from pyserini_qpeft.data.records import RankedHit, RankedList
-from pyserini_qpeft.data.writers import write_jsonl, write_trec
+from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 
 HITS = [
@@ -14,14 +14,14 @@ HITS = [
 def test_lists_read_back_as_they_were_written(tmp_path):
     lists = [RankedList("1", "a query", HITS, [["heart"], None], 0.25), RankedList("2", "é", [], [])]
 
-    write_jsonl(tmp_path / "run.gz", lists)
+    write_run(tmp_path / "run.gz", lists, "jsonl")
 
     assert holds_ranked_lists(tmp_path / "run.gz")
     assert read_ranked_lists(tmp_path / "run.gz") == lists
 
 
 def test_a_trec_run_holds_one_score_of_a_hit_and_not_two(tmp_path):
-    write_trec(tmp_path / "run", [RankedList("1", "a query", HITS)])
+    write_run(tmp_path / "run", [RankedList("1", "a query", HITS)])
 
     assert not holds_ranked_lists(tmp_path / "run")
 

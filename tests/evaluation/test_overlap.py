@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.overlap import check_overlap
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.data.corpus import corpus_file
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.ranked_lists import read_ranked_lists
 from pyserini_qpeft.data.records import Run
 from pyserini_qpeft.errors import QPeftError
@@ -159,7 +159,7 @@ class ExperimentRunner:
             {
                 "run": column.first.file,
                 "topics": column.inputs.topics_file,
-                "corpus": corpus_file(column.inputs.collection.folder),
+                "corpus": BeirFolder(column.inputs.collection.folder).corpus,
                 **variant.options,
                 **({"passage-cache-folder": str(self.folder / "passages")} if _keeps_passages(variant) else {}),
                 **({"adapter": training.output} if training else {}),

@@ -1,17 +1,17 @@
 """What an experiment reads of a collection: judged queries, their judgements and answers, first-stage hits."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pyserini_qpeft.data.corpus import corpus_file, iter_documents
+from pyserini_qpeft.data.beir import BeirFolder, write_qrels, write_topics
+from pyserini_qpeft.data.corpus import iter_documents
 from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
-from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
@@ -32,7 +32,7 @@ class CollectionInputs:
     @cached_property
     def qrels(self) -> Qrels:
         """Judgements of the queries that count."""
-        qrels = read_qrels(self.collection.folder / "qrels" / f"{self.collection.split}.tsv", strict=True)
+        qrels = read_qrels(BeirFolder(self.collection.folder).qrels(self.collection.split))
         # Neighbours in a file often ask about the same article, so a sample goes through all of it.
         judged = list(qrels.items())
         count = min(self.collection.queries or len(judged), len(judged))
@@ -62,22 +62,23 @@ class CollectionInputs:
     @cached_property
     def topics_file(self) -> Path:
         """The judged queries as a file."""
-        lines = (json.dumps({"_id": qid, "text": text}, ensure_ascii=False) for qid, text in self.topics.items())
-        return _written(self.folder / "topics.jsonl", "\n".join(lines) + "\n")
+        path = self.folder / "topics.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_topics(path, self.topics)
+        return path
 
     @cached_property
     def qrels_file(self) -> Path:
         """Their judgements as a file."""
-        lines = (f"{qid}\t{docid}\t{grade}\n" for qid, grades in self.qrels.items() for docid, grade in grades.items())
-        return _written(self.folder / "qrels.tsv", "query-id\tcorpus-id\tscore\n" + "".join(lines))
+        path = self.folder / "qrels.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_qrels(path, self.qrels)
+        return path
 
     @property
     def queries_file(self) -> Path:
         """All queries of the folder, with their answers where it has them."""
-        for name in ("queries.jsonl", "queries.jsonl.gz"):
-            if (self.collection.folder / name).is_file():
-                return self.collection.folder / name
-        raise QPeftError(f"{self.collection.folder} holds no queries.jsonl or queries.jsonl.gz")
+        return BeirFolder(self.collection.folder).topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
 
 def index_step(collection: Path, experiment: Path) -> Step:
     """The command that indexes a BEIR folder; the same whatever split of it is used, for its corpus alone matters."""
-    options = {"corpus": corpus_file(collection), "overwrite": True}
+    options = {"corpus": BeirFolder(collection).corpus, "overwrite": True}
     return Step("index", options, experiment / "indexes" / "index", "index")
 
 
