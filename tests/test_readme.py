@@ -1,4 +1,4 @@
-"""What the README shows can be typed as it stands."""
+"""The blocks of the README run as they stand."""
 
 import json
 import re
@@ -20,15 +20,14 @@ DOCUMENTS = {
 QUERY = "vitamin d protects against infections"
 
 
-def block(heading: str) -> str:
-    """The indented lines under a heading."""
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the collection that the README speaks of, in small."""
+    """A working folder with a small version of the collection in the README."""
     (tmp_path / "scifact" / "qrels").mkdir(parents=True)
     (tmp_path / "indexes").mkdir()
     documents = [{"_id": docid, "title": "", "text": text} for docid, text in DOCUMENTS.items()]
@@ -39,41 +38,40 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_python(folder: Path) -> None:
+def test_the_python_block_runs_as_pasted(folder: Path) -> None:
+    (program,) = blocks("python")
+    assert len([line for line in program.splitlines() if line]) <= 10
     build_index(folder / "scifact", folder / "indexes" / "scifact")
-    # In a process of its own, where nothing has found Java yet.
-    program = block("In Python") + "\nprint(*(hit.docid for hit in hits))"
+    # In a process of its own, in which nothing has found Java yet.
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    *printed, last = [line.split() for line in done.stdout.splitlines()]
+    printed = [line.split() for line in done.stdout.splitlines()]
     assert [line[0] for line in printed] == ["1", "2"]
-    assert [line[1] for line in printed] == last
-    assert set(last) == {"4983", "3"}
+    assert {line[1] for line in printed} == {"4983", "3"}
 
 
-def test_the_shell(folder: Path) -> None:
-    commands = [shlex.split(line, comments=True) for line in block("In the shell").splitlines()]
-    assert len(commands) == 10
+def test_the_shell_block_runs_as_pasted(folder: Path) -> None:
+    (block,) = [block for block in blocks("sh") if block.startswith("qpeft")]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines()]
     assert {program for program, *_ in commands} == {"qpeft"}
     done = subprocess.run([sys.executable, "-c", _EACH], input=json.dumps(commands), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (folder / "run.fused.txt").read_text() == (folder / "run.qpeft.txt").read_text()
+    assert (folder / "run.reranked.txt").read_text() == (folder / "run.qpeft.txt").read_text()
+    assert (folder / "run.bm25.txt").read_text() != (folder / "run.qpeft.txt").read_text()
 
 
-# In one process of its own, for Java stays in the folder in which it was started.
+# All commands in one process, because Java starts once; its own process, because Java keeps its first folder.
 _EACH = """
 import json, sys
 from pyserini_qpeft.cli.__main__ import main
 for program, *arguments in json.load(sys.stdin):
-    try:
-        code = main(arguments)
-    except SystemExit as stop:  # --help
-        code = stop.code
-    assert not code, arguments
+    assert not main(arguments), arguments
 """
 
 
 def test_the_two_commands_are_rules_of_the_makefile() -> None:
     rules = (Path(__file__).parents[1] / "Makefile").read_text()
-    for command in re.findall(r"^make (\w+)", block("Two commands"), re.MULTILINE):
+    commands = re.findall(r"^make (\w+)", "".join(blocks("sh")), re.MULTILINE)
+    assert commands == ["demo", "test"]
+    for command in commands:
         assert re.search(rf"^{command}:", rules, re.MULTILINE)
