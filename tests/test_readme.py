@@ -2,27 +2,19 @@
 
 import json
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from blocks import fenced, run_python, run_shell
 
 from pyserini_qpeft.lucene import build_index
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
 DOCUMENTS = {
     "4983": "Vitamin D supplements protect against acute infections of the airways.",
     "2": "Statins lower the cholesterol of patients.",
     "3": "Vitamin C does not shorten a cold, whatever people believe.",
 }
 QUERY = "vitamin d protects against infections"
-
-
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -39,39 +31,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_python_block_runs_as_pasted(folder: Path) -> None:
-    (program,) = blocks("python")
+    (program,) = fenced("README.md", "python")
     assert len([line for line in program.splitlines() if line]) <= 10
     build_index(folder / "scifact", folder / "indexes" / "scifact")
-    # In a process of its own, in which nothing has found Java yet.
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    printed = [line.split() for line in done.stdout.splitlines()]
+    printed = [line.split() for line in run_python(program, folder).splitlines()]
     assert [line[0] for line in printed] == ["1", "2"]
     assert {line[1] for line in printed} == {"4983", "3"}
 
 
 def test_the_shell_block_runs_as_pasted(folder: Path) -> None:
-    (block,) = [block for block in blocks("sh") if block.startswith("qpeft")]
-    commands = [shlex.split(line, comments=True) for line in block.splitlines()]
-    assert {program for program, *_ in commands} == {"qpeft"}
-    done = subprocess.run([sys.executable, "-c", _EACH], input=json.dumps(commands), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    (block,) = [block for block in fenced("README.md", "sh") if block.startswith("qpeft")]
+    assert all(line.startswith("qpeft ") for line in block.splitlines())
+    run_shell([block], folder)
     assert (folder / "run.reranked.txt").read_text() == (folder / "run.qpeft.txt").read_text()
     assert (folder / "run.bm25.txt").read_text() != (folder / "run.qpeft.txt").read_text()
 
 
-# All commands in one process, because Java starts once; its own process, because Java keeps its first folder.
-_EACH = """
-import json, sys
-from pyserini_qpeft.cli.__main__ import main
-for program, *arguments in json.load(sys.stdin):
-    assert not main(arguments), arguments
-"""
-
-
 def test_the_two_commands_are_rules_of_the_makefile() -> None:
     rules = (Path(__file__).parents[1] / "Makefile").read_text()
-    commands = re.findall(r"^make (\w+)", "".join(blocks("sh")), re.MULTILINE)
+    commands = re.findall(r"^make (\w+)", "".join(fenced("README.md", "sh")), re.MULTILINE)
     assert commands == ["demo", "test"]
     for command in commands:
         assert re.search(rf"^{command}:", rules, re.MULTILINE)

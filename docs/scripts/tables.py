@@ -1,18 +1,20 @@
-"""Write the short tables of README.md and RESULTS.md from the full tables under results/.
+"""Write the tables of README.md, RESULTS.md and ARCHITECTURE.md.
 
     python -m docs.scripts.tables
 
-A short table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. Figures are copied, never computed:
-only the interval over seeds, "(low … high)", is left out.
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. Short tables come from the full ones under
+results/: figures are copied, never computed; only the interval over seeds, "(low … high)", is left out. The table of
+arrows comes from `MAY_IMPORT` in tests/test_package.py.
 """
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "RESULTS.md")
+PAGES = ("README.md", "RESULTS.md", "ARCHITECTURE.md")
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
@@ -99,9 +101,24 @@ def short_table(table: ShortTable, folder: Path = ROOT / "results") -> str:
     return "".join(_line(cells) for cells in [lines[0], rule, *lines[1:]])
 
 
-def with_tables(text: str, folder: Path = ROOT / "results") -> str:
-    """Return a page with each of its short tables made anew."""
-    return _BLOCK.sub(lambda block: block[1] + "\n" + short_table(TABLES[block[2]], folder) + "\n" + block[4], text)
+def arrows() -> str:
+    """Make the table of rooms and the rooms that each may import from."""
+    tree = ast.parse((ROOT / "tests" / "test_package.py").read_text())
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    rooms: dict[str, set[str]] = ast.literal_eval(assigned["MAY_IMPORT"])
+    names = {room: ", ".join(f"`{other}`" for other in rooms if other in others) for room, others in rooms.items()}
+    rows = [_line([f"`{room}`", others or "–"]) for room, others in names.items()]
+    return "".join(["| room | may import from |\n| --- | --- |\n", *rows])
+
+
+def with_tables(text: str) -> str:
+    """Return a page with each of its tables made anew."""
+
+    def table(block: re.Match[str]) -> str:
+        made = arrows() if block[2] == "arrows" else short_table(TABLES[block[2]])
+        return f"{block[1]}\n{made}\n{block[4]}"
+
+    return _BLOCK.sub(table, text)
 
 
 def _without_interval(cell: str) -> str:
@@ -113,7 +130,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Write the short tables into their pages."""
+    """Write the tables into their pages."""
     for name in PAGES:
         page = ROOT / name
         page.write_text(with_tables(page.read_text()))

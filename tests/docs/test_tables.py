@@ -1,4 +1,4 @@
-"""The short tables of the pages are copied from the full ones."""
+"""The tables of the pages agree with what they are made from."""
 
 import runpy
 from pathlib import Path
@@ -26,7 +26,7 @@ FULL = """# Some results
 
 
 @pytest.mark.parametrize("page", tables["PAGES"])
-def test_the_tables_of_a_page_agree_with_the_full_ones(page: str) -> None:
+def test_the_tables_of_a_page_are_up_to_date(page: str) -> None:
     text = (ROOT / page).read_text()
     assert tables["with_tables"](text) == text, "run python -m docs.scripts.tables"
     assert "<!-- table: " in text
@@ -60,3 +60,9 @@ def test_a_full_table_says_which_command_made_it(name: str) -> None:
     head = (ROOT / "results" / f"{name}.md").read_text().split("###")[0]
     assert f"qpeft experiment recipes/results/{name}.yaml" in head
     assert (ROOT / "recipes" / "results" / f"{name}.yaml").is_file()
+
+
+def test_the_architecture_names_every_room() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rooms = [path.name for path in (ROOT / "pyserini_qpeft").iterdir() if path.is_dir() and path.name[0] != "_"]
+    assert [room for room in rooms if f"| `{room}/` |" not in text] == []
