@@ -16,6 +16,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -63,6 +64,20 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Turn links between files of the tree into links of the site."""
     uri = page.file.src_uri
     return relinked(markdown, uri, FROM_THE_TREE.get(uri, f"docs/{uri}"))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuse a site that needs a network to be read."""
+    for page in Path(config.site_dir).rglob("*.html"):
+        if found := loaded_from_elsewhere(page.read_text()):
+            raise PluginError(f"{page.relative_to(config.site_dir)} loads {found[0]}: the site must work offline")
+
+
+def loaded_from_elsewhere(html: str) -> list[str]:
+    """The scripts, styles, fonts and images that a page loads from other hosts."""
+    tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", html)
+    found = (re.search(r"""(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""", tag) for tag in tags)
+    return [address[1] for address in found if address is not None]
 
 
 def relinked(markdown: str, uri: str, source: str) -> str:

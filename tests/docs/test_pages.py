@@ -5,6 +5,7 @@ import ast
 import re
 import runpy
 import shlex
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +28,7 @@ OTHERS_OPTIONS = {"--bm25", "--rm3", "--prcl", "--help", "--strict", "--qpeft"}
 every_page = pytest.mark.parametrize("page", PAGES)
 
 
+@cache
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command."""
     made = {}
@@ -115,3 +117,15 @@ def test_the_pages_of_the_api_have_every_public_name() -> None:
 )
 def test_links_of_the_tree_become_links_of_the_site(uri: str, source: str, link: str, expected: str) -> None:
     assert SCRIPT["relinked"](link, uri, source) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "addresses"),
+    [
+        ('<script src="https://cdn.example/a.js">', ["https://cdn.example/a.js"]),
+        ("<link rel=stylesheet href=//fonts.example/b.css>", ["//fonts.example/b.css"]),
+        ('<script src="assets/a.js"></script><a href="https://arxiv.org/abs/2404.04522">paper</a>', []),
+    ],
+)
+def test_what_a_page_loads_from_elsewhere_is_found(html: str, addresses: list[str]) -> None:
+    assert SCRIPT["loaded_from_elsewhere"](html) == addresses
