@@ -160,8 +160,10 @@ def api_pages() -> dict[str, str]:
     pages: dict[str, tuple[str, str, list[str]]] = {
         "reranking": (
             "Reranking",
-            "Import these names from `pyserini_qpeft`. Nothing heavy is loaded before a name is used.",
-            [f"{package}.{name}" for name in pyserini_qpeft.__all__],
+            "Import these names from `pyserini_qpeft`; `rerank_run` and `RunConfig`, for whole runs, from "
+            "`pyserini_qpeft.reranking.rerank_run`. Nothing heavy is loaded before a name is used.",
+            [f"{package}.{name}" for name in pyserini_qpeft.__all__]
+            + [f"{package}.reranking.rerank_run.{name}" for name in ("rerank_run", "RunConfig")],
         ),
         "lucene": (
             "Lucene",

@@ -1,5 +1,6 @@
 """The tables of the pages agree with what they are made from."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -66,3 +67,9 @@ def test_the_architecture_names_every_room() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     rooms = [path.name for path in (ROOT / "pyserini_qpeft").iterdir() if path.is_dir() and path.name[0] != "_"]
     assert [room for room in rooms if f"| `{room}/` |" not in text] == []
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    for path in re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", text):
+        assert (ROOT / path).exists() or (ROOT / "pyserini_qpeft" / path).exists(), path
