@@ -30,9 +30,9 @@ bench: $(VENV)/.installed-bench
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || \
-		{ echo "make: no $(PYTHON) here: install Python 3.12 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+		{ echo "make: $(PYTHON) was not found: install Python 3.12 or newer, or name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
-		{ echo "make: $$($(PYTHON) --version) is too old: Python 3.12 or newer is needed, make PYTHON=python3.12"; exit 1; }
+		{ echo "make: $$($(PYTHON) --version) is too old: Python 3.12 or newer is needed: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "make: $(PYTHON) cannot make virtual environments: install its venv package (python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
