@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from pyserini_qpeft.data.runs import read_run
+
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.data.topics import read_topics
-from pyserini_qpeft.data.runs import read_run
 
 ROWS = 10
 WIDTH, TOP, ROW = 860, 104, 27
