@@ -15,7 +15,8 @@ from pyserini_qpeft.training.batches import as_lists
 from pyserini_qpeft.training.checkpoints import last_checkpoint, mark_complete
 from pyserini_qpeft.training.config import OptimizationConfig
 from pyserini_qpeft.training.dev import DevSet
-from pyserini_qpeft.training.losses import LOSSES, LossConfig
+from pyserini_qpeft.training.losses.compute import query_losses
+from pyserini_qpeft.training.losses.config import LossConfig
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> torch.Tensor:
         """The mean over queries of the loss."""
         lists = as_lists(model(inputs["batches"], inputs["shared"]), inputs)
-        return LOSSES[self.loss.loss](lists, self.loss).mean()
+        return query_losses(lists, self.loss).mean()
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """One forward and backward pass.

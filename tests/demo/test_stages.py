@@ -43,9 +43,7 @@ def test_each_stage_has_the_same_hits_of_every_question(small: DemoCollection, s
 def test_fusing_afterwards_is_what_a_fusing_reranker_gives(
     small: DemoCollection, stages: Stages, tiny_model_dir: Path
 ) -> None:
-    fusing = QPeftReranker.from_pretrained(
-        tiny_model_dir, dtype="float32", config=RerankConfig(fusion=FusionConfig())
-    )
+    fusing = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", config=RerankConfig(fusion=FusionConfig()))
     for first, by_likelihood, fused in zip(stages.first_stage, stages.likelihood, stages.fused, strict=True):
         texts = {hit.docid: hit.text for hit in by_likelihood.hits}
         expected = fusing.rerank(first.query, first.hits, corpus=texts)

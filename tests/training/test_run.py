@@ -18,7 +18,7 @@ from pyserini_qpeft import QPeftReranker
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.training import run as training_run
 from pyserini_qpeft.training.config import TrainConfig
-from pyserini_qpeft.training.losses import LossConfig
+from pyserini_qpeft.training.losses.config import LossConfig
 from pyserini_qpeft.training.run import train
 from pyserini_qpeft.training.trainer import AdapterTrainer, TrainingGuard
 
