@@ -1,8 +1,8 @@
-"""A run against qrels: one frame of scores per query, every measure through ir-measures.
+"""A run against qrels: the value of each measure for each query, computed by ir-measures.
 
-Everything follows trec_eval: hits are ordered by score in single precision and ties by docid descending,
-whatever the order of the file; a judged query that the run lacks counts as 0 (`trec_eval -c`); a query
-without judgements is left out.
+Everything follows trec_eval. Hits are ordered by score in single precision, and equal scores by docid, descending; the
+order of the lines in a file does not matter. A query of the qrels that is not in the run counts as 0 (`trec_eval -c`). A
+query of the run that is not in the qrels is left out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.overlap import examples
+from pyserini_qpeft.evaluation.own_measures.register import register_own_measures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,20 +24,22 @@ _WRITE_IT = "write it as in nDCG@10, AP, RR@10, R@100 or P@10"
 
 
 def parse_measures(names: Iterable[str]) -> list[Any]:
-    """The measures of these names.
+    """Find the measures with these names.
 
     Args:
-        names: names as ir-measures writes them, such as `nDCG@10`, `AP(rel=2)`, `RR@10`; MAP and MRR do too.
+        names: Names as ir-measures writes them, such as `nDCG@10`, `AP(rel=2)`, `RR@10`, `MAP`, `MRR`, and the names
+            of this package's own measures, such as `Ceiling@100`.
 
     Returns:
         ir-measures' measures in the order of the names, each once.
 
     Raises:
-        QPeftError: a name that is no measure, one that lacks its cutoff, one that nothing installed computes, or one
-            that is no mean over queries.
+        QPeftError: A name is unknown or has no cutoff, no installed library computes the measure, or the measure is
+            not a mean over queries.
     """
     import ir_measures
 
+    register_own_measures()
     measures: dict[Any, None] = {}
     for name in names:
         try:
