@@ -1,8 +1,8 @@
 """A run against qrels: the value of each measure for each query, computed by ir-measures.
 
 Everything follows trec_eval. Hits are ordered by score in single precision, and equal scores by docid, descending; the
-order of the lines in a file does not matter. A query of the qrels that is not in the run counts as 0 (`trec_eval -c`). A
-query of the run that is not in the qrels is left out.
+order of the lines in a file does not matter. A query of the qrels that is not in the run counts as 0
+(`trec_eval -c`). A query of the run that is not in the qrels is left out.
 """
 
 from collections.abc import Iterable, Sequence

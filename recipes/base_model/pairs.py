@@ -20,12 +20,12 @@ from random import Random
 
 from recipes.base_model import docstrings, made_queries, sources
 from recipes.base_model.config import SETTINGS, PairsConfig, RecipeConfig
+from recipes.base_model.forbidden import Forbidden
 from recipes.base_model.made_queries import Rarity, words
 from recipes.base_model.neighbours import grouped
 from recipes.base_model.questions import Questions
 from recipes.base_model.sources import Passage
 from recipes.base_model.text import documents
-from recipes.check_leaks import Forbidden
 
 PAIRS, QUESTIONS = "pairs.jsonl.gz", "questions.jsonl.gz"
 RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from

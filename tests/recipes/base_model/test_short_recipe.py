@@ -11,13 +11,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from recipes.base_model.batches import tokenize
 from recipes.base_model.config import LessonConfig, ModelConfig, OptimizerConfig, PairsConfig, PlainConfig, RecipeConfig
 from recipes.base_model.export import save
+from recipes.base_model.forbidden import Forbidden
 from recipes.base_model.model import new_model
 from recipes.base_model.pairs import read_pairs, write_pairs
 from recipes.base_model.plain import train_plain, windows
 from recipes.base_model.shipped import train_shipped
 from recipes.base_model.text import documents
 from recipes.base_model.tokenizer import train_tokenizer
-from recipes.check_leaks import Forbidden
 
 FEW = OptimizerConfig(steps=12, log_every=1, learning_rate=5e-3, embedding_learning_rate=5e-3)
 CONFIG = RecipeConfig(
