@@ -164,8 +164,11 @@ def test_the_async_twins_give_the_same_even_side_by_side(rank_llm_reranker, rera
         )
 
     one, batch = asyncio.run(side_by_side())
-    assert one == ours.rerank(request_, rank_end=4)
-    assert batch == ours.rerank_batch([other, request_], 1, 5)
+    expected = [ours.rerank(request_, rank_end=4), *ours.rerank_batch([other, request_], 1, 5)]
+    for result, alone in zip([one, *batch], expected, strict=True):
+        assert result.query == alone.query
+        assert docids(result) == docids(alone)
+        assert scores(result) == pytest.approx(scores(alone), abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["rerank_async", "rerank_batch_async"])
