@@ -27,6 +27,11 @@ class Context:
     work: Path
     tell: Callable[[str], None]
 
+    def small_model(self) -> ModelFolders:
+        """The small model in the last of the dtypes."""
+        options = self.options
+        return ModelFolders(SIZES[options.small_model], options.dtypes[-1], options.device, self.work)
+
     def models(self) -> Iterator[tuple[ModelFolders, Pairs]]:
         """Every size in every dtype that the device can hold, with the pairs that it scores."""
         for name in self.options.sizes:

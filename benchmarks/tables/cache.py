@@ -12,6 +12,7 @@ from benchmarks.memory import Watermark, in_own_process
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Scores
 from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import Topic
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.reranking.reranker import QPeftReranker
@@ -22,13 +23,10 @@ _MEMORY_QUERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class CacheRow:
+class CacheRow(HintsRow):
     """One way of scoring a pool.
 
     Attributes:
-        size: The model.
-        dtype: Its dtype.
-        variant: Where hints come from.
         way: Each pair by itself; passages shared by the queries of a window, as by default; or kept in a cache, query
             by query, as they would come to a service.
         pairs: Pairs scored in a turn, query after query.
@@ -41,9 +39,6 @@ class CacheRow:
         largest_difference: The most by which a score differs from that of the pair by itself.
     """
 
-    size: str
-    dtype: str
-    variant: str
     way: str
     pairs: int
     passages: int

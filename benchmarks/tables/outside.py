@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
-from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import Topic
 from benchmarks.turns import Task, take_turns
 from pyserini_qpeft.reranking.reranker import QPeftReranker
@@ -15,13 +15,10 @@ VARIANTS = ("none", "retrieval", "attention")
 
 
 @dataclass(frozen=True, slots=True)
-class OutsideRow:
+class OutsideRow(HintsRow):
     """One kind of hints.
 
     Attributes:
-        size: The model.
-        dtype: Its dtype.
-        variant: Where hints come from.
         queries: Queries in a turn, one call of `rerank` each.
         pairs: Their hits.
         milliseconds_per_query: Median over turns.
@@ -29,9 +26,6 @@ class OutsideRow:
         outside_share: The share of the two, median over turns.
     """
 
-    size: str
-    dtype: str
-    variant: str
     queries: int
     pairs: int
     milliseconds_per_query: float
@@ -42,8 +36,7 @@ class OutsideRow:
 def measure(context: Context) -> list[OutsideRow]:
     """Measures the small model in the last of the dtypes, with each kind of hints."""
     options = context.options
-    dtype = options.dtypes[-1]
-    place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
+    place = context.small_model()
     topics = context.texts.full(options.outside_queries)
     rerankers = {variant: reranker(place, variant) for variant in VARIANTS}
     for ours in rerankers.values():
@@ -52,8 +45,8 @@ def measure(context: Context) -> list[OutsideRow]:
     turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"outside: {news}"))
     return [
         OutsideRow(
-            options.small_model,
-            dtype,
+            place.size.name,
+            place.dtype,
             variant,
             queries=len(topics),
             pairs=sum(len(topic.passages) for topic in topics),

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from benchmarks.context import Context
-from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.sizes import ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import DEPTH
 from benchmarks.turns import Spread, Turn, ratio
 from pyserini_qpeft.data.dpr import write_examples
@@ -26,13 +27,10 @@ _EPOCHS = 2  # passages that a cache holds come again in the second
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingRow:
+class TrainingRow(HintsRow):
     """Training of one kind of adapter.
 
     Attributes:
-        size: The model.
-        dtype: The base's dtype.
-        variant: Where hints come from.
         cache: Whether the base reads a passage once ("on", as by default) or whenever it comes ("off").
         pairs: Pairs of a turn, every epoch's counted.
         steps: Optimizer steps of a turn.
@@ -40,9 +38,6 @@ class TrainingRow:
         times_as_fast: How many times as fast as the same variant without the cache, round by round.
     """
 
-    size: str
-    dtype: str
-    variant: str
     cache: str
     pairs: int
     steps: int
@@ -53,8 +48,7 @@ class TrainingRow:
 def measure(context: Context) -> list[TrainingRow]:
     """Trains the small model in the last of the dtypes, the variants in turn."""
     options = context.options
-    dtype = options.dtypes[-1]
-    place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
+    place = context.small_model()
     file = context.work / "training.json"
     write_examples(file, _examples(context, max(_BATCH_QUERIES, options.training_pairs // _PASSAGES)))
     turns: dict[tuple[Variant, str], list[Turn]] = {key: [] for key in product(VARIANTS, _CACHES)}
@@ -70,8 +64,8 @@ def measure(context: Context) -> list[TrainingRow]:
     pairs = steps * _BATCH_QUERIES * _PASSAGES
     return [
         TrainingRow(
-            options.small_model,
-            dtype,
+            place.size.name,
+            place.dtype,
             variant,
             cache,
             pairs=pairs,
