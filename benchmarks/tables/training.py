@@ -14,6 +14,7 @@ from benchmarks.texts import DEPTH
 from benchmarks.turns import Spread, Turn, ratio
 from pyserini_qpeft.data.dpr import write_examples
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
+from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.training.card import TrainingRecord
 from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
 from pyserini_qpeft.training.run import train
@@ -85,9 +86,7 @@ def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, pass
             TrainConfig(
                 train=(file,),
                 output=Path(folder, "adapter"),
-                model=str(place.causal()),
-                device=place.device.partition(":")[0],
-                dtype=place.dtype,
+                base=ModelConfig(model=str(place.causal()), device=place.device.partition(":")[0], dtype=place.dtype),
                 adapter=AdapterConfig(variant=variant),
                 sampling=SamplingConfig(negatives=_PASSAGES - 1, passage_tokens=passage_tokens),
                 optimization=optimization if cache == "on" else replace(optimization, passage_cache_bytes=0),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.training.losses import LOSSES
-from pyserini_qpeft.training.losses.compute import learns_without_negatives, query_losses
+from pyserini_qpeft.training.losses.compute import learns_from_negatives, learns_without_negatives, query_losses
 from pyserini_qpeft.training.losses.config import LossConfig
 from pyserini_qpeft.training.losses.lists import ScoredLists
 
@@ -89,6 +89,7 @@ def test_a_better_positive_never_costs_more(name: Any) -> None:
 
 def test_losses_that_only_compare_learn_nothing_without_negatives() -> None:
     assert {name for name in LOSSES if learns_without_negatives(LossConfig(loss=name))} == {"both", "pointwise"}
+    assert {name for name in LOSSES if not learns_from_negatives(LossConfig(loss=name))} == {"pointwise"}
 
 
 def test_a_loss_that_does_not_exist_is_refused_with_the_ones_that_do() -> None:

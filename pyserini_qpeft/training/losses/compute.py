@@ -26,9 +26,19 @@ def query_losses(lists: ScoredLists, config: LossConfig) -> torch.Tensor:
 
 
 def learns_without_negatives(config: LossConfig) -> bool:
-    """Whether the loss has a gradient for a query that has positives only."""
-    one = torch.ones(1, 1, dtype=torch.bool)
-    scores = torch.full((1, 1), -1.0, requires_grad=True)
-    lists = ScoredLists(scores, positive=one, valid=one, teacher=torch.zeros(1, 1))
+    """Returns whether the loss has a gradient for a query that has positives only."""
+    return bool(_gradient(torch.tensor([[-2.0]]), config).any())
+
+
+def learns_from_negatives(config: LossConfig) -> bool:
+    """Returns whether the loss depends on the scores of negatives."""
+    return bool(_gradient(torch.tensor([[-2.0, -1.0]]), config)[:, 1:].any())
+
+
+def _gradient(scores: torch.Tensor, config: LossConfig) -> torch.Tensor:
+    """The loss's derivative by the scores of one query, whose first passage is a positive and the others negatives."""
+    positive = torch.zeros_like(scores, dtype=torch.bool)
+    positive[:, 0] = True
+    lists = ScoredLists(scores.requires_grad_(), positive, torch.ones_like(positive), torch.zeros_like(scores))
     (gradient,) = torch.autograd.grad(query_losses(lists, config).sum(), scores)
-    return bool(gradient.any())
+    return gradient
