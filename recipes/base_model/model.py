@@ -35,8 +35,9 @@ def new_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 
 
 def mixed_precision() -> AbstractContextManager[None]:
-    """Autocast to bf16 where the CPU multiplies bf16 matrices in hardware (AMX); elsewhere float32 is faster."""
+    """Autocast to bfloat16 if the CPU multiplies bfloat16 matrices in hardware (AMX); float32 is faster on others."""
     import torch
 
-    amx = torch.cpu._is_amx_tile_supported()
+    # With ATEN_CPU_CAPABILITY=avx2 torch does not use the kernels that AMX needs.
+    amx = torch.cpu._is_amx_tile_supported() and torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=amx)

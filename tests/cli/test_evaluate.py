@@ -80,7 +80,7 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
     assert answers["all queries"]["queries"] == 2
     assert answers["all queries"]["R@5"] == 1.0
     assert evaluate(folder, *arguments) == 2
-    assert "name them with --corpus" in capsys.readouterr().err
+    assert "give them with --corpus" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,11 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
         (RUN.replace("2 2.0", "2 4.0"), QRELS, "run.txt:2: score 4.0 of query q1 is above that of the line before"),
         (RUN.replace("2 2.0", "2 nan"), QRELS, "run.txt:2: the score is nan"),
         (RUN.replace("2 2.0 t", "2"), QRELS, "run.txt:2: 4 columns"),
-        (RUN.replace("q", "x"), QRELS, "run.txt:1: query x1 is not judged in"),
+        (RUN.replace("q", "x"), QRELS, "run.txt:1: query x1 is not in"),
         (
             "q0 Q0 a 1 2.0 t\n" + RUN.replace("a", "x").replace("b", "y"),
             QRELS,
-            "run.txt:2: document x is in no judgement",
+            "run.txt:2: document x is not in",
         ),
         ("", QRELS, "run.txt is empty"),
         (RUN, "", "qrels.tsv is empty"),
@@ -119,20 +119,23 @@ def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
     (folder / "run.txt").write_text(RUN + "q3 Q0 zz 1 1.0 t\n")
     assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv") == 0
     told = capsys.readouterr().out
-    assert "1 of the 2 docids of run are in no judgement" in told
-    assert "run has 1 query without judgements" in told
+    assert "1 of the 2 docids of run are not in the qrels" in told
+    assert "1 query is in run but not in the qrels" in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["@run.txt", "@run.txt", "--qrels", "@qrels.tsv"], "both be named run: name one of them with NAME=FILE"),
+        (
+            ["@run.txt", "@run.txt", "--qrels", "@qrels.tsv"],
+            "both be called run: give one of them a name with NAME=FILE",
+        ),
         (["@none.txt", "--qrels", "@qrels.tsv"], "no such file"),
         (["@run.txt", "--qrels", "@none.tsv"], "no such file"),
         (["@run.txt", "--qrels", "@"], "qrels/test.tsv"),
         (["@run.txt", "--qrels", "@qrels.tsv", "--measures", "nDCG"], ""),
-        (["@run.txt", "--qrels", "@qrels.tsv", "--measures", "nDGC@10"], "'nDGC@10' is no measure"),
-        (["@run.txt", "--qrels", "@qrels.tsv", "--baseline", "x"], "the baseline 'x' is none of the runs"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--measures", "nDGC@10"], "'nDGC@10' is not a measure"),
+        (["@run.txt", "--qrels", "@qrels.tsv", "--baseline", "x"], "there is no run 'x' to be the baseline"),
         (["@run.txt", "--qrels", "@qrels.tsv", "--output", "@x.doc"], "must end in one of .txt, .md"),
         (["@run.txt", "--qrels", "@qrels.tsv", "--output", "@no/x.md"], "does not exist"),
         (["--qrels", "@qrels.tsv"], "RUN"),

@@ -130,7 +130,7 @@ def test_figures_are_written_without_a_window(gains, tmp_path: Path, suffix: str
 
 def test_a_place_that_cannot_be_written_is_told(gains, tmp_path: Path):
     figure = plot_query_gains(gains, "a", "b", "AP")
-    with pytest.raises(QPeftError, match=r"plots end in one of .*\.png"):
+    with pytest.raises(QPeftError, match=r"the name of a plot must end in one of .*\.png"):
         save_plot(figure, tmp_path / "plot.doc")
     with pytest.raises(QPeftError, match="does not exist"):
         save_plot(figure, tmp_path / "missing" / "plot.png")

@@ -68,8 +68,8 @@ def test_answers_are_shown_on_all_queries_and_on_those_with_an_answer(comparison
 
 def test_the_notes_say_how_trec_eval_counts_and_how_it_was_tested(comparison):
     told = " ".join(notes(comparison))
-    assert "ties by docid descending" in told
-    assert "a run lacks count as 0" in told
+    assert "equal scores by docid, descending" in told
+    assert "missing from a run count as 0" in told
     assert "paired t-test, two-sided, Holm-corrected over 2 comparisons" in told
     assert "answers matched as in DPR" in told
 

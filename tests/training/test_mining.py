@@ -91,7 +91,7 @@ def test_an_index_gives_the_hits_of_bm25(collection: Path, tmp_path: Path) -> No
 def test_mistakes_are_told(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(collection.parent / "run.trec")
     assert mine(collection, "--run", run, "--split", "dev") == 2
-    assert "has no judgements qrels/dev.tsv" in capsys.readouterr().err
+    assert "has no qrels/dev.tsv" in capsys.readouterr().err
     assert mine(collection, "--run", run, "--skip", "50") == 2
     assert "skip below top_n" in capsys.readouterr().err
     assert mine(collection.parent, "--run", run) == 2
