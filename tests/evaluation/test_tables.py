@@ -71,7 +71,7 @@ def test_the_notes_say_how_trec_eval_counts_and_how_it_was_tested(comparison):
     assert "equal scores by docid, descending" in told
     assert "missing from a run count as 0" in told
     assert "paired t-test, two-sided, Holm-corrected over 2 comparisons" in told
-    assert "answers matched as in DPR" in told
+    assert "answers are matched as in DPR" in told
 
 
 @pytest.mark.parametrize("written", [to_text, to_markdown])
