@@ -1,4 +1,4 @@
-"""How much of a query's time at depth 100 is not the model's: texts, hints, batches, ranking."""
+"""The share of a query's time at depth 100 that is outside the model: texts, hints, batches, ranking."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,11 @@ class OutsideRow(HintsRow):
     """One kind of hints.
 
     Attributes:
-        queries: Queries in a turn, one call of `rerank` each.
-        pairs: Their hits.
+        queries: Queries per turn, each with one call of `rerank`.
+        pairs: Hits of these queries.
         milliseconds_per_query: Median over turns.
-        outside_milliseconds_per_query: Of these, outside the model's forward.
-        outside_share: The share of the two, median over turns.
+        outside_milliseconds_per_query: Milliseconds of them outside the model's forward pass.
+        outside_share: The second divided by the first, median over turns.
     """
 
     queries: int
@@ -42,7 +42,7 @@ def measure(context: Context) -> list[OutsideRow]:
     for ours in rerankers.values():
         _rerank(ours, topics[:1])
     tasks = {variant: Task(partial(_rerank, ours, topics), (ours.scorer.model,)) for variant, ours in rerankers.items()}
-    turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"outside: {news}"))
+    turns = take_turns(tasks, options.rounds, lambda message: context.log(f"outside: {message}"))
     return [
         OutsideRow(
             place.size.name,

@@ -1,4 +1,4 @@
-"""Training: `qpeft train` on the same examples, hints retrieved or attended, its passage cache off or on."""
+"""Speed of `qpeft train` with retrieved and attended hints, with and without the passage cache."""
 
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -21,10 +21,10 @@ from pyserini_qpeft.training.run import train
 
 Variant = Literal["retrieval", "attention"]
 VARIANTS: tuple[Variant, ...] = ("retrieval", "attention")
-_PASSAGES = 4  # of a query: one that answers it and three that do not
+_PASSAGES = 4  # per query: one positive and three negatives
 _BATCH_QUERIES = 16
 _CACHES = ("off", "on")
-_EPOCHS = 2  # passages that a cache holds come again in the second
+_EPOCHS = 2  # the second uses the passages that were cached in the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class TrainingRow(HintsRow):
     """Training of one kind of adapter.
 
     Attributes:
-        cache: Whether the base reads a passage once ("on", as by default) or whenever it comes ("off").
-        pairs: Pairs of a turn, every epoch's counted.
-        steps: Optimizer steps of a turn.
-        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoints.
-        times_as_fast: How many times as fast as the same variant without the cache, round by round.
+        cache: Whether the passage cache is "on" (the default) or "off".
+        pairs: Pairs per turn, over all epochs.
+        steps: Optimizer steps per turn.
+        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoints included.
+        times_as_fast: Speed divided by that of the same variant without the cache, round by round.
     """
 
     cache: str
@@ -47,7 +47,7 @@ class TrainingRow(HintsRow):
 
 
 def measure(context: Context) -> list[TrainingRow]:
-    """Trains the small model in the last of the dtypes, the variants in turn."""
+    """Trains the small model in the last of the dtypes, with the variants in turn."""
     options = context.options
     place = context.small_model()
     file = context.work / "training.json"
@@ -58,7 +58,7 @@ def measure(context: Context) -> list[TrainingRow]:
         for (variant, cache), taken in turns.items():
             record = _trained(place, variant, cache, file, options.passage_tokens)
             steps = record.steps
-            context.tell(
+            context.log(
                 f"training: round {number} of {options.rounds}: {variant}, cache {cache} took {record.seconds:.2f} s"
             )
             taken.append(Turn(record.seconds, 0.0))
@@ -79,7 +79,7 @@ def measure(context: Context) -> list[TrainingRow]:
 
 
 def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, passage_tokens: int) -> TrainingRecord:
-    """What came of a training; its seconds are those of the steps, loading of the model not counted."""
+    """Trains and returns the record; its seconds do not include loading the model."""
     optimization = OptimizationConfig(epochs=_EPOCHS, batch_queries=_BATCH_QUERIES)
     with TemporaryDirectory() as folder:
         record = train(
@@ -98,7 +98,7 @@ def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, pass
 
 
 def _examples(context: Context, count: int) -> list[TrainingExample]:
-    """So many queries, each with the first passages of its list; more queries than there are take the next ones."""
+    """Returns `count` examples: queries with the first passages of their lists, then with the next ones."""
     topics = context.texts.topics
     groups = (
         (topic.query, topic.passages[start : start + _PASSAGES])

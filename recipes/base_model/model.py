@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def new_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A randomly initialised float32 Llama for `tokenizer`; `seed` fixes its weights."""
+    """Returns a randomly initialised float32 Llama for `tokenizer`; `seed` fixes its weights."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -35,7 +35,7 @@ def new_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 
 
 def mixed_precision() -> AbstractContextManager[None]:
-    """Autocast to bfloat16 if the CPU multiplies bfloat16 matrices in hardware (AMX); float32 is faster on others."""
+    """Returns autocast to bfloat16 on CPUs that multiply it in hardware (AMX); elsewhere float32 is faster."""
     import torch
 
     # With ATEN_CPU_CAPABILITY=avx2 torch does not use the kernels that AMX needs.
