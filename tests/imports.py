@@ -55,15 +55,12 @@ class Imports:
         return parts[1] if len(parts) > 1 and (self.package / parts[1]).is_dir() else ""
 
     def _own(self, imported: Iterable[str]) -> set[str]:
-        """The modules of this package among imported names, of which some name what is in a module."""
-        own = set()
-        for name in imported:
-            parent = name.rpartition(".")[0]
-            if name in self.files:
-                own.add(name)
-            elif parent in self.files:
-                own.add(parent)
-        return own
+        """The modules of this package among imported names; a name may also be that of something in a module.
+
+        The package's own `__init__` is left out: it names what is public, and every import of a module loads it.
+        """
+        own = {name if name in self.files else name.rpartition(".")[0] for name in imported}
+        return own & self.files.keys() - {self.package.name}
 
 
 def imports_when_loaded(file: Path) -> set[str]:
