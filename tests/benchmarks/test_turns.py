@@ -32,12 +32,12 @@ def time(monkeypatch: pytest.MonkeyPatch) -> StoppedTime:
 
 def test_tasks_alternate() -> None:
     done: list[str] = []
-    told: list[str] = []
+    messages: list[str] = []
     tasks = {name: Task(lambda name=name: done.append(name)) for name in "ABC"}
-    taken = take_turns(tasks, 2, told.append)
+    taken = take_turns(tasks, 2, messages.append)
     assert done == ["A", "B", "C", "A", "B", "C"]
     assert [len(of) for of in taken.values()] == [2, 2, 2]
-    assert len(told) == 6
+    assert len(messages) == 6
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

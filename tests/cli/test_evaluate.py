@@ -1,4 +1,4 @@
-"""`qpeft evaluate` end to end: published figures, every output, and wrong input told in one sentence."""
+"""`qpeft evaluate` end to end: published figures, every output, and one sentence for wrong input."""
 
 import json
 import re
@@ -45,9 +45,9 @@ def test_every_output_is_written_and_the_table_printed(folder: Path, capsys):
     printed = capsys.readouterr().out
     assert (folder / "out.txt").read_text() == printed
     assert re.search(r"^better +1\.0000 ", printed, re.MULTILINE)
-    told = json.loads((folder / "out.json").read_text())
-    assert told["runs"]["run"]["mean"]["RR@10"] == 0.75
-    assert told["runs"]["better"]["mean"]["RR@10"] == 1.0
+    record = json.loads((folder / "out.json").read_text())
+    assert record["runs"]["run"]["mean"]["RR@10"] == 0.75
+    assert record["runs"]["better"]["mean"]["RR@10"] == 1.0
     assert {path.suffix[1:] for path in folder.glob("out.*")} == set(suffixes)
 
 
@@ -84,7 +84,7 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
 
 
 @pytest.mark.parametrize(
-    ("run", "qrels", "told"),
+    ("run", "qrels", "message"),
     [
         (RUN, QRELS.replace("q1\tb\t1", "q1 b 1"), "qrels.tsv:2: spaces where BEIR's qrels have tabs"),
         (RUN, QRELS.replace("b\t2", "b\t-2"), "qrels.tsv:3: negative grade -2"),
@@ -104,27 +104,27 @@ def test_answers_are_looked_for_in_the_text_without_the_title(folder: Path, caps
         (RUN, "", "qrels.tsv is empty"),
     ],
 )
-def test_wrong_input_is_one_sentence_with_its_place(folder: Path, capsys, run: str, qrels: str, told: str):
+def test_wrong_input_is_one_sentence_with_its_place(folder: Path, capsys, run: str, qrels: str, message: str):
     (folder / "run.txt").write_text(run)
     (folder / "qrels.tsv").write_text(qrels)
     assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv", "--output", "@out.md") == 2
     error = capsys.readouterr().err
     assert error.startswith("qpeft: error: ")
     assert error.count("\n") == 1
-    assert told in error
+    assert message in error
     assert not (folder / "out.md").exists()
 
 
 def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
     (folder / "run.txt").write_text(RUN + "q3 Q0 zz 1 1.0 t\n")
     assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv") == 0
-    told = capsys.readouterr().out
-    assert "1 of the 2 docids of run are not in the qrels" in told
-    assert "1 query is in run but not in the qrels" in told
+    text = capsys.readouterr().out
+    assert "1 of the 2 docids of run are not in the qrels" in text
+    assert "1 query is in run but not in the qrels" in text
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (
             ["@run.txt", "@run.txt", "--qrels", "@qrels.tsv"],
@@ -141,9 +141,9 @@ def test_docids_that_no_qrels_know_are_counted(folder: Path, capsys):
         (["--qrels", "@qrels.tsv"], "RUN"),
     ],
 )
-def test_wrong_arguments_are_told(folder: Path, capsys, arguments: list[str], told: str):
-    assert evaluate(folder, *arguments) == (2 if told else 0)
-    assert told in capsys.readouterr().err
+def test_wrong_arguments_are_one_sentence(folder: Path, capsys, arguments: list[str], message: str):
+    assert evaluate(folder, *arguments) == (2 if message else 0)
+    assert message in capsys.readouterr().err
 
 
 def test_seconds_that_rerank_wrote_become_latency_columns(qpeft, run_file, beir, model, tmp_path: Path):
@@ -152,8 +152,8 @@ def test_seconds_that_rerank_wrote_become_latency_columns(qpeft, run_file, beir,
     done = qpeft("rerank", *arguments, *model, "--output-format", "json", "--seconds", "--quiet")
     assert done.code == 0
     lists = [json.loads(line) for line in reranked.read_text().splitlines()]
-    told = float(re.search(r"cut .*?, ([\d.]+) s,", done.err)[1])
-    assert sum(one["seconds"] for one in lists) == pytest.approx(told, abs=0.06)
+    seconds = float(re.search(r"cut .*?, ([\d.]+) s,", done.err)[1])
+    assert sum(one["seconds"] for one in lists) == pytest.approx(seconds, abs=0.06)
     per_passage = {round(one["seconds"] / len(one["hits"]), 6) for one in lists if one["hits"]}
     assert len(per_passage) == 1
     assert per_passage.pop() > 0

@@ -108,10 +108,10 @@ def test_coverage_counts_depth_gaps_and_what_nobody_judged():
     assert (found.depth, found.max_depth) == (3.0, 4)
     assert found.unjudged == pytest.approx(2 / 4)
     assert (found.docids, found.unknown_docids) == (5, 2)
-    told = " ".join(remarks("bm25", found))
-    assert "1 judged query is missing from" in told
-    assert "1 query is in" in told
-    assert "2 of the 5 docids of bm25 are not in the qrels" in told
+    text = " ".join(remarks("bm25", found))
+    assert "1 judged query is missing from" in text
+    assert "1 query is in" in text
+    assert "2 of the 5 docids of bm25 are not in the qrels" in text
 
 
 def test_docids_of_another_numbering_are_remarked():

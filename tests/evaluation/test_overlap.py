@@ -21,16 +21,16 @@ def test_one_query_and_one_document_in_common_are_enough(tmp_path: Path):
     checked(tmp_path / "run", "q1 Q0 x 1 2 t\nq1 Q0 b 2 1 t\nq9 Q0 a 1 1 t\n")
 
 
-def test_no_query_in_common_is_told_with_the_first_of_the_run(tmp_path: Path):
-    with pytest.raises(QPeftError) as told:
+def test_no_query_in_common_names_the_first_query_of_the_run(tmp_path: Path):
+    with pytest.raises(QPeftError) as mistake:
         checked(tmp_path / "run", "\nq11 Q0 a 1 2 t\nq12 Q0 a 1 2 t\n")
-    assert str(told.value) == (
+    assert str(mistake.value) == (
         f"{tmp_path}/run:2: query q11 is not in my-qrels, nor is any other query of the run "
         "(run: q11, q12; qrels: q1, 1, q3, …); give the qrels of the same topics"
     )
 
 
-def test_no_document_in_common_is_told_with_the_line_of_the_first_that_should_be_judged(tmp_path: Path):
+def test_no_document_in_common_names_the_line_of_the_first_document(tmp_path: Path):
     # Rank 1 and query q1 are no document 1 of query 1.
     run = "q9 Q0 a 1 9 t\nq9 Q0 1 2 8 t\n1 Q0 11 1 2 t\n1 Q0 1 2 1 t\n"
     with pytest.raises(QPeftError, match=r"run:3: document 11 is not in my-qrels, nor is any other"):

@@ -364,7 +364,9 @@ def test_fewer_queries_than_a_step_takes_are_refused(configured: Make) -> None:
         train(configured(optimization={"batch_queries": 16}))
 
 
-def test_dev_that_overlaps_train_is_told(configured: Make, train_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dev_that_overlaps_train_is_a_warning(
+    configured: Make, train_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     train(configured(dev=train_file, optimization={"epochs": 1}))
     assert "12 of 12 dev queries" in caplog.text
 
@@ -372,7 +374,7 @@ def test_dev_that_overlaps_train_is_told(configured: Make, train_file: Path, cap
 def test_the_record_of_a_run_names_what_it_was_made_of(configured: Make, train_file: Path) -> None:
     config = configured()
     train(config)
-    told = json.loads((config.output / "training.json").read_text())
-    assert told["settings"]["train"] == [train_file.name]
-    assert told["train_queries"] == 12
-    assert {"torch", "transformers", "peft", "pyserini-qpeft"} <= told["versions"].keys()
+    record = json.loads((config.output / "training.json").read_text())
+    assert record["settings"]["train"] == [train_file.name]
+    assert record["train_queries"] == 12
+    assert {"torch", "transformers", "peft", "pyserini-qpeft"} <= record["versions"].keys()

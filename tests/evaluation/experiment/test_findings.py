@@ -95,10 +95,10 @@ def test_tables_and_notes_say_all_of_it(outcome: Outcome):
         *("p (t-test)", "Holm"),
     )
     assert len(against.rows) == 6
-    told = " ".join(outcome.notes())
-    assert "t-interval of the mean over the seeds" in told
-    assert "Holm over all comparisons of the table" in told
-    assert "makes the correlation negative" in told
+    text = " ".join(outcome.notes())
+    assert "t-interval of the mean over the seeds" in text
+    assert "Holm over all comparisons of the table" in text
+    assert "makes the correlation negative" in text
 
 
 def test_two_columns_have_no_correlation_and_nothing_is_compared_unasked(outcome: Outcome):

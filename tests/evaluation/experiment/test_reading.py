@@ -1,4 +1,4 @@
-"""The YAML of an experiment: what it may say, and mistakes told with their place."""
+"""The YAML of an experiment: what it may have, and mistakes with their place."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("name: everything", "name: [", r"x.yaml:\d+: broken YAML"),
         ("name: everything", "", "name is missing"),
@@ -103,9 +103,9 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
         ('"m/bare, depth 10, fused (0.4)"', '"m/trained, depth 10"', "'m/trained, depth 10' is compared with itself"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(home: Path, old: str, new: str, told: str):
+def test_a_mistake_has_its_place(home: Path, old: str, new: str, message: str):
     assert old in WHOLE
-    with pytest.raises(QPeftError, match=told) as mistake:
+    with pytest.raises(QPeftError, match=message) as mistake:
         read(home, WHOLE.replace(old, new))
     assert "x.yaml" in str(mistake.value)
 
