@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft import __version__
-from pyserini_qpeft.training.config import TrainConfig
+from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.hints import NO_HINTS, hint_rule
+from pyserini_qpeft.training.config import LORA, PROMPT_TUNING, AdapterConfig, TrainConfig
 
-_NAMES = {
-    "retrieval": "Q-PEFT-R: retrieved hints",
-    "attention": "Q-PEFT-A: attended hints",
-    "prompt-tuning": "Prompt tuning: a trained instruction, no hints",
-    "lora": "LoRA",
-}
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
@@ -82,8 +78,7 @@ def model_card(record: TrainingRecord) -> str:
     """Returns the model card in Markdown, with the header that the Hugging Face hub reads."""
     plain = record.as_json()
     settings = plain["settings"]
-    variant = record.config.adapter.variant
-    title = _NAMES[variant] + (" with a LoRA of the base model" if record.config.adapter.lora else "")
+    title = _title(record.config.adapter)
     base = settings["model"]
     header = ["---", "library_name: peft", "tags: [reranking, q-peft, pyserini]"]
     header += [f"base_model: {base}"] if base else []
@@ -122,6 +117,13 @@ def model_card(record: TrainingRecord) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _title(adapter: AdapterConfig) -> str:
+    if adapter.variant == LORA:
+        return "LoRA"
+    rule = hint_rule(QPeftConfig(variant=NO_HINTS if adapter.variant == PROMPT_TUNING else adapter.variant))
+    return rule.title + (" with a LoRA of the base model" if adapter.lora else "")
 
 
 def _curve(record: TrainingRecord) -> list[str]:

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+from pyserini_qpeft.qpeft.hints import HINT_RULES, NO_HINTS
 from pyserini_qpeft.training.losses.config import LossConfig
 
-Variant = Literal["retrieval", "attention", "prompt-tuning", "lora"]
+PROMPT_TUNING, LORA = "prompt-tuning", "lora"
+VARIANTS = (*(rule for rule in HINT_RULES if rule != NO_HINTS), PROMPT_TUNING, LORA)
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,15 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: LoRA is asked for twice, or its rank is below 1.
+        QPeftError: The variant does not exist, LoRA is asked for twice, or its rank is below 1.
     """
 
-    variant: Variant = field(
+    variant: str = field(
         default="retrieval",
         metadata={
             "help": "retrieval (Q-PEFT-R) and attention (Q-PEFT-A) train hints, prompt-tuning trains an instruction "
-            "without hints, lora trains a LoRA alone"
+            "without hints, lora trains a LoRA alone",
+            "choices": VARIANTS,
         },
     )
     lora: bool = field(default=False, metadata={"help": "also train a LoRA of the base model"})
@@ -36,7 +39,9 @@ class AdapterConfig:
     prompt: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.lora and self.variant == "lora":
+        if self.variant not in VARIANTS:
+            raise QPeftError(f"variant must be one of {', '.join(VARIANTS)}, not {self.variant!r}.")
+        if self.lora and self.variant == LORA:
             raise QPeftError("variant lora is a LoRA already: leave out lora, or choose another variant.")
         if self.lora_rank < 1:
             raise QPeftError(f"lora_rank must be at least 1, not {self.lora_rank}.")
@@ -44,7 +49,7 @@ class AdapterConfig:
     @property
     def has_lora(self) -> bool:
         """Whether a LoRA changes the base model."""
-        return self.lora or self.variant == "lora"
+        return self.lora or self.variant == LORA
 
 
 @dataclass(frozen=True)
