@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from pyserini_qpeft.data.runs import read_run
-
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import ScoredDoc
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.topics import read_topics
 
 ROWS = 10

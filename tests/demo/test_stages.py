@@ -28,7 +28,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> DemoCollection:
 @pytest.fixture(scope="module")
 def stages(small: DemoCollection, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
     searcher, _ = open_index(small, tmp_path_factory.mktemp("lucene") / "index")
-    return rank_in_stages(searcher, small.topics, QPeftReranker.from_pretrained(tiny_model_dir))
+    return rank_in_stages(searcher, small.topics, QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32"))
 
 
 def test_each_stage_has_the_same_hits_of_every_question(small: DemoCollection, stages: Stages) -> None:
@@ -43,7 +43,7 @@ def test_each_stage_has_the_same_hits_of_every_question(small: DemoCollection, s
 def test_fusing_afterwards_is_what_a_fusing_reranker_gives(
     small: DemoCollection, stages: Stages, tiny_model_dir: Path
 ) -> None:
-    fusing = QPeftReranker.from_pretrained(tiny_model_dir, config=RerankConfig(fusion=FusionConfig()))
+    fusing = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", config=RerankConfig(fusion=FusionConfig()))
     for first, by_likelihood, fused in zip(stages.first_stage, stages.likelihood, stages.fused, strict=True):
         texts = {hit.docid: hit.text for hit in by_likelihood.hits}
         expected = fusing.rerank(first.query, first.hits, corpus=texts)

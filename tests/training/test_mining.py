@@ -91,7 +91,7 @@ def test_an_index_gives_the_hits_of_bm25(collection: Path, tmp_path: Path) -> No
     assert scores == sorted(scores, reverse=True)
 
 
-def test_mistakes_are_told(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_sentence(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(collection.parent / "run.trec")
     assert mine(collection, "--run", run, "--split", "dev") == 2
     assert "has no qrels/dev.tsv: its splits are train" in capsys.readouterr().err

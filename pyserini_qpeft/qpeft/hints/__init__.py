@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.hints.rule import HintRule, HintSettings
+from pyserini_qpeft.qpeft.hints.rule import HintRule
+from pyserini_qpeft.qpeft.hints.settings import HintSettings
 
 HINT_RULES = {
     "retrieval": "RetrievedHints",

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from pyserini_qpeft.qpeft.embedding import embedding_rows
-from pyserini_qpeft.qpeft.hints.rule import Array, HintedPair, HintRule, PairHints, PassageHints, TokenIds
+from pyserini_qpeft.qpeft.hints.rule import Array, HintedPair, HintRule, PairHints, PassageHints
+from pyserini_qpeft.qpeft.hints.settings import TokenIds
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.hints.selection import HintSelector

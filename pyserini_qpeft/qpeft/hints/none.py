@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from pyserini_qpeft.qpeft.hints.rule import Array, HintedPair, HintRule, PairHints, PassageHints, TokenIds
+from pyserini_qpeft.qpeft.hints.rule import Array, HintedPair, HintRule, PairHints, PassageHints
+from pyserini_qpeft.qpeft.hints.settings import TokenIds
 
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.hints.selection import HintSelector

@@ -10,26 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from pyserini_qpeft.qpeft.hints.settings import HintSettings, TokenIds
+
 if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.hints.selection import HintSelector
 
 Array = npt.NDArray[np.generic]
-TokenIds = npt.NDArray[np.int64]
 
 NO_TOKENS: TokenIds = np.zeros(0, dtype=np.int64)
 NO_SIMILARITIES: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-
-
-class HintSettings(Protocol):
-    """The fields of `QPeftConfig` that hint rules read."""
-
-    variant: str
-    num_hints: int
-    pooled_hints: int
-    filters: list[str]
-    num_heads: int
-    attention_dropout: float
-    attention_start: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from pyserini_qpeft.qpeft.hints.filters import barred_tokens
-from pyserini_qpeft.qpeft.hints.rule import HintSettings, TokenIds
+from pyserini_qpeft.qpeft.hints.settings import HintSettings, TokenIds
 
 _KEPT_QUERIES = 64
 
