@@ -23,6 +23,9 @@ class ScoringConfig:
         compile: Whether the model is compiled with torch.compile.
         hints: The source of the hints.
 
+    A field whose metadata has `changes_result=False` changes scores by rounding at most: a run may be resumed with
+    another value of it (see `reranking.rerank_run`).
+
     Raises:
         QPeftError: If a value is out of range, or the folder is given without `passage_cache_bytes`.
     """
@@ -32,41 +35,51 @@ class ScoringConfig:
     )
     batch_tokens: int | None = field(
         default=None,
-        metadata={"help": "tokens per batch, padding included (default: chosen for the device)"},
+        metadata={
+            "changes_result": False,
+            "help": "tokens per batch, padding included (default: chosen for the device)",
+        },
     )
     query_batch_pairs: int | None = field(
         default=None,
         metadata={
+            "changes_result": False,
             "help": "pairs per query batch: that many (query, passage) pairs are scored together. A larger number "
             "shares more passages, needs more memory, and loses more work if the run is stopped (default: chosen for "
-            "model and device)"
+            "model and device)",
         },
     )
 
     share_passages: bool = field(
         default=True,
         metadata={
+            "changes_result": False,
             "help": "read a passage once for all queries of a query batch, if the model supports it; changes scores by "
-            "rounding only"
+            "rounding only",
         },
     )
     passage_cache_bytes: int = field(
         default=0,
         metadata={
+            "changes_result": False,
             "help": "bytes of memory for the passage cache (key-values of passages, reused by later queries); 0 turns "
-            "it off"
+            "it off",
         },
     )
     passage_cache_folder: Path | None = field(
         default=None,
-        metadata={"help": "folder that keeps the passage cache on disk, for later runs with the same model"},
+        metadata={
+            "changes_result": False,
+            "help": "folder that keeps the passage cache on disk, for later runs with the same model",
+        },
     )
 
     compile: bool = field(
         default=False,
         metadata={
+            "changes_result": False,
             "help": "compile the model with torch.compile, for long runs: the start takes up to some minutes longer, "
-            "scoring is faster; a CPU needs a C++ compiler"
+            "scoring is faster; a CPU needs a C++ compiler",
         },
     )
 

@@ -88,7 +88,8 @@ def test_the_least_recently_used_goes_first_and_the_limit_holds(passages_read: A
 
 def test_read_alone_each_passage_has_the_same_key_values_in_any_company(passages_read: Any) -> None:
     config = ScoringConfig(passage_cache_bytes=PLENTY)
-    one, other = (LikelihoodScorer(tiny_model(), TOKENIZER, config, read_alone=True) for _ in range(2))
+    model = tiny_model()
+    one, other = (LikelihoodScorer(model, TOKENIZER, config, read_alone=True) for _ in range(2))
     assert one.cache is not None
     assert other.cache is not None
     numbers = passages_read(one)
