@@ -1,21 +1,25 @@
-# make demo: install into .venv and rerank on this machine's own documentation.   make test: every check.
+# make demo: install into .venv, then search and rerank the documentation of this Python.
+# make test: every check.   make docs: the documentation as a site, in build/site.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint notebooks bench clean
+.PHONY: demo test lint docs notebooks bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/qpeft demo
 
-test: $(VENV)/.installed-dev lint
+test: $(VENV)/.installed-dev lint docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # with --quiet it would not see its own warnings
 
 notebooks: $(VENV)/.installed-dev
 	$(BIN)/python notebooks/execute.py
@@ -26,9 +30,9 @@ bench: $(VENV)/.installed-bench
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || \
-		{ echo "make: no $(PYTHON) here: install Python 3.12 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+		{ echo "make: $(PYTHON) was not found: install Python 3.12 or newer, or name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
-		{ echo "make: $$($(PYTHON) --version) is too old: Python 3.12 or newer is needed, make PYTHON=python3.12"; exit 1; }
+		{ echo "make: $$($(PYTHON) --version) is too old: Python 3.12 or newer is needed: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "make: $(PYTHON) cannot make virtual environments: install its venv package (python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -38,11 +42,11 @@ $(VENV)/.installed: $(BIN)/python setup.cfg setup.py pyproject.toml constraints.
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python setup.cfg setup.py pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev,docs]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev,docs,bench]'
 	@touch $@
 
 clean:

@@ -1,1 +1,1 @@
-"""How fast scoring and training are, beside what else could be used: `python -m benchmarks`."""
+"""Measures the speed and memory of scoring and training, compared with other libraries: `python -m benchmarks`."""

@@ -24,17 +24,17 @@ _QUICK_QUERIES = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the parts that are asked for, one after the other.
+    """Measures the chosen tables, one after the other.
 
     Returns:
         The exit code.
     """
     options = read_options(sys.argv[1:] if arguments is None else arguments)
-    tell = _teller()
+    log = _logger()
     try:
-        # Whatever a library prints goes to the screen, but not between the tables.
+        # What libraries print goes to stderr, so that stdout has the tables only.
         with TemporaryDirectory() as work, redirect_stdout(sys.stderr):
-            report = _measured(options, Path(work), tell)
+            report = _measured(options, Path(work), log)
     except QPeftError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
@@ -42,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(options: Options, work: Path, tell: Callable[[str], None]) -> Report:
+def _measured(options: Options, work: Path, log: Callable[[str], None]) -> Report:
     options.output.mkdir(parents=True, exist_ok=True)
     texts = _texts(options)
     quiet()
-    tell(texts.source)
+    log(texts.source)
     report = Report(options, Machine.this(options.device), texts.source)
-    context = Context(options, texts, work, tell)
+    context = Context(options, texts, work, log)
     for part in options.parts:
         for row in import_module(f"benchmarks.tables.{part}").measure(context):
             report.add(part, row)
@@ -60,17 +60,17 @@ def _texts(options: Options) -> TextSet:
     tokenizer = AutoTokenizer.from_pretrained(SHIPPED_MODEL)
     data = options.shared / "data" / "nfcorpus"
     if options.texts == "nfcorpus" and not data.is_dir():
-        raise QPeftError("NFCorpus is not there: name the folder that has data/nfcorpus with --shared.")
+        raise QPeftError("NFCorpus was not found: give the folder that has data/nfcorpus with --shared.")
     if options.texts == "generated" or not data.is_dir():
         queries = _QUICK_QUERIES if options.quick else _GENERATED_QUERIES
         return generated(tokenizer, options.passage_tokens, queries)
     return nfcorpus(data, options.output / "cache", tokenizer, options.passage_tokens)
 
 
-def _teller() -> Callable[[str], None]:
-    """Tells news with the seconds since the start."""
+def _logger() -> Callable[[str], None]:
+    """Prints messages with the seconds since the start."""
     start = time.perf_counter()
-    return lambda news: print(f"[{time.perf_counter() - start:7.1f} s] {news}", file=sys.stderr, flush=True)
+    return lambda message: print(f"[{time.perf_counter() - start:7.1f} s] {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much arithmetic a text takes, so that speeds can be held against the machine's peak."""
+"""How many operations a text needs, so that speeds can be compared with the machine's peak."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model reads of one pair.
+    """The tokens of one pair that a model reads.
 
     Attributes:
-        tokens: Its tokens, padding not counted.
-        predicted: Positions whose logits over the vocabulary the score needs.
-        before: Tokens in front of them that have been read already, and are met in attention.
+        tokens: Number of tokens, without padding.
+        predicted: Number of positions whose logits the score needs.
+        before: Number of tokens before them that are in the cache and take part in attention.
     """
 
     tokens: int
@@ -24,12 +24,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """What a causal model costs.
+    """The sizes of a causal model that its operations depend on.
 
     Attributes:
-        body: Weights of the linear layers that every token goes through.
-        head: Weights of the layer that gives logits.
-        attention: Widths of queries, summed over layers.
+        body: Number of weights in the linear layers of the body.
+        head: Number of weights in the output layer.
+        attention: Widths of the attention queries, summed over layers.
     """
 
     body: int
@@ -38,7 +38,7 @@ class Arithmetic:
 
     @classmethod
     def of(cls, model: Any) -> "Arithmetic":
-        """Counts a model of transformers."""
+        """Reads the sizes of a transformers model."""
         head = model.get_output_embeddings()
         linear = sum(
             layer.weight.numel()
@@ -51,9 +51,9 @@ class Arithmetic:
         return cls(linear, 0 if head is None else head.weight.numel(), queries)
 
     def operations(self, readings: Iterable[Reading]) -> int:
-        """Multiplications and additions of the matrix products that the readings need, none for padding.
+        """Counts the multiplications and additions of the matrix products, without padding.
 
-        Each token meets itself and all before it in attention.
+        In attention each token is combined with itself and with all tokens before it.
         """
         return sum(
             2 * self.body * reading.tokens

@@ -1,4 +1,4 @@
-"""How long the model's forward takes within a longer piece of work."""
+"""Measures the time that models spend in their forward pass."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from torch import nn
 
 
 class ForwardClock:
-    """A context in which the time of some models' forward passes is summed up.
+    """A context that sums up the time of the forward passes of models.
 
-    Both the causal model and its body are watched, and the outermost of them counts, so a caller that goes around one
-    of them is timed all the same. On a GPU the time is the GPU's own, between events, so that nothing has to wait.
+    Both the causal model and its body are timed, but nested calls count once, so callers of either are measured. On a
+    GPU the time is measured by GPU events, which needs no synchronisation.
 
     Args:
-        models: transformers models, bare or wrapped by peft.
+        models: transformers models, with or without peft.
     """
 
     def __init__(self, models: Iterable[nn.Module]) -> None:
@@ -38,7 +38,7 @@ class ForwardClock:
         self._hooks.clear()
 
     def seconds(self) -> float:
-        """Time within the forward since the context was entered; on a GPU, call it when the GPU is done."""
+        """Returns the seconds in forward passes since the context was entered; on a GPU, synchronise first."""
         on_gpu: float = sum(start.elapsed_time(end) for start, end in self._events) / 1000
         return self._seconds + on_gpu
 
@@ -60,7 +60,7 @@ class ForwardClock:
 
 
 def _watched(model: nn.Module) -> list[nn.Module]:
-    """The transformers model underneath, and its body."""
+    """Returns the transformers model inside peft, and its body."""
     base: Any = model
     while hasattr(base, "get_base_model"):
         base = base.get_base_model()

@@ -1,4 +1,4 @@
-"""What every table needs to know of the run."""
+"""What the functions of all tables need."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,19 +16,24 @@ class Context:
     """A run of the benchmarks.
 
     Attributes:
-        options: What the command line asked for.
-        texts: What is scored.
-        work: A folder for models, gone when the run is over.
-        tell: Is told how the run gets on.
+        options: The options of the command line.
+        texts: The texts that are scored.
+        work: A temporary folder for models.
+        log: Prints a message about progress.
     """
 
     options: Options
     texts: TextSet
     work: Path
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
+
+    def small_model(self) -> ModelFolders:
+        """Returns the small model, in the last of the dtypes."""
+        options = self.options
+        return ModelFolders(SIZES[options.small_model], options.dtypes[-1], options.device, self.work)
 
     def models(self) -> Iterator[tuple[ModelFolders, Pairs]]:
-        """Every size in every dtype that the device can hold, with the pairs that it scores."""
+        """Yields each model in each dtype, if the device can hold it, with the pairs that it scores."""
         for name in self.options.sizes:
             size = SIZES[name]
             for dtype in self.options.dtypes:

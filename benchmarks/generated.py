@@ -1,10 +1,10 @@
-"""Made-up queries and passages with the lengths of NFCorpus, in words that are one token each."""
+"""Generated queries and passages with the lengths of NFCorpus; each word is one token."""
 
 from typing import Any
 
 import numpy as np
 
-# Twentieths of the lengths in tokens of the shipped model: NFCorpus passages, and its test queries.
+# Quantiles (in steps of 5 %) of the lengths of NFCorpus's passages and test queries, in tokens of the shipped model.
 _PASSAGE_TOKENS = (28, 172, 215, 248, 277, 301, 322, 341, 357, 376, 392, 408, 425, 439, 455, 474, 495, 520, 554, 619)
 _QUERY_TOKENS = (1, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 9, 10, 11, 13)
 _PAIRS_PER_PASSAGE = 9
@@ -12,9 +12,9 @@ _SENTENCE = 17  # words
 
 
 def generate(tokenizer: Any, queries: int, depth: int) -> list[tuple[str, tuple[str, ...]]]:
-    """Makes queries, each with so many passages of a pool that they share as NFCorpus's queries do.
+    """Generates queries, each with `depth` passages from a pool; queries share passages as often as in NFCorpus.
 
-    Half of a query's words are in its first passage. Nothing depends on anything but the arguments.
+    Half of a query's words are in its first passage. The result depends on the arguments only.
 
     Returns:
         (query, passages) for each query.
@@ -38,13 +38,13 @@ def _passage(words: list[str], rng: np.random.Generator) -> str:
 
 
 def _words(tokenizer: Any) -> list[str]:
-    """The vocabulary's own words, as they stand in the middle of a sentence."""
+    """Returns the words that are one token in the middle of a sentence."""
     texts = (tokenizer.decode([i]) for i in range(len(tokenizer)))
     return [text[1:] for text in texts if text.startswith(" ") and len(text) > 3 and text[1:].isalpha()]
 
 
 def _draw(words: list[str], count: int, rng: np.random.Generator) -> list[str]:
-    """Words of which the first are the most frequent, as in any language."""
+    """Draws words; the first in the list are the most frequent, as in natural language."""
     weights = 1.0 / (np.arange(len(words)) + 10.0)
     return [words[place] for place in rng.choice(len(words), count, p=weights / weights.sum())]
 

@@ -1,4 +1,4 @@
-"""What the figures were taken on, and how fast it multiplies matrices."""
+"""The machine on which the figures were measured, and how fast it multiplies matrices."""
 
 import os
 import platform
@@ -17,14 +17,14 @@ _GPU_SHAPES = ((8192, 4096, 4096), (8192, 8192, 8192), (16384, 4096, 11008))
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the figures come from.
+    """The machine and its packages.
 
     Attributes:
-        processor: The processor's name.
-        cores: Its cores that this process may use.
-        threads: Threads that torch uses.
-        gpu: The GPU's name, where one is used.
-        packages: Versions of the packages measured.
+        processor: Name of the processor.
+        cores: Number of cores that this process may use.
+        threads: Number of threads that torch uses.
+        gpu: Name of the GPU, if one is used.
+        packages: Versions of the packages that are compared.
     """
 
     processor: str
@@ -35,18 +35,18 @@ class Machine:
 
     @classmethod
     def this(cls, device: str) -> "Machine":
-        """The machine that this runs on."""
+        """Describes the machine that this process runs on."""
         gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
         return cls(_processor(), _cores(), torch.get_num_threads(), gpu, _packages())
 
 
 class PeakMeter:
-    """Measures the most operations a second of `torch.nn.functional.linear` in one dtype.
+    """Measures the highest number of operations per second of `torch.nn.functional.linear` in one dtype.
 
     Args:
         dtype: Such as `torch.bfloat16`.
-        device: Where.
-        small: Try one small shape alone, for a quick look.
+        device: The device.
+        small: Measure one small shape only, which is quick.
     """
 
     def __init__(self, dtype: torch.dtype, device: str, *, small: bool = False) -> None:
@@ -62,7 +62,7 @@ class PeakMeter:
 
     @torch.inference_mode()
     def measure(self) -> float:
-        """Operations a second of the fastest of some products, each done several times."""
+        """Returns the operations per second of the fastest of several matrix products."""
         return max(self._speed(*product) for product in self._products for _ in range(3))
 
     def _speed(self, inputs: torch.Tensor, weight: torch.Tensor) -> float:

@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its highest, measured in a process of its own."""
+"""Measures the peak memory of a function, in a separate process."""
 
 import ctypes
 import gc
@@ -14,19 +14,19 @@ from torch import nn
 
 from benchmarks.quiet import quiet
 
-_EVERY = 0.002  # seconds between looks at the process's memory
+_EVERY = 0.002  # seconds between measurements of the process's memory
 
 
 class Watermark:
-    """A context that watches the memory of this process, or of the GPU where one is given.
+    """A context that measures the peak memory of this process, or of the GPU.
 
     Args:
-        device: Where the work is done.
-        models: Models that are loaded already: their weights are read first, since what a file maps into memory
-            counts only when it is read.
+        device: The device of the models.
+        models: Models that are loaded already. Their weights are read first, because weights in a memory-mapped file
+            use memory only after they have been read.
 
     Attributes:
-        above: The most bytes beyond what was there at the start.
+        above: Peak memory in bytes, minus the memory at the start.
     """
 
     def __init__(self, device: str, models: Iterable[nn.Module] = ()) -> None:
@@ -65,9 +65,9 @@ class Watermark:
 
 
 def in_own_process[Outcome](function: Callable[..., Outcome], *arguments: Any) -> Outcome:
-    """Calls a function of a module in a fresh process, and gives what it returns or raises.
+    """Calls a function of a module in a new process, and returns or raises what it returns or raises.
 
-    The processes are forked from one that has imported the packages and done nothing else.
+    The new process is forked from one that has only imported the packages.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.rivals.ours", "benchmarks.subjects"])
@@ -76,7 +76,7 @@ def in_own_process[Outcome](function: Callable[..., Outcome], *arguments: Any) -
 
 
 def _return_free_memory() -> None:
-    """Lets the C library give freed memory back, where it can; else work would go into it unseen."""
+    """Lets the C library return freed memory to the system; otherwise reused memory would not be measured."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

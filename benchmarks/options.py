@@ -18,7 +18,7 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is measured, on how much, and where the figures go; see `--help` of each."""
+    """The options; `python -m benchmarks --help` describes them."""
 
     parts: tuple[str, ...]
     sizes: tuple[str, ...]
@@ -44,7 +44,7 @@ class Options:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line; `--quick` changes what is not given."""
+    """Reads the command line; `--quick` changes the defaults."""
     parser = _parser()
     if "--quick" in (arguments or ()):
         parser.set_defaults(**_QUICK)
@@ -72,38 +72,60 @@ _QUICK = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures speed and memory of scoring and training, beside what else could be used.",
+        description="Measures the speed and memory of scoring and training, compared with other libraries.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     gpu = torch.cuda.is_available()
-    add("--quick", action="store_true", help="a tiny model and a few pairs: whether everything runs, not how fast")
-    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="tables to make")
+    add("--quick", action="store_true", help="use a tiny model and a few pairs, to see whether everything runs")
+    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="tables to measure")
     add(
         "--sizes",
         nargs="+",
         choices=list(SIZES),
         default=[s for s in SIZES if s != "tiny"],
-        help="models of speed, faster and profile",
+        help="models for the tables speed, faster and profile",
     )
-    add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring that speed compares")
-    add("--dtypes", nargs="+", choices=["float32", "bfloat16", "float16"], default=_dtypes(gpu), help="dtypes of speed")
-    add("--device", default="cuda:0" if gpu else "cpu", help="where models run")
-    add("--rounds", type=int, default=3, help="turns that each of those compared takes")
-    add("--pairs", type=int, help="pairs that speed scores in a turn (default: a number for each size)")
-    add("--passage-tokens", type=int, default=400, help="tokens of a passage, for all who are compared")
-    add("--outside-queries", type=int, default=8, help="queries of the table outside, each reranked by itself")
-    add("--cache-queries", type=int, default=1000, help="most queries of the table cache, each with all its hits")
-    add("--cache-filled", action="store_true", help="cache: fill lists of hits up to 100 with other passages")
-    add("--cache-mib", type=int, default=4096, help="limit of the passage cache")
-    add("--cache-variant", choices=["none", "retrieval", "attention"], default="retrieval", help="hints with the cache")
-    add("--growth-pairs", nargs="+", type=int, default=[1000, 10_000, 100_000], help="lengths of runs in growth")
-    add("--growth-tokens", type=int, default=64, help="tokens of a passage in growth")
-    add("--training-pairs", type=int, default=512, help="pairs of a turn of training")
-    add("--small-model", choices=list(SIZES), default="shipped", help="model of outside, cache and training")
-    add("--texts", choices=["auto", "nfcorpus", "generated"], default="auto", help="auto: NFCorpus where it is")
-    add("--shared", type=Path, default=_SHARED, help="folder whose data/nfcorpus holds the collection")
-    add("--output", type=Path, default=_RESULTS, help="folder for tables, JSON, plot and BM25's list")
+    add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring in the table speed")
+    add(
+        "--dtypes",
+        nargs="+",
+        choices=["float32", "bfloat16", "float16"],
+        default=_dtypes(gpu),
+        help="dtypes",
+    )
+    add("--device", default="cuda:0" if gpu else "cpu", help="device of the models")
+    add("--rounds", type=int, default=3, help="number of turns of each way")
+    add("--pairs", type=int, help="pairs per turn in the table speed (default: depends on the model)")
+    add("--passage-tokens", type=int, default=400, help="tokens that passages are cut to")
+    add("--outside-queries", type=int, default=8, help="queries in the table outside")
+    add("--cache-queries", type=int, default=1000, help="largest number of queries in the table cache")
+    add("--cache-filled", action="store_true", help="table cache: fill up lists of hits to 100 with other passages")
+    add("--cache-mib", type=int, default=4096, help="size of the passage cache in the table cache")
+    add(
+        "--cache-variant",
+        choices=["none", "retrieval", "attention"],
+        default="retrieval",
+        help="hints in table cache",
+    )
+    add(
+        "--growth-pairs",
+        nargs="+",
+        type=int,
+        default=[1000, 10_000, 100_000],
+        help="numbers of pairs in growth",
+    )
+    add("--growth-tokens", type=int, default=64, help="tokens of a passage in the table growth")
+    add("--training-pairs", type=int, default=512, help="pairs per turn in the table training")
+    add("--small-model", choices=list(SIZES), default="shipped", help="model in the tables outside, cache and training")
+    add(
+        "--texts",
+        choices=["auto", "nfcorpus", "generated"],
+        default="auto",
+        help="auto: NFCorpus if it is found",
+    )
+    add("--shared", type=Path, default=_SHARED, help="folder that has NFCorpus in data/nfcorpus")
+    add("--output", type=Path, default=_RESULTS, help="folder for the tables, the JSON, the plot and BM25's run")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The tables drawn: who takes how long beside us, how much of the peak is reached, and what longer runs cost."""
+"""Plots of the tables: time compared with ours, share of the peak, and speed of longer runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _OURS, _OTHERS = _BLUE, _ORANGE
 
 
 def draw(tables: Mapping[str, Sequence[Any]]) -> Figure | None:
-    """One figure of all tables that a picture helps; None if there is none of them."""
+    """Draws the tables that have a plot as one figure; None if there are none."""
     speed = [row for row in tables.get("speed", ()) if row.skipped is None]
     growth = tables.get("growth", ())
     panels: list[tuple[Callable[[Axes, Sequence[Any]], None], Sequence[Any]]] = []

@@ -1,4 +1,4 @@
-"""What was measured, as it grows: a table on the screen, JSON, and a plot."""
+"""The measured tables, as text, JSON and a plot."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from benchmarks.turns import Spread
 from pyserini_qpeft.evaluation.plots import save_plot
 
 JSON, TABLES, PLOT = "benchmark.json", "benchmark.md", "benchmark.png"
-_PRIVATE = ("shared", "output")  # they name folders of the machine
+_PRIVATE = ("shared", "output")  # folders of this machine
 
 
 @dataclass
 class Report:
-    """The rows of every table so far; each row is on disk as soon as it is there.
+    """The rows of all tables so far; they are written to disk after each row.
 
     Attributes:
-        options: What was asked for.
-        machine: On what.
+        options: The options of the command line.
+        machine: The machine.
         source: Where the texts come from.
         tables: Rows by table.
     """
@@ -35,13 +35,13 @@ class Report:
     tables: dict[str, list[Any]] = field(default_factory=dict)
 
     def add(self, table: str, row: Any) -> None:
-        """Adds a row and writes everything anew."""
+        """Adds a row and writes all tables to disk."""
         self.tables.setdefault(table, []).append(row)
         (self.options.output / JSON).write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
         (self.options.output / TABLES).write_text(self.as_text(), encoding="utf-8")
 
     def save_plot(self) -> Path | None:
-        """Draws what can be drawn; None where there is nothing."""
+        """Draws the plot and returns its file; None if no table has a plot."""
         figure = draw(self.tables)
         if figure is None:
             return None
@@ -50,23 +50,23 @@ class Report:
         return path
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain values."""
+        """Returns the report as plain values."""
         asked = {name: value for name, value in asdict(self.options).items() if name not in _PRIVATE}
         tables = {name: [asdict(row) for row in rows] for name, rows in self.tables.items()}
         return {"machine": asdict(self.machine), "options": asked, "texts": self.source, "tables": tables}
 
     def as_text(self) -> str:
-        """Everything as Markdown."""
+        """Returns the report as Markdown."""
         machine = self.machine
         where = machine.gpu or f"{machine.processor}, {machine.cores} cores, {machine.threads} threads"
         packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
-        parts = [f"{where}; {packages}\n{self.source}\nRanges stand in brackets: lowest to highest of the rounds."]
+        parts = [f"{where}; {packages}\n{self.source}\nIn brackets: lowest and highest value of the rounds."]
         parts += [f"{name}\n\n{table_of(rows)}" for name, rows in self.tables.items()]
         return "\n\n".join(parts) + "\n"
 
 
 def table_of(rows: Sequence[Any]) -> str:
-    """Rows of one dataclass as a Markdown table; columns in which nothing stands are left out."""
+    """Returns rows of one dataclass as a Markdown table; empty columns are left out."""
     names = [f.name for f in fields(rows[0]) if any(getattr(row, f.name) is not None for row in rows)]
     cells = [{name.replace("_", " "): _cell(name, getattr(row, name)) for name in names} for row in rows]
     return tabulate(_as_columns(cells), headers="keys", tablefmt="pipe", disable_numparse=True)

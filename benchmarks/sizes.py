@@ -1,4 +1,4 @@
-"""The models that are measured: the shipped one, and random weights in the shapes of larger ones."""
+"""The models that are measured: the shipped model, and larger ones with random weights."""
 
 import shutil
 from collections.abc import Callable
@@ -20,10 +20,10 @@ class Size:
     """A model to measure.
 
     Attributes:
-        name: What it is called on the command line.
-        pairs: Pairs it is measured on where the command line says nothing.
-        config: Makes its configuration; None is the shipped model.
-        gpu_only: Too large for a CPU.
+        name: Name on the command line.
+        pairs: Number of pairs if the command line does not give one.
+        config: Returns the configuration; None is the shipped model.
+        gpu_only: Whether the model is too large for a CPU.
     """
 
     name: str
@@ -80,16 +80,16 @@ SIZES = {
 
 
 class ModelFolders:
-    """Folders from which a size's model is loaded by whoever is measured, each made when first asked for.
+    """Folders from which all ways of scoring load a model; each folder is written when it is first needed.
 
     Args:
-        size: Which model.
-        dtype: Of its weights.
-        device: Where it is to run.
-        work: Where folders are made.
+        size: The model.
+        dtype: Dtype of the weights.
+        device: Device of the model.
+        work: Parent of the folders.
 
     Raises:
-        Skipped: If the model is too large for the device.
+        Skipped: The model is too large for the device.
     """
 
     def __init__(self, size: Size, dtype: str, device: str, work: Path) -> None:
@@ -101,13 +101,13 @@ class ModelFolders:
         self._work = work / f"{size.name}-{dtype}"
 
     def causal(self) -> Path:
-        """The causal model with the shipped model's tokenizer, whose ids every vocabulary here has."""
+        """Returns the folder of the causal model, with the tokenizer of the shipped model."""
         if self.size.config is None:
             return SHIPPED_MODEL
         return self._made("causal", self._new_model)
 
     def classifier(self, labels: int) -> Path:
-        """The same body with a layer that gives each text so many numbers: a sequence classifier."""
+        """Returns the folder of a sequence classifier with the same body and `labels` outputs."""
         return self._made(f"classifier-{labels}", lambda: self._new_classifier(labels))
 
     def _new_model(self) -> Any:

@@ -1,5 +1,5 @@
-"""What cannot be measured here is told in its row, with the reason."""
+"""The exception for rows that cannot be measured on this machine."""
 
 
 class Skipped(Exception):
-    """A row that this machine or installation cannot give; the message says why."""
+    """A row cannot be measured with this machine or installation; the message is the reason in the table."""

@@ -1,4 +1,4 @@
-"""What is done in a process of its own: load a way of scoring, and watch its memory while it works."""
+"""The function that measures the memory of a way of scoring, in a separate process."""
 
 from benchmarks.memory import Watermark
 from benchmarks.rivals import rival
@@ -7,7 +7,7 @@ from benchmarks.sizes import ModelFolders
 
 
 def peak_of_scoring(name: str, place: ModelFolders, pairs: Pairs) -> int:
-    """Bytes above the loaded model that a rival takes at its highest while it scores pairs."""
+    """Returns the peak memory in bytes, above the loaded model, while a way of scoring scores pairs."""
     loaded = rival(name).load(place)
     with Watermark(place.device, [loaded.model]) as watermark:
         loaded.score(pairs)

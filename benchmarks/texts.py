@@ -1,4 +1,4 @@
-"""The texts that are scored: NFCorpus test queries with BM25's top hits, or generated ones of the same lengths."""
+"""The texts that are scored: NFCorpus test queries with BM25's hits, or generated texts of the same lengths."""
 
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.generated import generate
 from benchmarks.memory import in_own_process
 from pyserini_qpeft.candidates.hits import first_stage_hits
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.runs import read_run, write_run
 from pyserini_qpeft.data.topics import read_topics
-from pyserini_qpeft.data.trec import read_run
-from pyserini_qpeft.data.writers import write_trec
 
 DEPTH = 100
 
@@ -22,7 +22,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A query, and the passages of its first-stage hits, best first."""
+    """A query with the passages of its first-stage hits, best first."""
 
     query: str
     passages: tuple[str, ...]
@@ -30,12 +30,12 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TextSet:
-    """What is scored.
+    """The texts that are scored.
 
     Attributes:
         topics: Queries with their hits.
-        passages: The whole collection.
-        source: In words, where they come from.
+        passages: All passages of the collection.
+        source: A description of the texts.
     """
 
     topics: tuple[Topic, ...]
@@ -43,10 +43,9 @@ class TextSet:
     source: str
 
     def pairs(self, count: int) -> list[Pair]:
-        """So many (query, passage) pairs, query after query: passages of the whole pool, each with all its queries.
+        """Returns about `count` (query, passage) pairs: a sample of the passages, each with all of its queries.
 
-        Passages are thus met as often as in the whole list, which is what a passage cache lives on. Where there are
-        fewer pairs, all.
+        Passages thus occur as often as in the whole list, as a passage cache needs.
         """
         wanted: dict[str, list[int]] = {}
         for number, topic in enumerate(self.topics):
@@ -58,7 +57,7 @@ class TextSet:
         return [(self.topics[number].query, passage) for number, passage in sorted(chosen)]
 
     def full(self, count: int) -> list[Topic]:
-        """So many topics with a full depth, spread over all of them; the first of any depth where too few are full."""
+        """Returns `count` topics with the full depth, spread over the file; the first topics if too few are full."""
         full = [topic for topic in self.topics if len(topic.passages) >= DEPTH]
         if len(full) < count:
             return list(self.topics[:count])
@@ -66,7 +65,7 @@ class TextSet:
         return [Topic(topic.query, topic.passages[:DEPTH]) for topic in islice(full, 0, count * step, step)]
 
     def filled(self) -> list[Topic]:
-        """The topics with a full depth each: below the hits stand passages of the collection, one after the other."""
+        """Returns all topics with the full depth: shorter lists are filled up with other passages."""
         rest = cycle(self.passages)
         depth = min(DEPTH, len(self.passages))
         filled = []
@@ -79,19 +78,19 @@ class TextSet:
 
 
 def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> TextSet:
-    """NFCorpus test queries with BM25's top 100, found once and then kept in the cache folder.
+    """Returns NFCorpus's test queries with BM25's top 100; index and run are kept in the cache folder.
 
     Args:
         data: The collection in the BEIR layout.
-        cache: Where index and run are kept.
-        tokenizer: By which passages are cut.
-        passage_tokens: To how many tokens.
+        cache: Folder for the index and the run.
+        tokenizer: Cuts the passages.
+        passage_tokens: Tokens that passages are cut to.
     """
     run_file = cache / "nfcorpus.bm25.txt"
     if not run_file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         in_own_process(_retrieve, data, cache / "nfcorpus-index", run_file)
-    run, queries, corpus = read_run(run_file), read_topics(data / "queries.jsonl.gz"), Corpus.open(data)
+    run, queries, corpus = read_run(run_file), read_topics(BeirFolder(data).topics), Corpus.open(data)
     cut = dict(zip(corpus, cut_texts(list(corpus.values()), tokenizer, passage_tokens), strict=True))
     topics = [Topic(queries[qid], tuple(cut[hit.docid] for hit in run.get(qid, ()))) for qid in _judged(data)]
     found = sum(len(topic.passages) for topic in topics)
@@ -104,7 +103,7 @@ def nfcorpus(data: Path, cache: Path, tokenizer: Any, passage_tokens: int) -> Te
 
 
 def generated(tokenizer: Any, passage_tokens: int, queries: int) -> TextSet:
-    """Made-up topics with NFCorpus's lengths, for machines without the collection."""
+    """Returns generated topics with NFCorpus's lengths, for machines without the collection."""
     topics = generate(tokenizer, queries, DEPTH)
     every = list(dict.fromkeys(passage for _, passages in topics for passage in passages))
     cut = dict(zip(every, cut_texts(every, tokenizer, passage_tokens), strict=True))
@@ -116,7 +115,7 @@ def generated(tokenizer: Any, passage_tokens: int, queries: int) -> TextSet:
 
 
 def cut_texts(texts: list[str], tokenizer: Any, tokens: int) -> list[str]:
-    """The texts, each cut after so many tokens, so that all who are compared read the same."""
+    """Cuts each text after `tokens` tokens, so that all ways of scoring read the same text."""
     offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
     return [
         text if len(spans) <= tokens else text[: spans[tokens - 1][1]]
@@ -130,14 +129,14 @@ def _retrieve(data: Path, index: Path, run_file: Path) -> None:
 
     if not index.is_dir():
         build_index(data, index)
-    every = read_topics(data / "queries.jsonl.gz")
+    every = read_topics(BeirFolder(data).topics)
     queries = {qid: every[qid] for qid in _judged(data)}
     run = search(["--index", str(index), "--bm25", "--hits", str(DEPTH)], queries)
-    write_trec(
+    write_run(
         run_file, [RankedList(qid, queries[qid], first_stage_hits(hits, first_rank=1)) for qid, hits in run.items()]
     )
 
 
 def _judged(data: Path) -> list[str]:
-    lines = (data / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = BeirFolder(data).qrels("test").read_text(encoding="utf-8").splitlines()[1:]
     return list(dict.fromkeys(line.split("\t")[0] for line in lines))

@@ -1,4 +1,4 @@
-"""Things that are compared take turns in one process, and are compared turn by turn."""
+"""Runs tasks in turn in one process, and compares their times round by round."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,20 +13,20 @@ from benchmarks.clock import ForwardClock
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One timed call: seconds of wall clock, and how many of them the model's forward took."""
+    """One timed call: seconds of wall clock, and the seconds of them inside the models' forward passes."""
 
     seconds: float
     inside: float
 
     @property
     def outside(self) -> float:
-        """Seconds that the model's forward did not take."""
+        """Seconds outside the models' forward passes."""
         return max(0.0, self.seconds - self.inside)
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some values, and their range."""
+    """The median of several values, and their range."""
 
     median: float
     low: float
@@ -34,32 +34,32 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        """The spread of at least one value."""
+        """Computes the spread of one or more values."""
         listed = sorted(values)
         return cls(median(listed), listed[0], listed[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to be timed: a call, and the models whose forward it goes through."""
+    """A call to be timed, and the models that it uses."""
 
     run: Callable[[], object]
     models: tuple[nn.Module, ...] = ()
 
 
-def take_turns(tasks: Mapping[str, Task], rounds: int, tell: Callable[[str], None]) -> dict[str, list[Turn]]:
+def take_turns(tasks: Mapping[str, Task], rounds: int, log: Callable[[str], None]) -> dict[str, list[Turn]]:
     """Runs every task once in each round, one after the other: A B A B …
 
     Args:
-        tasks: What is compared, by name; their order is kept.
-        rounds: How often each is run.
-        tell: Is told of every turn.
+        tasks: The tasks by name; they run in this order.
+        rounds: Number of rounds.
+        log: Receives a message about each turn.
     """
     turns: dict[str, list[Turn]] = {name: [] for name in tasks}
     for number in range(1, rounds + 1):
         for name, task in tasks.items():
             turn = timed(task)
-            tell(f"round {number} of {rounds}: {name} took {turn.seconds:.2f} s")
+            log(f"round {number} of {rounds}: {name} took {turn.seconds:.2f} s")
             turns[name].append(turn)
     return turns
 
@@ -76,7 +76,7 @@ def timed(task: Task) -> Turn:
 
 
 def ratio(of: Iterable[Turn], to: Iterable[Turn]) -> Spread:
-    """How many times longer than `to` the turns `of` took, round by round."""
+    """Returns how many times as long as `to` the turns `of` took, computed round by round."""
     return Spread.of(one.seconds / other.seconds for one, other in zip(of, to, strict=True))
 
 

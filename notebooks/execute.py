@@ -1,7 +1,10 @@
-"""Runs the notebooks from top to bottom and saves them with their outputs: `make notebooks`, or with names of some.
+"""Run the notebooks from top to bottom and save them with their outputs.
 
-What differs from run to run and says nothing (times of cells, versions, the name of the kernel) is left out, so that a
-difference in a saved notebook is one in what it shows. Nothing is saved of a notebook that fails or warns.
+    make notebooks
+    python notebooks/execute.py notebooks/01_rerank_your_index.ipynb
+
+Times of cells, versions and the name of the kernel are not saved, so a saved notebook changes only if its content does. A
+notebook that fails or writes a warning is not saved.
 """
 
 import argparse
@@ -25,10 +28,10 @@ def execute(path: Path) -> None:
     """Run one notebook and save it.
 
     Args:
-        path: the notebook; its cells find their files from its folder.
+        path: The notebook. Its cells run in its folder.
 
     Raises:
-        RuntimeError: a cell failed or wrote to stderr; the file is as it was.
+        RuntimeError: A cell failed or wrote to stderr. The file is unchanged.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -50,11 +53,11 @@ def execute(path: Path) -> None:
                 raise RuntimeError(f"{path.name}: cell {cell.execution_count} wrote to stderr:\n{output.text}")
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.write(notebook, path)
-    print(f"{path.name}: {seconds:.0f} s" + (f", longer than the {LONGEST} it may take" if seconds > LONGEST else ""))
+    print(f"{path.name}: {seconds:.0f} s" + (f", longer than the limit of {LONGEST} s" if seconds > LONGEST else ""))
 
 
 def main() -> int:
-    """Run all notebooks, or those that are named; 1 where one failed."""
+    """Run all notebooks, or those named on the command line. The exit code is 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(HERE.glob("*.ipynb")))
     failed = False

@@ -1,16 +1,16 @@
-"""The exception for users' mistakes."""
+"""The exceptions of this package."""
 
 
 class QPeftError(Exception):
-    """A user's mistake, told in one sentence: what was wrong, where, and what to do about it."""
+    """A mistake of the user. The message says in one sentence what is wrong, where, and what to do."""
 
 
 class NonFiniteScoreError(QPeftError):
     """A score that is NaN or infinite.
 
     Args:
-        sentence: What is told.
-        query: The query whose list it is in, for who knows its id.
+        sentence: The message.
+        query: The text of the query; callers that know its id add it to the message.
     """
 
     def __init__(self, sentence: str, query: str) -> None:

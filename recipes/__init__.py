@@ -1,1 +1,1 @@
-"""Recipes: how the models that are shipped with the package were made."""
+"""Recipes: the programs that train the shipped model."""

@@ -1,46 +1,21 @@
-"""The house keeps its order: what is imported when, and which part may know which."""
+"""What is imported when, and which part of the package may import which."""
 
 import ast
 import json
 import subprocess
 import sys
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from imports import ROOT, Imports, circles, imports_when_loaded
 
 import pyserini_qpeft
 
 PACKAGE = Path(pyserini_qpeft.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+IMPORTS = Imports(PACKAGE)
 HEAVY = {"torch", "transformers", "peft", "accelerate", "pandas", "matplotlib", "scipy", "pyserini", "jnius", "faiss"}
 TORCH_LIVES_IN = {"qpeft", "models", "scoring", "training"}
-
-
-def imports_when_loaded(module: Path) -> set[str]:
-    """Names of modules that are imported as soon as `module` is, not inside a function or for types only."""
-    found: set[str] = set()
-
-    def visit(statements: list[ast.stmt]) -> None:
-        for statement in statements:
-            if isinstance(statement, ast.Import):
-                found.update(alias.name for alias in statement.names)
-            elif isinstance(statement, ast.ImportFrom) and statement.module:
-                found.add(statement.module)
-            elif isinstance(statement, ast.If):
-                visit(statement.orelse if "TYPE_CHECKING" in ast.unparse(statement.test) else statement.body)
-            elif isinstance(statement, ast.Try | ast.With):
-                visit(statement.body)
-
-    visit(ast.parse(module.read_text()).body)
-    return found
-
-
-def imports_inside_functions(module: Path) -> set[str]:
-    """Names of modules that are imported anywhere in `module`, for types too."""
-    nodes = list(ast.walk(ast.parse(module.read_text())))
-    found = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    return found | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
 def name(module: Path) -> str:
@@ -89,15 +64,20 @@ MAY_IMPORT = {
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_arrows_run_one_way(room: str) -> None:
-    for module in (PACKAGE / room).rglob("*.py"):
-        for imported in imports_when_loaded(module) | imports_inside_functions(module):
-            if imported.startswith("pyserini_qpeft."):
-                other = imported.split(".")[1]
-                assert other in MAY_IMPORT[room] | {room, "errors"}, f"{name(module)} imports {imported}"
+    for module, imported in IMPORTS.anywhere.items():
+        if IMPORTS.room(module) == room:
+            others = {IMPORTS.room(other) for other in imported} - {"", room}
+            assert others <= MAY_IMPORT[room], f"{module} imports from {others - MAY_IMPORT[room]}"
 
 
 def test_no_room_can_reach_itself_through_others() -> None:
-    TopologicalSorter(MAY_IMPORT).prepare()
+    assert circles(IMPORTS.rooms) == []
+
+
+@pytest.mark.parametrize("folder", ["pyserini_qpeft", "recipes", "benchmarks"])
+def test_no_module_can_reach_itself_through_its_imports(folder: str) -> None:
+    """Imports in functions and for types count too."""
+    assert circles(Imports(ROOT / folder).anywhere) == []
 
 
 def test_the_library_prints_nothing_and_sets_up_no_logging() -> None:

@@ -1,4 +1,4 @@
-"""What scoring is held against: one small file for each way of doing it, none loaded before it is asked for."""
+"""The ways of scoring that are compared: one file each, imported when it is used."""
 
 from importlib import import_module
 
@@ -29,6 +29,6 @@ _MODULES = {
 
 
 def rival(name: str) -> Rival:
-    """The rival of that name."""
+    """Returns the way of scoring with this name."""
     found: Rival = import_module(f"benchmarks.rivals.{_MODULES[name]}").RIVAL
     return found

@@ -1,4 +1,4 @@
-"""What those have in common that put a sequence classifier over pairs: the same body, one number for each pair."""
+"""What the ways of scoring with a sequence classifier have in common."""
 
 from importlib import import_module
 from typing import Any
@@ -9,10 +9,10 @@ from benchmarks.skipped import Skipped
 
 
 def needed(module: str, package: str) -> Any:
-    """A module of another package.
+    """Imports a module of another package.
 
     Raises:
-        Skipped: If the package is not there.
+        Skipped: The package is not installed.
     """
     try:
         return import_module(module)
@@ -21,7 +21,7 @@ def needed(module: str, package: str) -> Any:
 
 
 class PairReadings:
-    """What a classifier reads of each pair: query and passage side by side, and no logits.
+    """Counts the tokens that a classifier reads: query and passage together, without logits.
 
     Args:
         tokenizer: Its tokenizer.

@@ -1,4 +1,4 @@
-"""sentence-transformers' CrossEncoder, as its documentation calls it."""
+"""sentence-transformers' CrossEncoder, used as in its documentation."""
 
 import torch
 
@@ -8,7 +8,7 @@ from benchmarks.sizes import ModelFolders
 
 
 def load(place: ModelFolders) -> Loaded:
-    """Loads a classifier with the size's body."""
+    """Loads a classifier with the body of the model."""
     library = needed("sentence_transformers", "sentence-transformers")
     encoder = library.CrossEncoder(
         str(place.classifier(labels=1)),

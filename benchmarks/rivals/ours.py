@@ -14,14 +14,14 @@ from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import make_adapter
 from pyserini_qpeft.training.config import AdapterConfig
 
-# Texts are cut already; joined with the prompt's words a cut one may be a few tokens longer.
+# Texts are cut already; with the words of the prompt a cut text may have a few tokens more.
 UNCUT = 1 << 20
 
 
 def reranker(
     place: ModelFolders, variant: str = "none", quantize: Quantization | None = None, **scoring: Any
 ) -> QPeftReranker:
-    """Our reranker with a size's model, and with a fresh adapter where a variant is named."""
+    """Returns our reranker with a new adapter; without an adapter if the variant is none."""
     model, tokenizer = load_model(ModelConfig(str(place.causal()), NO_ADAPTER, place.device, place.dtype, quantize))
     if variant != "none":
         model = make_adapter(model, tokenizer, AdapterConfig(variant=variant), seed=1)  # type: ignore[arg-type]
@@ -31,14 +31,14 @@ def reranker(
 
 
 def loaded(ours: QPeftReranker) -> Loaded:
-    """A reranker of ours as one of those that are compared."""
+    """Returns our reranker as a loaded way of scoring."""
 
     def score(pairs: Pairs) -> Scores:
         return ours.predict(pairs)
 
     def readings(pairs: Pairs) -> list[Reading]:
         sequences = ours.scorer.sequences(pairs)
-        if not ours.scorer.packs:
+        if not ours.scorer.planner.packs:
             return [Reading(len(one), len(one.query)) for one in sequences]
         passages = {id(one.shared_ids): len(one.shared_ids) for one in sequences}
         queries = [Reading(len(one.following), len(one.query), len(one.shared_ids)) for one in sequences]

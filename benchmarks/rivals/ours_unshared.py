@@ -1,4 +1,4 @@
-"""This package where no two queries have a passage in common: each pair reads its own."""
+"""This package without hints; each pair reads its own passage, as if no two queries had a passage in common."""
 
 from benchmarks.rivals.ours import loaded, reranker
 from benchmarks.rivals.rival import Rival

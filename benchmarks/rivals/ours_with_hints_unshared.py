@@ -1,4 +1,4 @@
-"""This package with retrieved hints (Q-PEFT-R) where no two queries have a passage in common."""
+"""This package with retrieved hints (Q-PEFT-R); each pair reads its own passage."""
 
 from benchmarks.rivals.ours import loaded, reranker
 from benchmarks.rivals.rival import Rival

@@ -1,4 +1,4 @@
-"""Query likelihood as transformers' own examples would do it: 32 padded texts at a time, logits everywhere."""
+"""Query likelihood as in the examples of transformers: batches of 32 padded texts, logits at all positions."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ _BATCH = 32
 
 
 def load(place: ModelFolders) -> Loaded:
-    """Loads the bare model."""
+    """Loads the base model without an adapter."""
     ours = reranker(place, share_passages=False)
     scoring = Plain(ours.scorer.model, ours.scorer.encoder.tokenizer)
     return Loaded(ours.scorer.model, scoring.score, loaded(ours).readings)
 
 
 class Plain:
-    """Scores pairs with a causal model and nothing but transformers.
+    """Scores pairs with a causal model and transformers only.
 
     Args:
         model: The model.
@@ -34,7 +34,7 @@ class Plain:
 
     @torch.inference_mode()
     def score(self, pairs: Pairs) -> Scores:
-        """Mean log-likelihoods of the queries."""
+        """Returns the mean log-likelihood of each query."""
         scores = [self._batch(pairs[start : start + _BATCH]) for start in range(0, len(pairs), _BATCH)]
         return np.concatenate(scores)
 

@@ -1,8 +1,8 @@
-"""Q-PEFT-R as its published code goes about it, written anew: fifteen hints by loops, batches of six, whole logits.
+"""Q-PEFT-R with the speed of its published code: fifteen hints found by loops, batches of six, all logits.
 
-The choices that make it slow are the published ones: pairs in the order of arrival, six at a time, padded on the left,
-float32, hints looked for pair by pair in Python, logits and their softmax over the whole vocabulary at all positions.
-Where the published code is wrong (see the method's notes) this follows the package, so that both give the same score.
+The slow choices are those of the published code: pairs in the given order, six in a batch, padded on the left, float32,
+hints computed pair by pair in Python, logits and softmax over the whole vocabulary at all positions. Where the
+published code has errors, this code does what our package does, so that both give the same score.
 """
 
 from typing import Any
@@ -21,14 +21,14 @@ _IGNORED = -100
 
 
 def load(place: ModelFolders) -> Loaded:
-    """Loads the model with the same adapter as ours."""
+    """Loads the model with the adapter that `ours-R` uses."""
     ours = reranker(place, "retrieval", share_passages=False)
     scoring = Published(ours.scorer.model, ours.scorer.encoder.tokenizer)
     return Loaded(ours.scorer.model, scoring.score, loaded(ours).readings)
 
 
 class Published:
-    """Scores pairs the published way.
+    """Scores pairs as the published code does.
 
     Args:
         model: A `PeftModel` with a Q-PEFT-R adapter.
@@ -45,7 +45,7 @@ class Published:
 
     @torch.inference_mode()
     def score(self, pairs: Pairs) -> Scores:
-        """Mean log-likelihoods of the queries."""
+        """Returns the mean log-likelihood of each query."""
         scores: list[float] = []
         for start in range(0, len(pairs), _BATCH):
             scores += self._batch(pairs[start : start + _BATCH])
@@ -70,7 +70,7 @@ class Published:
         return [-mean for mean in means.tolist()]
 
     def _sequence(self, query: str, passage: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """A pair's vectors `[length, width]`, and its labels: the query's ids, the others ignored."""
+        """Returns a pair's vectors `[length, width]`, and its labels: ids at the query's tokens, -100 elsewhere."""
         wording, tokenizer = self._wording, self._tokenizer
         before = f"{wording.instruction}\n{wording.passage_label}"
         after = f"{before}{passage.strip()}\n"
@@ -100,7 +100,7 @@ class Published:
         return vectors, labels
 
     def _hints(self, query: torch.Tensor, passage: torch.Tensor) -> torch.Tensor:
-        """The passage tokens with the largest cosines, found by going through all (query, passage) token pairs."""
+        """Returns the passage tokens with the largest cosines over all pairs of a query token and a passage token."""
         if not len(passage):
             return passage
         one = functional.normalize(self._embeddings(query).float(), dim=-1)
@@ -120,7 +120,7 @@ class Published:
         return self._ids(chosen)
 
     def _piece(self, text: str, skipped: int) -> torch.Tensor:
-        """Ids of a text as they are after its first characters, which are left out."""
+        """Returns the ids of a text without those of its first `skipped` characters."""
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
         return self._ids([token for token, (_, end) in ids if end > skipped])

@@ -1,6 +1,6 @@
-"""rank_llm's pointwise path: its `MonoELECTRA`, which takes any sequence classifier with two numbers a text.
+"""rank_llm's pointwise reranker `MonoELECTRA`, which accepts any sequence classifier with two outputs.
 
-Its `MonoT5` takes T5 models only, `JinaReranker` and `GaggleReranker` take code that comes with their own models, and
+`MonoT5` accepts T5 models only, `JinaReranker` and `GaggleReranker` need code that comes with their models, and
 `PointwiseVLLM` needs a GPU.
 """
 
@@ -19,7 +19,7 @@ from benchmarks.skipped import Skipped
 
 
 def load(place: ModelFolders) -> Loaded:
-    """Loads a classifier with the size's body."""
+    """Loads a classifier with the body of the model."""
     if place.dtype == "bfloat16":
         raise Skipped("rank_llm's MonoELECTRA turns the model's logits into numpy, which has no bfloat16")
     pointwise = needed("rank_llm.rerank.pointwise.monoelectra", "rank-llm")
@@ -28,7 +28,7 @@ def load(place: ModelFolders) -> Loaded:
         reranker = pointwise.MonoELECTRA(str(place.classifier(labels=2)), device=place.device)
 
     def score(pairs: Pairs) -> Scores:
-        # It draws a progress bar whatever it is told.
+        # It always prints a progress bar.
         with contextlib.redirect_stderr(io.StringIO()):
             results = reranker.rerank_batch(list(_requests(pairs, data)))
         scores = np.zeros(len(pairs), dtype=np.float32)

@@ -1,6 +1,6 @@
-"""rerankers' `TransformerRanker`, its pointwise path for sequence classifiers.
+"""rerankers' `TransformerRanker`, its pointwise reranker for sequence classifiers.
 
-Its `UPRRanker`, a query likelihood too, takes T5 models only.
+Its `UPRRanker`, which also computes query likelihoods, accepts T5 models only.
 """
 
 from itertools import groupby
@@ -14,7 +14,7 @@ from benchmarks.sizes import ModelFolders
 
 
 def load(place: ModelFolders) -> Loaded:
-    """Loads a classifier with the size's body."""
+    """Loads a classifier with the body of the model."""
     library = needed("rerankers.models.transformer_ranker", "rerankers")
     ranker = library.TransformerRanker(
         str(place.classifier(labels=1)), dtype=getattr(torch, place.dtype), device=place.device, verbose=0

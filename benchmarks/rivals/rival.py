@@ -1,4 +1,4 @@
-"""What every way of scoring has to tell of itself."""
+"""The description of a way of scoring."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Loaded:
     """A way of scoring with its model in memory.
 
     Attributes:
-        model: The model, bare or wrapped by peft.
-        score: Scores pairs, float32 in their order.
-        readings: What the model has to read for pairs, padding left out.
+        model: The model, with or without peft.
+        score: Returns the scores of pairs, float32, in their order.
+        readings: Returns the tokens that the model reads for pairs, without padding.
     """
 
     model: Any
@@ -34,10 +34,10 @@ class Rival:
     """A way of scoring.
 
     Attributes:
-        name: Its name in the tables.
-        against: Which of our own ways does the same, and is compared with it.
-        dtype: The dtype it always runs in; None where it takes the one that is asked for.
-        load: Loads it from a size's folders. Raises `Skipped` where it cannot run here.
+        name: Name in the tables.
+        against: Name of our way of scoring that it is compared with.
+        dtype: The dtype that it always uses; None if it uses the dtype of the row.
+        load: Loads the model from its folder; raises `Skipped` if this machine cannot run it.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""One module for each table: a dataclass of a row, and a function that measures all rows."""
+"""One module for each table: the dataclass of a row, and the function `measure` that returns all rows."""

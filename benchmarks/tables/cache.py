@@ -1,4 +1,4 @@
-"""Many queries over the same passages: each pair by itself, passages shared, and with the passage cache."""
+"""Many queries over the same passages: each pair alone, passages shared, and with the passage cache."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from benchmarks.memory import Watermark, in_own_process
 from benchmarks.rivals.ours import reranker
 from benchmarks.rivals.rival import Scores
 from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import Topic
 from benchmarks.turns import Spread, Task, ratio, take_turns
 from pyserini_qpeft.reranking.reranker import QPeftReranker
@@ -22,28 +23,22 @@ _MEMORY_QUERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class CacheRow:
+class CacheRow(HintsRow):
     """One way of scoring a pool.
 
     Attributes:
-        size: The model.
-        dtype: Its dtype.
-        variant: Where hints come from.
-        way: Each pair by itself; passages shared by the queries of a window, as by default; or kept in a cache, query
-            by query, as they would come to a service.
-        pairs: Pairs scored in a turn, query after query.
-        passages: Distinct passages among them.
-        pairs_per_second: Median over turns, each of which starts with an empty cache.
-        memory_mib: Peak memory above the loaded model, over the first hundred queries, in a process of its own; the
-            cache is part of it.
-        outside_seconds: Median seconds of a turn outside the model's forward.
-        times_as_fast: How many times as fast as each pair by itself, round by round.
-        largest_difference: The most by which a score differs from that of the pair by itself.
+        way: Each pair alone; passages shared by the queries of a query batch, which is the default; or with a passage
+            cache, one query at a time, as in a service.
+        pairs: Pairs per turn.
+        passages: Distinct passages of these pairs.
+        pairs_per_second: Median over turns; each turn starts with an empty cache.
+        memory_mib: Peak memory above the loaded model, cache included, over the first hundred queries, measured in a
+            separate process.
+        outside_seconds: Median seconds per turn outside the model's forward pass.
+        times_as_fast: Speed divided by that of each pair alone, round by round.
+        largest_difference: Largest difference of a score from that of the pair alone.
     """
 
-    size: str
-    dtype: str
-    variant: str
     way: str
     pairs: int
     passages: int
@@ -74,11 +69,11 @@ def _rows(context: Context, dtype: str) -> list[CacheRow]:
     }
     scores: dict[str, Scores] = {}
     tasks = {name: _Pool(place, options.cache_variant, way, topics).task(scores, name) for name, way in ways.items()}
-    turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"cache, {dtype}: {news}"))
+    turns = take_turns(tasks, options.rounds, lambda message: context.log(f"cache, {dtype}: {message}"))
     pairs = sum(len(topic.passages) for topic in topics)
     rows = []
     for name, way in ways.items():
-        context.tell(f"cache, {dtype}: memory, {name}")
+        context.log(f"cache, {dtype}: memory, {name}")
         memory = in_own_process(_peak, place, options.cache_variant, way, topics[:_MEMORY_QUERIES])
         rows.append(
             CacheRow(
@@ -100,13 +95,13 @@ def _rows(context: Context, dtype: str) -> list[CacheRow]:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How a pool is scored: settings, and whether queries come one by one or all at once."""
+    """Settings of the scorer, and whether queries are scored one by one or all together."""
 
     scoring: dict[str, Any]
     one_by_one: bool = False
 
     def score(self, ours: QPeftReranker, topics: Sequence[Topic]) -> Scores:
-        """Scores of all pairs in the order of the topics' passages."""
+        """Returns the scores of all pairs, in the order of the topics' passages."""
         requests = [
             (topic.query, [(str(place), text, 0.0) for place, text in enumerate(topic.passages)]) for topic in topics
         ]
@@ -130,7 +125,7 @@ class _Pool:
         way.score(_emptied(self._ours), topics[:1])
 
     def task(self, scores: dict[str, Scores], name: str) -> Task:
-        """The task of one turn, which leaves its scores behind."""
+        """Returns the task of one turn, which writes its scores to `scores[name]`."""
 
         def run() -> None:
             scores[name] = self._way.score(_emptied(self._ours), self._topics)
@@ -139,7 +134,7 @@ class _Pool:
 
 
 def _emptied(ours: QPeftReranker) -> QPeftReranker:
-    """The same reranker with nothing in its cache."""
+    """Returns the reranker with an empty cache."""
     scorer = ours.scorer
     return QPeftReranker(LikelihoodScorer(scorer.model, scorer.encoder.tokenizer, scorer.config), ours.config)
 

@@ -1,4 +1,4 @@
-"""What else could make scoring faster: other batch sizes, and the options to compile a model and to quantise it."""
+"""Other ways to make scoring faster: larger batches, a compiled model, a quantized model."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,15 +26,15 @@ class FasterRow:
     """One way of scoring the bare model's pairs.
 
     Attributes:
-        size: The model.
-        dtype: Its dtype.
-        what: What is different from scoring as it is.
-        skipped: Why nothing was measured; None where it was.
-        pairs: Pairs scored in a turn.
-        padding_share: Padding among the tokens that go through the model, which other batches would save.
-        loading_seconds: Until the first pair can be scored; compiling is part of it.
-        times_as_fast: How many times as fast as scoring as it is, in later turns, round by round.
-        largest_difference: The most by which a score differs.
+        size: Name of the model.
+        dtype: Dtype of the model.
+        what: The difference from the default.
+        skipped: Why the row was not measured; None if it was.
+        pairs: Pairs per turn.
+        padding_share: Share of padding in the tokens that go through the model.
+        loading_seconds: Seconds until the first pair is scored, compiling included.
+        times_as_fast: Speed divided by that of the default, in later turns, round by round.
+        largest_difference: Largest difference of a score from the default.
     """
 
     size: str
@@ -60,7 +60,7 @@ def _rows(context: Context, place: ModelFolders, pairs: Pairs) -> list[FasterRow
     loading: dict[str, float] = {}
     skipped = []
     for what, load in _ways(place, compiled=not context.options.quick).items():
-        context.tell(f"{name}: loading {what}")
+        context.log(f"{name}: loading {what}")
         start = time.perf_counter()
         try:
             ways[what] = load()
@@ -70,7 +70,7 @@ def _rows(context: Context, place: ModelFolders, pairs: Pairs) -> list[FasterRow
         loading[what] = time.perf_counter() - start
     scores = {what: ours.predict(pairs) for what, ours in ways.items()}
     tasks = {what: Task(partial(ours.predict, pairs), (ours.scorer.model,)) for what, ours in ways.items()}
-    turns = take_turns(tasks, context.options.rounds, lambda news: context.tell(f"{name}: {news}"))
+    turns = take_turns(tasks, context.options.rounds, lambda message: context.log(f"{name}: {message}"))
     measured = [
         FasterRow(
             place.size.name,
@@ -100,8 +100,8 @@ def _ways(place: ModelFolders, *, compiled: bool) -> dict[str, Callable[[], QPef
 def _padding_share(scorer: LikelihoodScorer, pairs: Pairs) -> float:
     sequences = scorer.sequences(pairs)
     tokens = read = 0
-    for rows in scorer.rows(sequences):
-        lengths = scorer.batch_lengths([[sequences[i] for i in row] for row in rows])
+    for rows in scorer.planner.rows(sequences):
+        lengths = scorer.row_scorer.lengths([[sequences[i] for i in row] for row in rows])
         tokens += sum(lengths)
-        read += sum(len(b) * max(lengths[i] for i in b) for b in plan_batches(lengths, scorer.budget.tokens))
+        read += sum(len(b) * max(lengths[i] for i in b) for b in plan_batches(lengths, scorer.row_scorer.budget.tokens))
     return 1 - tokens / read

@@ -1,4 +1,4 @@
-"""Whether longer runs are slower or take more memory: the same work, a thousand pairs and a hundred thousand."""
+"""Speed and memory of runs of a thousand to a hundred thousand pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ Request = tuple[str, list[tuple[str, str, float]]]
 
 @dataclass(frozen=True, slots=True)
 class GrowthRow:
-    """A run of some length.
+    """A run with a number of pairs.
 
     Attributes:
-        pairs: Its length.
+        pairs: Number of pairs.
         pairs_per_second: Median over turns.
-        times_as_fast: Its pairs a second over those of the shortest run, round by round.
-        outside_share: Share of the time outside the model's forward, median over turns.
-        memory_mib: Peak memory above the loaded model, in a process of its own.
+        times_as_fast: Speed divided by that of the shortest run, round by round.
+        outside_share: Share of the time outside the model's forward pass, median over turns.
+        memory_mib: Peak memory above the loaded model, measured in a separate process.
     """
 
     pairs: int
@@ -39,16 +39,16 @@ class GrowthRow:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Queries and passages of which runs of any length are made.
+    """Queries and passages from which runs of any length are built.
 
-    Every hundred pairs are a query with the next hundred passages; both start anew when they come to an end.
+    Every hundred pairs are one query with the next hundred passages; both lists are repeated as often as needed.
     """
 
     queries: tuple[str, ...]
     passages: tuple[str, ...]
 
     def requests(self, pairs: int) -> Iterator[Request]:
-        """Requests with so many hits in all, made one by one."""
+        """Yields requests with `pairs` hits in total."""
         queries, passages = cycle(self.queries), cycle(self.passages)
         for start in range(0, pairs, DEPTH):
             texts = islice(passages, min(DEPTH, pairs - start))
@@ -56,7 +56,7 @@ class Pool:
 
 
 def measure(context: Context) -> list[GrowthRow]:
-    """Measures a tiny model, so that what is not the model's weighs most."""
+    """Measures a tiny model, because its forward pass takes the smallest share of the time."""
     options = context.options
     place = ModelFolders(SIZES[_MODEL], "float32", options.device, context.work)
     ours = reranker(place)
@@ -67,10 +67,10 @@ def measure(context: Context) -> list[GrowthRow]:
         f"{pairs:,} pairs": Task(partial(_run, ours, pool, pairs), (ours.scorer.model,))
         for pairs in options.growth_pairs
     }
-    turns = list(take_turns(tasks, options.rounds, lambda news: context.tell(f"growth: {news}")).values())
+    turns = list(take_turns(tasks, options.rounds, lambda message: context.log(f"growth: {message}")).values())
     rows = []
     for pairs, of in zip(options.growth_pairs, turns, strict=True):
-        context.tell(f"growth: memory of {pairs:,} pairs")
+        context.log(f"growth: memory of {pairs:,} pairs")
         rows.append(
             GrowthRow(
                 pairs,

@@ -1,4 +1,4 @@
-"""How much of a query's time at depth 100 is not the model's: texts, hints, batches, ranking."""
+"""The share of a query's time at depth 100 that is outside the model: texts, hints, batches, ranking."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.context import Context
 from benchmarks.rivals.ours import reranker
-from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import Topic
 from benchmarks.turns import Task, take_turns
 from pyserini_qpeft.reranking.reranker import QPeftReranker
@@ -15,23 +15,17 @@ VARIANTS = ("none", "retrieval", "attention")
 
 
 @dataclass(frozen=True, slots=True)
-class OutsideRow:
+class OutsideRow(HintsRow):
     """One kind of hints.
 
     Attributes:
-        size: The model.
-        dtype: Its dtype.
-        variant: Where hints come from.
-        queries: Queries in a turn, one call of `rerank` each.
-        pairs: Their hits.
+        queries: Queries per turn, each with one call of `rerank`.
+        pairs: Hits of these queries.
         milliseconds_per_query: Median over turns.
-        outside_milliseconds_per_query: Of these, outside the model's forward.
-        outside_share: The share of the two, median over turns.
+        outside_milliseconds_per_query: Milliseconds of them outside the model's forward pass.
+        outside_share: The second divided by the first, median over turns.
     """
 
-    size: str
-    dtype: str
-    variant: str
     queries: int
     pairs: int
     milliseconds_per_query: float
@@ -42,18 +36,17 @@ class OutsideRow:
 def measure(context: Context) -> list[OutsideRow]:
     """Measures the small model in the last of the dtypes, with each kind of hints."""
     options = context.options
-    dtype = options.dtypes[-1]
-    place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
+    place = context.small_model()
     topics = context.texts.full(options.outside_queries)
     rerankers = {variant: reranker(place, variant) for variant in VARIANTS}
     for ours in rerankers.values():
         _rerank(ours, topics[:1])
     tasks = {variant: Task(partial(_rerank, ours, topics), (ours.scorer.model,)) for variant, ours in rerankers.items()}
-    turns = take_turns(tasks, options.rounds, lambda news: context.tell(f"outside: {news}"))
+    turns = take_turns(tasks, options.rounds, lambda message: context.log(f"outside: {message}"))
     return [
         OutsideRow(
-            options.small_model,
-            dtype,
+            place.size.name,
+            place.dtype,
             variant,
             queries=len(topics),
             pairs=sum(len(topic.passages) for topic in topics),

@@ -1,4 +1,4 @@
-"""Where the time goes within scoring: matrix products, attention, all else of the model, and what is not the model."""
+"""The shares of matrix products, attention and other operators in the time of scoring."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ _WAYS = {"each pair by itself": False, "passages shared": True}
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """The parts of the time that torch's operators take; what happens between them is not seen.
+    """Time in torch's operators; the time between operators is not measured.
 
     Attributes:
-        size: The model, with hints retrieved.
-        dtype: Its dtype.
-        way: Each pair by itself, or passages shared.
-        pairs: Pairs that were scored.
-        seconds: All operators together.
-        matrix_products_share: The share of linear layers.
-        attention_share: The share of attention.
-        elsewhere_share: The share of all else: norms, activations, positions, copies.
+        size: Name of the model; it has retrieved hints.
+        dtype: Dtype of the model.
+        way: Each pair alone, or passages shared.
+        pairs: Number of pairs.
+        seconds: Seconds in all operators.
+        matrix_products_share: Share of linear layers.
+        attention_share: Share of attention.
+        elsewhere_share: Share of all other operators: norms, activations, positions, copies.
     """
 
     size: str
@@ -43,10 +43,10 @@ class ProfileRow:
 
 
 def measure(context: Context) -> Iterator[ProfileRow]:
-    """Profiles every size in every dtype, once each way."""
+    """Profiles each model in each dtype, once for each way."""
     for place, pairs in context.models():
         for way, shared in _WAYS.items():
-            context.tell(f"profile, {place.size.name}, {place.dtype}: {way}")
+            context.log(f"profile, {place.size.name}, {place.dtype}: {way}")
             ours = reranker(place, "retrieval", share_passages=shared)
             ours.predict(pairs[:8])
             yield ProfileRow(place.size.name, place.dtype, way, len(pairs), *_shares(ours, pairs))
@@ -60,7 +60,7 @@ def _shares(ours: QPeftReranker, pairs: Pairs) -> tuple[float, float, float, flo
     products = attention = total = 0.0
     for operator in profiled.key_averages():
         if operator.device_type != DeviceType.CPU:
-            continue  # a GPU's kernels, which their operators have counted
+            continue  # kernels of a GPU, which are part of their operators' time
         own = (operator.self_device_time_total if gpu else operator.self_cpu_time_total) / 1e6
         total += own
         if _ATTENTION in operator.key:

@@ -1,4 +1,4 @@
-"""The main table: our scoring beside everyone else's, at several sizes and dtypes, on the same pairs."""
+"""The main table: our scoring and that of other libraries, for several models and dtypes, on the same pairs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,22 +27,21 @@ class SpeedRow:
     """One way of scoring with one model.
 
     Attributes:
-        size: The model.
-        dtype: The dtype that was asked for; the row's own where the way has one.
-        way: Whose scoring it is.
-        skipped: Why nothing was measured; None where it was.
-        pairs: Pairs scored in each turn.
+        size: Name of the model.
+        dtype: Dtype of the model.
+        way: Name of the way of scoring.
+        skipped: Why the row was not measured; None if it was.
+        pairs: Pairs per turn.
         pairs_per_second: Median over turns.
-        tokens_per_second: Median over turns; tokens that the way's model has to read, padding not counted, a shared
-            passage once.
-        peak_tflops: Median over turns of the machine's own peak in this dtype, 10^12 operations a second.
-        peak_share: Operations a second as a share of the peak measured in the same round; padding, and logits that
-            no score needs, do not count as work done, nor does a shared passage more than once.
-        memory_mib: Peak memory above the loaded model, in a process of its own.
-        outside_seconds: Median seconds of a turn outside the model's forward.
-        against: Which of our ways it is compared with.
-        times_as_long: How many times as long as ours its turns took, round by round.
-        times_unshared: How many times as long as ours took where each pair reads its own passage.
+        tokens_per_second: Median over turns; tokens that the model reads, padding not counted, a shared passage once.
+        peak_tflops: Peak of the machine in this dtype, 10^12 operations per second, median over turns.
+        peak_share: Operations per second divided by the peak of the same round. Padding, logits that no score needs and
+            repeated reading of a shared passage do not count as operations.
+        memory_mib: Peak memory above the loaded model, measured in a separate process.
+        outside_seconds: Median seconds per turn outside the model's forward pass.
+        against: Name of our way of scoring that it is compared with.
+        times_as_long: Time divided by ours, round by round.
+        times_unshared: Time divided by ours when each pair reads its own passage, round by round.
     """
 
     size: str
@@ -62,7 +61,7 @@ class SpeedRow:
 
 
 def measure(context: Context) -> Iterator[SpeedRow]:
-    """Measures every size in every dtype."""
+    """Measures each model in each dtype."""
     for size in context.options.sizes:
         for dtype in context.options.dtypes:
             yield from _Group(context, size, dtype).rows()
@@ -70,7 +69,7 @@ def measure(context: Context) -> Iterator[SpeedRow]:
 
 @dataclass
 class _Group:
-    """The ways of scoring with one model in one dtype, which take turns."""
+    """The ways of scoring with one model in one dtype, which run in turn."""
 
     context: Context
     size: str
@@ -89,28 +88,28 @@ class _Group:
         for way in loaded.values():
             way.score(pairs[:_WARM_UP])
         peaks: dict[str, list[float]] = {dtype: [] for dtype in self._dtypes()}
-        turns = take_turns(self._tasks(loaded, pairs, peaks), options.rounds, self._tell)
+        turns = take_turns(self._tasks(loaded, pairs, peaks), options.rounds, self._log)
         readings = {name: way.readings(pairs) for name, way in loaded.items()}
         arithmetic = Arithmetic.of(next(_bare(way.model) for name, way in loaded.items() if name.startswith("ours")))
         loaded.clear()
         if options.device.startswith("cuda"):
-            torch.cuda.empty_cache()  # the processes that measure memory need it
+            torch.cuda.empty_cache()  # the processes that measure memory need the space
         for name in options.rivals:
             if name in self.skipped:
                 yield SpeedRow(self.size, self._dtype(name), name, self.skipped[name])
                 continue
-            self._tell(f"memory of {name}")
+            self._log(f"memory of {name}")
             memory = in_own_process(peak_of_scoring, name, places[self._dtype(name)], pairs)
             peak = peaks[self._dtype(name)]
             row = self._row(name, turns, len(pairs), memory)
             yield replace(row, **_work(readings[name], turns[name], arithmetic, peak))
 
     def _load(self, places: Mapping[str, ModelFolders]) -> dict[str, Loaded]:
-        """Everyone who can run here; our own ways among them, since they are what the others are held against."""
+        """Loads all ways of scoring that this machine can run, and our own, with which the others are compared."""
         names = dict.fromkeys(["ours", *(rival(name).against for name in self._asked), *self._asked])
         loaded = {}
         for name in names:
-            self._tell(f"loading {name}")
+            self._log(f"loading {name}")
             try:
                 loaded[name] = rival(name).load(places[self._dtype(name)])
             except Skipped as reason:
@@ -153,14 +152,14 @@ class _Group:
     def _dtypes(self) -> list[str]:
         return sorted({self.dtype, *(self._dtype(name) for name in self._asked)})
 
-    def _tell(self, news: str) -> None:
-        self.context.tell(f"speed, {self.size}, {self.dtype}: {news}")
+    def _log(self, message: str) -> None:
+        self.context.log(f"speed, {self.size}, {self.dtype}: {message}")
 
 
 def _work(
     readings: Sequence[Reading], turns: Sequence[Turn], arithmetic: Arithmetic, peaks: Sequence[float]
 ) -> dict[str, float]:
-    """What the turns did, as columns of a row."""
+    """Returns speed and share of the peak as columns of a row."""
     operations, seconds = arithmetic.operations(readings), [turn.seconds for turn in turns]
     share = median(operations / took / peak for took, peak in zip(seconds, peaks, strict=True))
     tokens = sum(reading.tokens for reading in readings)

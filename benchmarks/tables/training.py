@@ -1,4 +1,4 @@
-"""Training: `qpeft train` on the same examples, hints retrieved or attended, its passage cache off or on."""
+"""Speed of `qpeft train` with retrieved and attended hints, with and without the passage cache."""
 
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -8,41 +8,37 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from benchmarks.context import Context
-from benchmarks.sizes import SIZES, ModelFolders
+from benchmarks.sizes import ModelFolders
+from benchmarks.tables.row import HintsRow
 from benchmarks.texts import DEPTH
 from benchmarks.turns import Spread, Turn, ratio
 from pyserini_qpeft.data.dpr import write_examples
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
+from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.training.card import TrainingRecord
 from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
 from pyserini_qpeft.training.run import train
 
 Variant = Literal["retrieval", "attention"]
 VARIANTS: tuple[Variant, ...] = ("retrieval", "attention")
-_PASSAGES = 4  # of a query: one that answers it and three that do not
+_PASSAGES = 4  # per query: one positive and three negatives
 _BATCH_QUERIES = 16
 _CACHES = ("off", "on")
-_EPOCHS = 2  # passages that a cache holds come again in the second
+_EPOCHS = 2  # the second uses the passages that were cached in the first
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingRow:
+class TrainingRow(HintsRow):
     """Training of one kind of adapter.
 
     Attributes:
-        size: The model.
-        dtype: The base's dtype.
-        variant: Where hints come from.
-        cache: Whether the base reads a passage once ("on", as by default) or whenever it comes ("off").
-        pairs: Pairs of a turn, every epoch's counted.
-        steps: Optimizer steps of a turn.
-        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoints.
-        times_as_fast: How many times as fast as the same variant without the cache, round by round.
+        cache: Whether the passage cache is "on" (the default) or "off".
+        pairs: Pairs per turn, over all epochs.
+        steps: Optimizer steps per turn.
+        pairs_per_second: Median over turns; forward, backward, optimizer and checkpoints included.
+        times_as_fast: Speed divided by that of the same variant without the cache, round by round.
     """
 
-    size: str
-    dtype: str
-    variant: str
     cache: str
     pairs: int
     steps: int
@@ -51,10 +47,9 @@ class TrainingRow:
 
 
 def measure(context: Context) -> list[TrainingRow]:
-    """Trains the small model in the last of the dtypes, the variants in turn."""
+    """Trains the small model in the last of the dtypes, with the variants in turn."""
     options = context.options
-    dtype = options.dtypes[-1]
-    place = ModelFolders(SIZES[options.small_model], dtype, options.device, context.work)
+    place = context.small_model()
     file = context.work / "training.json"
     write_examples(file, _examples(context, max(_BATCH_QUERIES, options.training_pairs // _PASSAGES)))
     turns: dict[tuple[Variant, str], list[Turn]] = {key: [] for key in product(VARIANTS, _CACHES)}
@@ -63,15 +58,15 @@ def measure(context: Context) -> list[TrainingRow]:
         for (variant, cache), taken in turns.items():
             record = _trained(place, variant, cache, file, options.passage_tokens)
             steps = record.steps
-            context.tell(
+            context.log(
                 f"training: round {number} of {options.rounds}: {variant}, cache {cache} took {record.seconds:.2f} s"
             )
             taken.append(Turn(record.seconds, 0.0))
     pairs = steps * _BATCH_QUERIES * _PASSAGES
     return [
         TrainingRow(
-            options.small_model,
-            dtype,
+            place.size.name,
+            place.dtype,
             variant,
             cache,
             pairs=pairs,
@@ -84,16 +79,14 @@ def measure(context: Context) -> list[TrainingRow]:
 
 
 def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, passage_tokens: int) -> TrainingRecord:
-    """What came of a training; its seconds are those of the steps, loading of the model not counted."""
+    """Trains and returns the record; its seconds do not include loading the model."""
     optimization = OptimizationConfig(epochs=_EPOCHS, batch_queries=_BATCH_QUERIES)
     with TemporaryDirectory() as folder:
         record = train(
             TrainConfig(
                 train=(file,),
                 output=Path(folder, "adapter"),
-                model=str(place.causal()),
-                device=place.device.partition(":")[0],
-                dtype=place.dtype,
+                base=ModelConfig(model=str(place.causal()), device=place.device.partition(":")[0], dtype=place.dtype),
                 adapter=AdapterConfig(variant=variant),
                 sampling=SamplingConfig(negatives=_PASSAGES - 1, passage_tokens=passage_tokens),
                 optimization=optimization if cache == "on" else replace(optimization, passage_cache_bytes=0),
@@ -105,7 +98,7 @@ def _trained(place: ModelFolders, variant: Variant, cache: str, file: Path, pass
 
 
 def _examples(context: Context, count: int) -> list[TrainingExample]:
-    """So many queries, each with the first passages of its list; more queries than there are take the next ones."""
+    """Returns `count` examples: queries with the first passages of their lists, then with the next ones."""
     topics = context.texts.topics
     groups = (
         (topic.query, topic.passages[start : start + _PASSAGES])

@@ -1,1 +1,1 @@
-"""First-stage hits of any kind, and the text of each."""
+"""Turns first-stage hits of any kind into candidates: hits with their texts."""

@@ -1,16 +1,16 @@
-"""A passage to be scored."""
+"""The record of a passage to score."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A first-stage hit together with its text.
+    """A first-stage hit with its text.
 
     Attributes:
-        docid: Identifier of the passage.
-        text: Title and body as one string (see `data.passage.passage_text`).
-        score: The first stage's score.
+        docid: Id of the passage.
+        text: Title and body as one string, joined by `data.passage.passage_text`.
+        score: Score of the first stage.
     """
 
     docid: str

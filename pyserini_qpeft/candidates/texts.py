@@ -1,4 +1,4 @@
-"""The text of a docid, from wherever it is kept."""
+"""Sources of passage texts by docid: mappings, corpora, searchers and the fields that a Lucene index stores."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pyserini_qpeft.data.passage import document_text, passage_text
 from pyserini_qpeft.errors import QPeftError
 
 TextSource = Callable[[str], str | None]
-"""Gives the text of a docid, or None where it has none."""
+"""Returns the text of a docid, or None for a docid that the source does not have."""
 
 _MARKUP = re.compile(r"<(?:!doctype|!--|\?xml|[a-z][\w:.-]*[\s/>])", re.IGNORECASE)
 _IDENTIFIERS = {"docno", "docid", "dochdr", "docoldno"}
@@ -21,11 +21,11 @@ _BREAKS = re.compile(
 
 
 def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
-    """Texts from a mapping of docids, such as a `data.corpus.Corpus` or a BEIR corpus in memory.
+    """Texts from a mapping, such as a `data.corpus.Corpus` or a BEIR corpus in memory.
 
     Args:
-        passages: Docid to text, taken as it is, or to a mapping of fields such as `title` and `text`. Keys
-            may be whole numbers.
+        passages: Docid to text, or docid to a mapping of fields such as `title` and `text`. Docids may be whole
+            numbers.
     """
 
     def text_of(docid: str) -> str | None:
@@ -35,24 +35,24 @@ def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
         if isinstance(passage, Mapping):
             return document_text(passage)
         if passage is not None and not isinstance(passage, str):
-            raise QPeftError(f"the text of {docid} is no string or mapping of fields but {type(passage).__name__}")
+            raise QPeftError(f"the text of {docid} is not a string or mapping of fields but {type(passage).__name__}")
         return passage
 
     return text_of
 
 
 def from_searcher(searcher: Any) -> TextSource:
-    """Texts from the index of a Pyserini searcher, of which `doc(docid)` gives the stored document.
+    """Texts from the index of a Pyserini searcher.
 
     Args:
-        searcher: A `LuceneSearcher` or anything with such a `doc`.
+        searcher: A `LuceneSearcher`, or another object whose `doc(docid)` returns the stored document.
 
     Raises:
-        QPeftError: It has no `doc`.
+        QPeftError: The searcher cannot return documents.
     """
     if not gives_documents(searcher):
         raise QPeftError(
-            f"{type(searcher).__name__} has no documents to take texts from: give the Lucene index as searcher=, "
+            f"{type(searcher).__name__} has no documents to read texts from: give the Lucene index as searcher=, "
             "or corpus="
         )
 
@@ -64,18 +64,18 @@ def from_searcher(searcher: Any) -> TextSource:
 
 
 def gives_documents(searcher: Any) -> bool:
-    """Whether a searcher has a `doc` that works: that of a FaissSearcher over a folder needs an index it never got."""
+    """Whether a searcher's `doc` works. That of a FaissSearcher over a local folder fails: it has no Lucene index."""
     try:
         searcher.doc("")
     except AttributeError:
         return False
-    except LookupError:  # a mapping's way to say that it has no such docid
+    except LookupError:  # raised by a mapping that lacks the docid
         return True
     return True
 
 
 def chain(*sources: TextSource) -> TextSource:
-    """The first text that any of `sources` has, asked in turn."""
+    """The text from the first of `sources` that has it."""
 
     def text_of(docid: str) -> str | None:
         return next((text for source in sources if (text := source(docid)) is not None), None)
@@ -84,14 +84,14 @@ def chain(*sources: TextSource) -> TextSource:
 
 
 def stored_text(raw: str | None, contents: str | None) -> str | None:
-    """The passage in the two fields that an Anserini index may store.
+    """The passage text from the two fields that an Anserini index may store.
 
     Args:
         raw: The document as it was indexed: JSON, HTML or TREC markup, or plain text.
-        contents: What was analysed for search; used where there is no raw.
+        contents: The text that was analysed for search, used if there is no `raw`.
 
     Returns:
-        The text; None where nothing is stored.
+        The text; None if the index stores neither field.
     """
     if raw is not None:
         return raw_text(raw)
@@ -99,7 +99,7 @@ def stored_text(raw: str | None, contents: str | None) -> str | None:
 
 
 def raw_text(raw: str) -> str:
-    """The passage in a stored raw document.
+    """The passage text of a stored raw document.
 
     Args:
         raw: JSON with the fields of `document_text`, HTML or TREC markup, or plain text.
@@ -126,7 +126,7 @@ def _shown_text(markup: str) -> str:
 
 
 class _ShownText(HTMLParser):
-    """Gathers what a reader would see; TREC's document numbers and headers are left out."""
+    """Collects the text that a browser shows, without TREC's document numbers and headers."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

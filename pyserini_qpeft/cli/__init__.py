@@ -1,6 +1,6 @@
-"""The command line: each module here that has a `HELP` is a verb of `qpeft`.
+"""The command line of `qpeft`: each module here that has a `HELP` is a verb.
 
-A verb is a module named as the verb, with `HELP` (one line), `add_arguments(parser)` and `run(args)`, which returns
-nothing or an exit code. It imports what takes time inside `run`: `qpeft --help` reads every verb's `HELP`.
-A verb with `PASSES_ON` gets the arguments it does not know as `args.passed_on`, for another program's parser.
+The module has the name of the verb. It has `HELP` (one line), `add_arguments(parser)` and `run(args)`, which returns
+None or an exit code. Slow imports are inside `run`, because `qpeft --help` imports every verb. A verb with `PASSES_ON`
+receives unknown arguments as `args.passed_on`, for the parser of another program.
 """

@@ -1,4 +1,4 @@
-"""The program `qpeft`: finds the verb, runs it, and tells a user's mistake in one sentence."""
+"""The program `qpeft`: finds the verb, runs it, and prints a mistake of the user as one sentence."""
 
 import argparse
 import errno
@@ -14,7 +14,7 @@ from pyserini_qpeft import __version__, cli
 from pyserini_qpeft.cli.overwriting import check_outputs
 from pyserini_qpeft.errors import QPeftError
 
-# What a full disk, a missing folder or a forbidden file raises: mistakes of the surroundings, not of the program.
+# Errors of the machine and not of the program, such as a full disk, a missing folder or a forbidden file.
 _ENVIRONMENT_ERRORS = {
     errno.EACCES,
     errno.EDQUOT,
@@ -29,10 +29,10 @@ _ENVIRONMENT_ERRORS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is a `QPeftError`, so that it is told as every other mistake is."""
+    """An argument parser that raises a `QPeftError`, so that `main` prints it as it prints every other mistake."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the complaint, with where to read more."""
+        """Raise the message as a `QPeftError`, with a hint at `--help`."""
         raise QPeftError(f"{message} (see {self.prog} --help).")
 
 
@@ -40,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
 
     Args:
-        arguments: Command line without the program's name; the process's own when None.
+        arguments: Command line without the program's name; None is the command line of this process.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 130 when interrupted, 141 when the reader of a pipe went away.
+        The exit code: 0, or 2 for a mistake of the user, 130 after Ctrl-C, 141 if the reader of a pipe has closed it.
     """
     try:
         try:
             code = _run(list(sys.argv[1:] if arguments is None else arguments))
         finally:
-            sys.stdout.flush()  # here, where a reader that has gone is noticed in time
+            sys.stdout.flush()  # a closed pipe is noticed here, not at exit
     except QPeftError as error:
         print(f"qpeft: error: {error}", file=sys.stderr)
         return 2
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("qpeft: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains as it flushes at exit
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # otherwise the interpreter prints an error when it flushes at exit
         return 141
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
@@ -98,7 +100,7 @@ def _verb(name: str) -> ModuleType:
     module = import_module(f"{cli.__name__}.{name}") if name in _names() else None
     if not hasattr(module, "HELP"):
         known = ", ".join(verb for verb, _ in _verbs())
-        raise QPeftError(f"there is no verb {name!r}: it is one of {known}.")
+        raise QPeftError(f"there is no verb {name!r}: use one of {known}.")
     assert module is not None
     return module
 
@@ -114,7 +116,7 @@ def _overview() -> argparse.ArgumentParser:
     parser = Parser(
         prog="qpeft",
         usage="qpeft VERB [options]",
-        description="Query-dependent language-model reranking as a stage in Pyserini pipelines.",
+        description="Reranks the hits of a first stage, such as Pyserini's BM25, with a language model (Q-PEFT).",
         epilog=f"verbs:\n{verbs}\n\nqpeft VERB --help lists the options of a verb.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

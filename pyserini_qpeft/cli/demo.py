@@ -99,9 +99,9 @@ def _show(collection: "DemoCollection", stages: "Stages", reranker: "QPeftRerank
 
 
 def _write(stages: "Stages", folder: Path) -> None:
-    from pyserini_qpeft.data.writers import write_trec
+    from pyserini_qpeft.data.runs import write_run
 
     folder.mkdir(exist_ok=True)
     for name, lists in stages.named().items():
-        write_trec(folder / f"{name.lower()}.trec", lists, tag=name)
+        write_run(folder / f"{name.lower()}.trec", lists, tag=name)
     print(f"runs: {', '.join(str(path) for path in sorted(folder.glob('*.trec')))}")

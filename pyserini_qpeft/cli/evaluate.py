@@ -1,4 +1,4 @@
-"""`qpeft evaluate`: runs against judgements, with significance, tables, plots and a report."""
+"""`qpeft evaluate`: measures runs, with significance tests, tables, plots and a report."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.latency import Latency
 
 NAME = "evaluate"
-HELP = "measure runs against judgements: tables, significance, plots, one HTML report"
+HELP = "measure runs: tables, significance tests, plots, a report in HTML"
 
 _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
 
@@ -33,27 +33,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="run files (TREC, JSON, JSONL), each FILE or NAME=FILE; before options that take several values",
+        help="run files (TREC, JSON or JSONL), each as FILE or NAME=FILE",
     )
     parser.add_argument(
         "--qrels",
         required=True,
         metavar="NAME",
-        help="judgements: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini knows",
+        help="qrels: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini knows",
     )
-    parser.add_argument("--split", default="test", help="split of a BEIR folder (default: test)")
+    parser.add_argument("--split", default="test", help="split of the BEIR folder (default: test)")
     add_options(parser, ComparisonConfig)
     add_options(parser.add_argument_group("significance"), SignificanceConfig)
     answers = parser.add_argument_group("answers (R@k and H@k)")
-    answers.add_argument("--answers", type=Path, metavar="FILE", help="queries with metadata.answers (JSONL)")
-    answers.add_argument("--corpus", type=Path, metavar="PATH", help="BEIR folder or .jsonl[.gz] with the passages")
+    answers.add_argument(
+        "--answers", type=Path, metavar="FILE", help="queries with their answers in metadata.answers (JSONL)"
+    )
+    answers.add_argument(
+        "--corpus", type=Path, metavar="PATH", help="corpus with the passages: BEIR folder or .jsonl[.gz]"
+    )
     answers.add_argument(
         "--answer-cutoffs",
         type=int,
         nargs="+",
         default=DEFAULT_CUTOFFS,
         metavar="K",
-        help="the k (default: 5, 10, 15 … 50)",
+        help="values of k (default: 5, 10, 15 … 50)",
     )
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -62,11 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help=f"files to write, each of the kind its name ends in: {', '.join(_SUFFIXES)}",
+        help=f"files to write; the ending of the name sets the format: {', '.join(_SUFFIXES)}",
     )
-    output.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for the plots (PNG)")
+    output.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for plots (PNG)")
     output.add_argument(
-        "--config", type=Path, metavar="FILE", help="configuration of qpeft tune, whose choice the plots mark"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration written by qpeft tune; the plots mark its fusion weight",
     )
 
 
@@ -78,10 +85,10 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read everything, measure, print the tables, write what was asked for."""
+    """Read the files, measure, print the tables, and write the output files."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
     from pyserini_qpeft.evaluation.overlap import check_overlap
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
@@ -94,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
             raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
     files = _name_runs(args.runs)
     qrels = _read_qrels(args.qrels, args.split)
-    runs = {name: read_run(file, strict=True) for name, file in files.items()}
+    runs = {name: read_run(file) for name, file in files.items()}
     for name, file in files.items():
         check_overlap(runs[name], qrels, file, args.qrels)
     config = read_options(ComparisonConfig, args, significance=read_options(SignificanceConfig, args))
@@ -116,7 +123,9 @@ def _name_runs(given: Sequence[str]) -> dict[str, Path]:
         if file == Path(text):
             name = _stem(file)
         if name in named:
-            raise QPeftError(f"{named[name]} and {file} would both be named {name}: name one of them with NAME=FILE")
+            raise QPeftError(
+                f"{named[name]} and {file} would both be called {name}: give one of them a name with NAME=FILE"
+            )
         named[name] = file
     return named
 
@@ -129,32 +138,33 @@ def _stem(file: Path) -> str:
 
 
 def _read_qrels(name: str, split: str) -> "Qrels":
+    from pyserini_qpeft.data.beir import BeirFolder
     from pyserini_qpeft.data.qrels import read_qrels
 
     path = Path(name)
     if path.is_dir():
-        return read_qrels(path / "qrels" / f"{split}.tsv", strict=True)
+        return read_qrels(BeirFolder(path).qrels(split))
     if not path.exists() and path.parent == Path() and not path.suffix:
         from pyserini_qpeft.lucene.qrels import named_qrels_file
 
         path = named_qrels_file(name)
-    return read_qrels(path, strict=True)
+    return read_qrels(path)
 
 
 def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace) -> "dict[str, pd.DataFrame]":
     if args.answers is None:
         return {}
     if args.corpus is None:
-        raise QPeftError("--answers looks for answers in passages: name them with --corpus")
+        raise QPeftError("--answers needs the texts of the passages: give them with --corpus")
     from pyserini_qpeft.data.corpus import iter_documents
     from pyserini_qpeft.data.topics import read_answers
     from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
 
     answers = {qid: accepted for qid, accepted in read_answers(args.answers).items() if qid in qrels}
     if not answers:
-        raise QPeftError(f"{args.answers} has no answers to a judged query (looked for metadata.answers)")
+        raise QPeftError(f"{args.answers} has no answers to any judged query: they must be in metadata.answers")
     wanted = {hit.docid for run in runs.values() for qid, hits in run.items() if qid in answers for hit in hits}
-    # As in DPR, the title is no place to find an answer.
+    # As in DPR, answers are not matched in titles.
     texts = {document.docid: document.text for document in iter_documents(args.corpus) if document.docid in wanted}
     return {
         name: summarise_answers(score_answers(run, answers, texts.get, args.answer_cutoffs))
@@ -182,7 +192,7 @@ def _write(
 
     wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
     figures = dict(_figures(comparison, lists, qrels, args.config)) if wants_plots else {}
-    shown, told = tables.sections(comparison), tables.notes(comparison)
+    shown, notes = tables.sections(comparison), tables.notes(comparison)
     for path in args.output:
         match path.suffix:
             case ".csv":
@@ -191,9 +201,11 @@ def _write(
                 text = tables.to_json(comparison)
             case ".html":
                 title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
-                text = to_html(title, shown, told, figures.items())
+                text = to_html(title, shown, notes, figures.items())
             case suffix:
-                text = {".txt": tables.to_text, ".md": tables.to_markdown, ".tex": tables.to_latex}[suffix](shown, told)
+                text = {".txt": tables.to_text, ".md": tables.to_markdown, ".tex": tables.to_latex}[suffix](
+                    shown, notes
+                )
         with atomic_write(path) as file:
             file.write(text)
     if args.plots is not None:

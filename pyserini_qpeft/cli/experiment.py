@@ -1,4 +1,4 @@
-"""`qpeft experiment`: a whole experiment from one YAML file, checked against what it expects."""
+"""`qpeft experiment`: runs a whole experiment from one YAML file and compares it with the expected scores."""
 
 import argparse
 from pathlib import Path
@@ -9,41 +9,45 @@ if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.experiment.outcome import Outcome
 
 NAME = "experiment"
-HELP = "run a whole experiment from one YAML file; finished cells are kept and reused"
+HELP = "run a whole experiment from one YAML file; finished steps are kept and reused"
 
 
 EXAMPLE = """\
 name: Does reranking help?
 measures: [nDCG@10, RR@10]       # weights are chosen by the first
-depths: [20, 100]                # hits rescored, a row each
-fusion: [none, dev, 0.35]        # a row each; dev: the weight that is best on the dev queries
-seeds: [1, 2, 3]                 # for what is trained here, or has {seed} in its name
+depths: [20, 100]                # numbers of hits that are rescored; each is a row
+fusion: [none, dev, 0.35]        # each is a row; dev: the weight that is best on the dev queries
+seeds: [1, 2, 3]                 # for adapters that are trained here, or have {seed} in their name
 collections:                     # a column for each first stage
   nfcorpus:
-    folder: nfcorpus             # BEIR layout; names are looked for beside this file
-    queries: 100                 # all when not given
+    folder: nfcorpus             # BEIR folder, relative to this file
+    queries: 100                 # default: all
     first-stages: {BM25: {}, stored: run.txt}
     dev: {split: dev, queries: 50}
 models:
   shipped:
-    options: {passage-tokens: 160}           # of qpeft rerank
+    options: {passage-tokens: 160}           # options of qpeft rerank
     adapters:
       bare: none
       R: retrieval
       mine: {train: {train: train.json, dev: dev.json, variant: attention}}
-comparisons:                     # beside those with the first stage: [row, baseline]
+comparisons:                     # more comparisons than with the first stage: [row, baseline]
   - ["shipped/R, depth 100", "shipped/bare, depth 100"]
-expected:                        # what a run should give; written to FOLDER/expected.yaml
+expected:                        # scores that a run should give; written to FOLDER/expected.yaml
   first stage: {nfcorpus / BM25: {nDCG@10: 0.3218}}
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
-    parser.epilog = f"an experiment:\n\n{indent(EXAMPLE, '  ')}"
-    parser.add_argument("file", type=Path, metavar="FILE", help="experiment (YAML)")
+    parser.epilog = f"example of an experiment:\n\n{indent(EXAMPLE, '  ')}"
+    parser.add_argument("file", type=Path, metavar="FILE", help="the experiment (YAML)")
     parser.add_argument(
-        "--output", required=True, type=Path, metavar="FOLDER", help="folder for runs, tables and all else; kept"
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="folder for all files of the experiment; they are kept and reused",
     )
 
 
@@ -53,7 +57,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run what is not done yet, write the tables, and check the scores; 1 where one has moved."""
+    """Run the steps that are not done yet, write the tables, and return 1 if a score differs from the expected one."""
     import sys
 
     from pyserini_qpeft.cli.__main__ import main
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(outcome: "Outcome", folder: Path) -> None:
-    """Tables with the commands of each cell as Markdown and HTML, and the scores as the YAML expects them."""
+    """Write the tables and commands as Markdown and HTML, and the scores in the form of `expected` in the YAML."""
     import yaml
 
     from pyserini_qpeft.data.files import atomic_write
@@ -94,8 +98,8 @@ def _write(outcome: "Outcome", folder: Path) -> None:
     figures = []
     if gains:
         figures = [("gains", plot_gain_against_first_stage(first_stage, gains, outcome.measures[0], named=True))]
-    told = [*notes, *(f"{name}: {' ; '.join(lines)}" for name, lines in commands.items())]
+    with_commands = [*notes, *(f"{name}: {' ; '.join(lines)}" for name, lines in commands.items())]
     with atomic_write(folder / "report.html") as file:
-        file.write(to_html(outcome.experiment.name, sections, told, figures))
+        file.write(to_html(outcome.experiment.name, sections, with_commands, figures))
     with atomic_write(folder / "expected.yaml") as file:
         yaml.safe_dump({"expected": outcome.as_expected()}, file, sort_keys=False, allow_unicode=True)

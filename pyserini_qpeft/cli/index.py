@@ -9,11 +9,17 @@ HELP = "build a Lucene index of a BEIR folder or a JSONL corpus"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
-    parser.add_argument("--corpus", required=True, type=Path, metavar="PATH", help="BEIR folder, or .jsonl[.gz] file")
-    parser.add_argument("--index", required=True, type=Path, metavar="FOLDER", help="folder to make")
-    parser.add_argument("--overwrite", action="store_true", help="replace an index that is there already")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    """Adds the options of the command."""
+    parser.add_argument(
+        "--corpus",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="BEIR folder, or a file of JSON documents (.jsonl, .json, .gz)",
+    )
+    parser.add_argument("--index", required=True, type=Path, metavar="FOLDER", help="folder to write the index to")
+    parser.add_argument("--overwrite", action="store_true", help="replace the index if the folder holds one already")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
@@ -22,9 +28,9 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Build the index and say what came of it."""
+    """Builds the index and prints the counts."""
     from pyserini_qpeft.lucene import build_index
 
     report = build_index(args.corpus, args.index, overwrite=args.overwrite, progress=not args.quiet)
-    empty = f", {report.empty} of them with no word to search for" if report.empty else ""
+    empty = f", {report.empty} of them without a word that can be searched" if report.empty else ""
     print(f"{args.index}: {report.documents} documents{empty}, {report.seconds:.1f} s", file=sys.stderr)

@@ -1,24 +1,30 @@
-"""`qpeft mine`: training examples from judged queries and a first stage."""
+"""`qpeft mine`: training examples from queries with qrels and the hits of a first stage."""
 
 import argparse
 import sys
 from pathlib import Path
 
 NAME = "mine"
-HELP = "write training examples of a BEIR folder, with hard negatives from an index or a run"
+HELP = "write training examples from a BEIR folder, with hard negatives from an index or a run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Adds the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.training.mining import MiningConfig
 
     parser.add_argument("--collection", required=True, type=Path, metavar="FOLDER", help="BEIR folder")
-    parser.add_argument("--split", default="train", help="whose judgements (default: train)")
+    parser.add_argument("--split", default="train", help="split whose qrels are used (default: train)")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--index", metavar="NAME", help="Lucene index of the collection: BM25 finds the negatives")
-    source.add_argument("--run", type=Path, metavar="FILE", help="run of any first stage to take the negatives from")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="DPR's JSON; gzipped if named .gz")
+    source.add_argument("--index", metavar="NAME", help="Lucene index of the collection; the negatives are BM25 hits")
+    source.add_argument("--run", type=Path, metavar="FILE", help="run of a first stage; the negatives are its hits")
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="file to write, in DPR's JSON; gzipped if the name ends in .gz",
+    )
     add_options(parser, MiningConfig)
 
 
@@ -28,10 +34,10 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Mine and say what came of it."""
+    """Mines the examples and prints the counts."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.data.dpr import write_examples
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.training.mining import Miner, MiningConfig, from_index, from_run
 
@@ -43,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     report = miner.report
     print(
         f"{args.output}: {report.queries} queries, {report.negatives} hard negatives; "
-        f"{report.without_positives} queries without a positive in the corpus left out, "
-        f"{report.without_negatives} have no negative",
+        f"{report.without_positives} queries left out because no positive is in the corpus, "
+        f"{report.without_negatives} queries without a negative",
         file=sys.stderr,
     )

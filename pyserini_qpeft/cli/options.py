@@ -1,4 +1,4 @@
-"""Options made of the fields of a configuration, and a configuration made of the options that were given."""
+"""Command-line options from the fields of a dataclass, and the dataclass from the options that were given."""
 
 import argparse
 import types
@@ -17,16 +17,17 @@ def add_options(
 ) -> None:
     """Add an option for each field of a configuration that has a help text.
 
-    `batch_tokens` becomes `--batch-tokens`. An option that is not given leaves no trace in the parsed arguments, so
-    the configuration keeps the say over its defaults.
+    The field `batch_tokens` becomes `--batch-tokens`. An option that is not given is absent from the parsed
+    arguments, so the dataclass alone holds the defaults.
 
     Args:
         parser: Parser or argument group.
-        config: A dataclass; each field's `metadata["help"]` says what it is. A field may be a bool (`--x`, `--no-x`),
+        config: A dataclass; each field's `metadata["help"]` is the help text. A field may be a bool (`--x`, `--no-x`),
             a Literal (choices), a tuple or list (several values), a str, int, float or Path, or one of these or None.
-        names: Fields to offer; all when None.
+            `metadata["choices"]` lists the values that a str may have.
+        names: Fields that become options; None is all.
         prefix: What the options begin with.
-        short: Fields whose option is also spelt with two dashes alone, whatever the prefix.
+        short: Fields that also get an option with two dashes and no other prefix.
     """
     hints = get_type_hints(config)
     for field in fields(config):
@@ -39,17 +40,17 @@ def add_options(
             dest=field.name,
             default=argparse.SUPPRESS,
             help=_help(field),
-            **_how(hints[field.name]),
+            **_how(hints[field.name], field.metadata.get("choices")),
         )
 
 
 def read_options[Config](config: type[Config], args: argparse.Namespace, **given: Any) -> Config:
-    """The configuration with the values that were given on the command line.
+    """Return the configuration with the values that were given on the command line.
 
     Args:
         config: The dataclass whose options were added.
         args: Parsed arguments.
-        **given: Values of fields that are no options.
+        **given: Values of fields that are not options.
     """
     present = {field.name for field in fields(config)} & set(vars(args))  # type: ignore[arg-type]
     return config(**{**{name: getattr(args, name) for name in present}, **given})
@@ -61,9 +62,11 @@ def _help(field: "Field[Any]") -> str:
     return text if default in (None, MISSING, "", ()) else f"{text} (default: {default})"
 
 
-def _how(kind: Any) -> dict[str, Any]:
+def _how(kind: Any, choices: Sequence[str] | None = None) -> dict[str, Any]:
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(member for member in get_args(kind) if member is not types.NoneType)
+    if choices is not None:
+        return {"choices": choices}
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is Literal:

@@ -4,14 +4,15 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.cli.options import add_options, read_options
 from pyserini_qpeft.data.files import PathLike, atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
-from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.data.run_formats import run_formats
+from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def add_output_options(parser: argparse._ActionsContainer) -> None:
         "--output-format",
         dest="format",
         type=lambda name: _ALIASES.get(name, name),
-        choices=get_args(RunFormat),
+        choices=tuple(run_formats()),
         default="trec",
-        help="trec, msmarco, or jsonl (a line for each query, with texts, hints and both scores) (default: trec)",
+        help="format of the run; jsonl has a line for each query, with texts, hints and both scores (default: trec)",
     )
     add_options(parser, RunConfig, ("tag", "seconds", "restart"))
     parser.add_argument("--quiet", action="store_true", help="show no progress bars")

@@ -35,13 +35,12 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.cli.output import read_run_config, write_reranked
     from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
-    from pyserini_qpeft.data.files import first_line
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import format_of, read_run
     from pyserini_qpeft.errors import QPeftError
 
     output, config = read_run_config(args), read_rerank_config(args)
     hits = read_run(args.run)
-    if args.topics is None and first_line(args.run, what="a run").lstrip()[0] not in "{[":
+    if args.topics is None and not format_of(args.run).holds_queries:
         raise QPeftError(f"{args.run} holds no queries: name them with --topics.")
     topics = topics_of_run(hits, args.run, args.topics)
     texts = texts_of_run(hits, args.run, args.corpus, args.index, config.depth)

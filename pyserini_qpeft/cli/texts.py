@@ -1,4 +1,4 @@
-"""The texts and queries that the verbs are given: from a corpus, an index, a file or a name."""
+"""Opens the texts and queries that a command names: a corpus, an index, a file, or a name that Pyserini knows."""
 
 import argparse
 from collections.abc import Collection
@@ -12,24 +12,24 @@ _TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".
 
 
 def add_text_options(parser: argparse._ActionsContainer, *, index: bool = True) -> None:
-    """Add the options that say where the text of a docid is."""
+    """Adds the options for the source of passage texts."""
     parser.add_argument(
-        "--corpus", type=Path, metavar="PATH", help="BEIR folder or .jsonl[.gz] with the texts; needs no Java"
+        "--corpus", type=Path, metavar="PATH", help="BEIR folder or file of JSON documents, with the texts"
     )
     if index:
         parser.add_argument("--index", metavar="NAME", help="Lucene index (folder or prebuilt name) with the texts")
 
 
 def open_texts(corpus: Path | None, index: str | None, wanted: Collection[str] | None = None) -> TextSource | None:
-    """The source of texts that was named: the corpus before the index, None where neither is.
+    """Opens the corpus, or else the index, as a source of texts; None if neither is given.
 
     Args:
         corpus: BEIR folder or file.
         index: Folder or prebuilt name.
-        wanted: The docids whose texts will be asked for; a corpus keeps no others in memory.
+        wanted: Docids whose texts are needed. Of a corpus only these are kept in memory.
 
     Returns:
-        A source that does not know None: a docid it has not is an error naming it.
+        A source that raises an error with the docid if it does not have a text.
     """
     if corpus is not None:
         from pyserini_qpeft.data.corpus import Corpus
@@ -45,24 +45,24 @@ def open_texts(corpus: Path | None, index: str | None, wanted: Collection[str] |
 def texts_of_run(
     run: Run, source: Path, corpus: Path | None, index: str | None, depth: int | None
 ) -> TextSource | None:
-    """The source of the texts that a run does not hold itself.
+    """Opens the source of the texts that a run does not hold itself.
 
     Args:
         run: Hits, with or without texts.
-        source: The run's file, for the message.
+        source: File of the run, for the message.
         corpus: As for `open_texts`.
         index: As for `open_texts`.
-        depth: How many hits of each query need a text; None for all.
+        depth: Number of hits per query that need a text; None for all.
 
     Raises:
-        QPeftError: Texts are missing and nothing was named to take them from, or a corpus has them not.
+        QPeftError: Texts are missing and neither a corpus nor an index is given, or the corpus lacks one of them.
     """
     bare = {hit.docid: qid for qid, hits in run.items() for hit in hits[:depth] if hit.text is None}
     texts = open_texts(corpus, index, bare.keys())
     if bare and texts is None:
         docid, qid = next(iter(bare.items()))
         raise QPeftError(
-            f"{source} holds no text of document {docid} (query {qid}): say where it is with --corpus or --index."
+            f"{source} holds no text of document {docid} (query {qid}): give its source with --corpus or --index."
         )
     if corpus is not None and texts is not None:
         for docid in bare:
@@ -71,23 +71,23 @@ def texts_of_run(
 
 
 def topics_of_run(run: Run, source: Path, topics: str | None, topics_format: str = "default") -> Topics:
-    """The queries of a run, which may hold them itself.
+    """The queries of a run, from the topics or from the run itself.
 
     Raises:
-        QPeftError: A query of the run is not among the topics, or there are none.
+        QPeftError: There are no topics, or they lack a query of the run or have no text for it.
     """
     known = open_topics(topics or str(source), topics_format)
     for qid in run:
         if qid not in known:
-            raise QPeftError(f"query {qid} of {source} is not among the topics {topics or source}.")
+            raise QPeftError(f"query {qid} of {source} is not among the topics {topics or source}, or is empty there.")
     return known
 
 
 def open_topics(topics: str, topics_format: str = "default") -> Topics:
-    """Queries of a file, or of a set that Pyserini knows by name."""
+    """Reads the queries of a file, or of topics that Pyserini knows by name."""
     from pyserini_qpeft.data.topics import read_topics
 
-    # Pyserini's names have neither folder nor suffix: a file that is not there is told of without starting Java.
+    # Pyserini's names have no folder and no suffix: for a missing file Java need not start.
     meant_as_file = "/" in topics or Path(topics).suffix in _TOPIC_FILES
     if topics_format == "default" and (meant_as_file or Path(topics).exists()):
         return read_topics(topics)

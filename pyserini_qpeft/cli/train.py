@@ -1,4 +1,4 @@
-"""`qpeft train`: an adapter from questions with passages."""
+"""`qpeft train`: trains an adapter on queries with passages."""
 
 import argparse
 import sys
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from pyserini_qpeft.training.config import TrainConfig
 
 NAME = "train"
-HELP = "train an adapter: Q-PEFT with retrieved or attended hints, prompt tuning, LoRA"
+HELP = "train an adapter: Q-PEFT with retrieved or attended hints, prompt tuning, or LoRA"
 
+_BASE = ("model", "device", "dtype", "quantize", "trust_remote_code")
 _PROMPT = (
     "num_hints",
     "pooled_hints",
@@ -32,19 +33,31 @@ _PROMPT = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
     from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.losses.config import LossConfig
 
     parser.add_argument(
-        "--train", required=True, nargs="+", type=Path, metavar="FILE", help="DPR's JSON (qpeft mine makes it)"
+        "--train",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="training examples in DPR's JSON (qpeft mine writes them)",
     )
     parser.add_argument(
-        "--dev", nargs="+", type=Path, default=[], metavar="FILE", help="the same, to choose weights by"
+        "--dev",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="dev examples in DPR's JSON, on which the best checkpoint is chosen",
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="the adapter's folder")
-    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run beside the output")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="folder of the new adapter")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run of this output")
     add_options(parser, TrainConfig)
+    add_options(parser.add_argument_group("base model"), ModelConfig, _BASE)
     adapter = parser.add_argument_group("adapter")
     add_options(adapter, AdapterConfig)
     add_options(adapter, QPeftConfig, _PROMPT)
@@ -59,7 +72,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train and say what came of it."""
+    """Train, and print the result in one line."""
     from transformers.utils import logging
 
     from pyserini_qpeft.training.run import train
@@ -69,14 +82,15 @@ def run(args: argparse.Namespace) -> None:
         logging.disable_progress_bar()
     record = train(config, resume=args.resume)
     if record is None:
-        print(f"{config.output}: finished already", file=sys.stderr)
+        print(f"{config.output}: this run is finished already", file=sys.stderr)
     else:
-        print(_told(record), file=sys.stderr)
+        print(_summary(record), file=sys.stderr)
 
 
 def read_config(args: argparse.Namespace) -> "TrainConfig":
-    """The settings that were given on the command line."""
+    """Return the settings that were given on the command line."""
     from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
     from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.losses.config import LossConfig
 
@@ -86,6 +100,7 @@ def read_config(args: argparse.Namespace) -> "TrainConfig":
         args,
         train=tuple(args.train),
         dev=tuple(args.dev),
+        base=read_options(ModelConfig, args, adapter=NO_ADAPTER),
         adapter=read_options(AdapterConfig, args, prompt=prompt),
         sampling=read_options(SamplingConfig, args),
         loss=read_options(LossConfig, args),
@@ -93,7 +108,7 @@ def read_config(args: argparse.Namespace) -> "TrainConfig":
     )
 
 
-def _told(record: "TrainingRecord") -> str:
+def _summary(record: "TrainingRecord") -> str:
     kept = next((point for point in record.curve if point["step"] == record.best_step), None)
-    dev = f", dev nDCG@10 {kept['ndcg']:.4f} (bare model {record.bare['ndcg']:.4f})" if kept else ""
+    dev = f", dev nDCG@10 {kept['ndcg']:.4f} (base model {record.bare['ndcg']:.4f})" if kept else ""
     return f"{record.config.output}: {record.steps} steps in {record.seconds:.0f} s{dev}"

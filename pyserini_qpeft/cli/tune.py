@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     """Search the grid, write the best configuration, and print it."""
     from pyserini_qpeft.data.qrels import read_qrels
     from pyserini_qpeft.data.ranked_lists import read_ranked_lists
-    from pyserini_qpeft.data.trec import read_run
+    from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
     from pyserini_qpeft.evaluation.tune import TuneConfig, tune
     from pyserini_qpeft.reranking.config_file import write_rerank_config
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
     if args.first_stage is None:
         two_stages = from_ranked_lists(read_ranked_lists(args.run))
     else:
-        two_stages = join_runs(read_run(args.first_stage, strict=True), read_run(args.run, strict=True))
-    tuned = tune(two_stages, read_qrels(args.qrels, strict=True), config)
+        two_stages = join_runs(read_run(args.first_stage), read_run(args.run))
+    tuned = tune(two_stages, read_qrels(args.qrels), config)
     fusion = tuned.config.fusion
     assert fusion is not None
     assert fusion.weight is not None

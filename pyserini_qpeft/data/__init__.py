@@ -1,1 +1,1 @@
-"""Files of records: runs, topics, qrels, corpora, training examples."""
+"""Reads and writes files of records: runs, topics, qrels, corpora, BEIR folders, training examples."""

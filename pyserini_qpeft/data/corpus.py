@@ -1,25 +1,28 @@
-"""Corpora in the BEIR layout: one JSON document a line."""
+"""Corpora as JSON: BEIR folders, JSON lines, arrays of documents, in plain or gzipped files."""
 
+import logging
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pyserini_qpeft.data.fields import DOCID_FIELDS, as_id, first_of
-from pyserini_qpeft.data.files import PathLike, numbered_lines, parse_json
-from pyserini_qpeft.data.passage import TEXT_FIELDS, passage_text, title_and_text
+from pyserini_qpeft.data.beir import BeirFolder
+from pyserini_qpeft.data.fields import DOCID_FIELDS, TEXT_FIELDS, as_id, first_of
+from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.data.json_stream import json_objects
+from pyserini_qpeft.data.passage import passage_text, title_and_text
 from pyserini_qpeft.errors import QPeftError
 
 __all__ = ["Corpus", "Document", "corpus_file", "iter_documents", "passage_text"]
 
-# Most corpora begin each line with the id, which tells without parsing that a document is not wanted.
-_LEADING_ID = re.compile(r'\s*\{\s*"(?:_id|id|docid|doc_id)"\s*:\s*"([^"\\]*)"')
+_LOG = logging.getLogger(__name__)
+_LEADING_ID = re.compile(rf'\s*\{{\s*"({"|".join(DOCID_FIELDS)})"\s*:\s*"([^"\\]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document as it is in the corpus."""
+    """One document of a corpus, with title and text apart."""
 
     docid: str
     title: str
@@ -27,7 +30,7 @@ class Document:
 
 
 class Corpus(Mapping[str, str]):
-    """The passages of a corpus by docid, each as `passage_text` of its title and text."""
+    """The passages of a corpus by docid. Each is the `passage_text` of its title and text."""
 
     def __init__(self, passages: Mapping[str, str]) -> None:
         self._passages = passages
@@ -37,11 +40,12 @@ class Corpus(Mapping[str, str]):
         """Reads a corpus once, from top to bottom.
 
         Args:
-            path: BEIR folder, or its `corpus.jsonl[.gz]`, or Pyserini's `{"id", "contents"}` lines.
-            docids: Those to keep in memory; all when not given. One that the corpus has not is no error here.
+            path: BEIR folder, or a file of JSON documents, gzipped or not.
+            docids: The docids to keep in memory (default: all). A docid that the corpus lacks is no error here.
 
         Raises:
-            QPeftError: No corpus there, a line that is no document, or a docid with two different texts.
+            QPeftError: There is no corpus, a record is not a document, or a docid has two different texts. If `docids`
+                are given, other records that are not documents are counted in a warning.
         """
         wanted = None if docids is None else frozenset(docids)
         passages: dict[str, str] = {}
@@ -62,10 +66,10 @@ class Corpus(Mapping[str, str]):
 
 
 def iter_documents(path: PathLike) -> Iterator[Document]:
-    """Yields the documents of a corpus in file order, none kept in memory.
+    """Yields the documents of a corpus in file order and keeps none in memory.
 
     Raises:
-        QPeftError: No corpus there, or a line that is no document.
+        QPeftError: There is no corpus, or a record is not a document.
     """
     return (document for _, document in _documents(corpus_file(path), None))
 
@@ -74,34 +78,43 @@ def corpus_file(path: PathLike) -> Path:
     """The corpus file that `path` is, or that is in the BEIR folder `path`.
 
     Raises:
-        QPeftError: There is none.
+        QPeftError: The folder has no corpus file.
     """
     place = Path(path)
-    if not place.is_dir():
-        return place
-    for name in ("corpus.jsonl", "corpus.jsonl.gz"):
-        if (place / name).is_file():
-            return place / name
-    raise QPeftError(f"{path} holds no corpus.jsonl or corpus.jsonl.gz: give a BEIR folder or a .jsonl[.gz] file")
+    return BeirFolder(place).corpus if place.is_dir() else place
 
 
 def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, Document]]:
-    empty = True
-    for number, line in numbered_lines(file):
-        empty = False
-        if wanted is not None and (lead := _LEADING_ID.match(line)) and lead[1] not in wanted:
+    skip = None if wanted is None else _begins_with_another_id(wanted)
+    bad, first = 0, ""
+    for where, fields in json_objects(file, what="a corpus", skip=skip):
+        try:
+            document = _document(fields, where)
+        except QPeftError as error:
+            if wanted is None or str(first_of(fields, DOCID_FIELDS)) in wanted:
+                raise
+            bad, first = bad + 1, first or str(error)
             continue
-        where = f"{file}:{number}"
-        document = _document(parse_json(line, file, number), where)
         if wanted is None or document.docid in wanted:
             yield where, document
-    if empty:
-        raise QPeftError(f"{file} is empty, where a corpus was expected")
+    if bad:
+        _LOG.warning("%d records that no query needs are not documents and are left out, first %s", bad, first)
 
 
-def _document(fields: Any, where: str) -> Document:
-    if not isinstance(fields, dict):
-        raise QPeftError(f'{where}: not a document: expected {{"_id": …, "title": …, "text": …}}')
+def _begins_with_another_id(wanted: frozenset[str]) -> Callable[[str], bool]:
+    """Tells without parsing that a line holds no wanted document, which most of a large corpus are."""
+
+    def unwanted(line: str) -> bool:
+        lead = _LEADING_ID.match(line)
+        if lead is None or lead[2] in wanted:
+            return False
+        stronger = DOCID_FIELDS[: DOCID_FIELDS.index(lead[1])]
+        return not any(f'"{name}"' in line for name in stronger)
+
+    return unwanted
+
+
+def _document(fields: Mapping[str, Any], where: str) -> Document:
     docid = as_id(first_of(fields, DOCID_FIELDS), where, "the document's _id")
     parts = title_and_text(fields)
     if parts is None:

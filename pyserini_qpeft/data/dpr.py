@@ -1,4 +1,4 @@
-"""DPR's JSON of questions and passages, the one form that training reads and mining writes."""
+"""DPR's JSON of questions with passages: the format that `qpeft train` reads and `qpeft mine` writes."""
 
 import json
 import logging
@@ -9,25 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
-from pyserini_qpeft.data.fields import QID_FIELDS, as_query, first_of
+from pyserini_qpeft.data.fields import (
+    DOCID_FIELDS,
+    QID_FIELDS,
+    as_id,
+    as_query,
+    as_score,
+    first_of,
+    without_surrogates,
+)
 from pyserini_qpeft.data.files import PathLike, atomic_write
-from pyserini_qpeft.data.json_stream import stream_objects
+from pyserini_qpeft.data.json_stream import json_objects
 from pyserini_qpeft.data.passage import passage_text
 from pyserini_qpeft.errors import QPeftError
 
 logger = logging.getLogger(__name__)
 
-_DOCIDS = ("passage_id", "psg_id", "docid", "id")
-
 
 @dataclass(slots=True)
 class ReadingReport:
-    """What was left out on reading, in counts.
+    """Counts of what the reader left out.
 
     Attributes:
         questions: Questions in the files.
-        without_positives: Skipped, for they have no positive passage.
-        positives_among_negatives: Negatives dropped, for they are a positive of the same question too.
+        without_positives: Questions skipped because they have no positive passage.
+        positives_among_negatives: Negatives dropped because they are also a positive of the same question.
     """
 
     questions: int = 0
@@ -35,7 +41,7 @@ class ReadingReport:
     positives_among_negatives: int = 0
 
     def tell(self, name: str) -> None:
-        """Warns of what was left out."""
+        """Logs a warning for each kind of record that was left out."""
         if self.without_positives:
             logger.warning(
                 "%s: %d of %d questions have no positive passage and are skipped",
@@ -45,7 +51,7 @@ class ReadingReport:
             )
         if self.positives_among_negatives:
             logger.warning(
-                "%s: %d negatives are positives of the same question too and are dropped",
+                "%s: %d negatives are also positives of the same question and are dropped",
                 name,
                 self.positives_among_negatives,
             )
@@ -53,7 +59,7 @@ class ReadingReport:
 
 @dataclass(slots=True)
 class ExampleReader:
-    """Reads examples one after the other and counts what it leaves out.
+    """Reads examples one by one and counts what it leaves out.
 
     Attributes:
         report: The counts so far.
@@ -64,21 +70,24 @@ class ExampleReader:
     def read(self, path: PathLike) -> Iterator[TrainingExample]:
         """Yields the examples of a file: `question, positive_ctxs, hard_negative_ctxs, negative_ctxs, answers`.
 
-        A passage is `title, text`, and `passage_id` and `score` where they are known. Hard negatives are taken where
-        there are any, else the others.
+        A passage has `title` and `text`, and may have `passage_id` and `score`. The negatives are the hard negatives
+        if there are any, and the other negatives if not. A question without an id is numbered by its place.
 
         Raises:
-            QPeftError: No such file, an empty one, broken JSON, a question without text or with no list of
-                positives; each with the file and line. A folder too: negatives have to be mined for it.
+            QPeftError: The file does not exist, is empty or is a folder, the JSON is broken, or a question has no text
+                or no list of positives.
         """
         if Path(path).is_dir():
             raise QPeftError(
-                f"{path} is a folder: give a file in DPR's JSON, which `qpeft mine` makes of a BEIR folder."
+                f"{path} is a folder: give a file in DPR's JSON, which `qpeft mine` writes from a BEIR folder."
             )
-        for place, (where, record) in enumerate(stream_objects(Path(path))):
+        for place, (where, record) in enumerate(json_objects(path, what="questions with passages (DPR's JSON)")):
             self.report.questions += 1
             query = as_query(first_of(record, ("question", "query")), where)
-            qid = str(first_of(record, QID_FIELDS) if first_of(record, QID_FIELDS) is not None else place)
+            if not query:
+                raise QPeftError(f"{where}: the query is empty")
+            given = first_of(record, QID_FIELDS)
+            qid = str(place) if given is None else as_id(given, where, "the query id")
             if not isinstance(record.get("positive_ctxs"), list):
                 raise QPeftError(f"{where}: question {query[:60]!r} has no list positive_ctxs.")
             positives = _passages(record, "positive_ctxs", f"{qid}-p", where)
@@ -90,15 +99,15 @@ class ExampleReader:
             known = {passage.text for passage in positives}
             kept = tuple(passage for passage in negatives if passage.text not in known)
             self.report.positives_among_negatives += len(negatives) - len(kept)
-            answers = tuple(str(answer) for answer in record.get("answers") or ())
+            answers = tuple(without_surrogates(str(answer)) for answer in record.get("answers") or ())
             yield TrainingExample(qid, query, positives, kept, answers)
 
 
 def read_examples(paths: Iterable[PathLike]) -> tuple[list[TrainingExample], ReadingReport]:
-    """Reads all examples of some files, and warns of what was left out.
+    """Reads all examples of some files and logs what was left out.
 
     Raises:
-        QPeftError: As `ExampleReader.read`; also where no example is left.
+        QPeftError: As `ExampleReader.read`; also if no example is left.
     """
     reader = ExampleReader()
     paths = list(paths)
@@ -115,10 +124,10 @@ def read_examples(paths: Iterable[PathLike]) -> tuple[list[TrainingExample], Rea
 
 
 def write_examples(path: PathLike, examples: Iterable[TrainingExample]) -> int:
-    """Writes examples in DPR's JSON, one object a line within an array; gzipped if the name ends in `.gz`.
+    """Writes examples as an array in DPR's JSON, one object per line; gzipped if the name ends in `.gz`.
 
     Returns:
-        How many were written.
+        The number of examples written.
     """
     count = 0
     with atomic_write(path) as file:
@@ -149,15 +158,15 @@ def _passages(record: dict[str, Any], name: str, prefix: str, where: str) -> tup
             raise QPeftError(f"{where}: a passage of {name} has a title or text that is no string.")
         text = passage_text(title, body)
         if text:
-            docid = first_of(context, _DOCIDS)
+            docid = first_of(context, DOCID_FIELDS)
             score = context.get("score")
             passages.append(
                 TrainingPassage(
-                    docid=str(docid) if docid is not None else f"{prefix}{place}",
-                    title=title,
-                    body=body,
+                    docid=f"{prefix}{place}" if docid is None else as_id(docid, where, f"the docid in {name}"),
+                    title=without_surrogates(title),
+                    body=without_surrogates(body),
                     text=text,
-                    score=float(score) if isinstance(score, int | float) else None,
+                    score=as_score(score, where) if isinstance(score, int | float) else None,
                 )
             )
     return tuple(passages)

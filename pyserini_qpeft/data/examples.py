@@ -1,4 +1,4 @@
-"""What adapters learn from: questions, each with passages that answer it and passages that do not."""
+"""Training examples: questions with passages that answer them and passages that do not."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ class TrainingPassage:
     """A passage of a question.
 
     Attributes:
-        docid: Its identifier; made of its place where the file has none.
+        docid: Id of the passage; made from its place if the file has none.
         title: May be empty.
         body: The text without the title.
-        text: What the model reads: title and body by `passage_text`.
-        score: What the first stage gave it; None where it was not retrieved, or nobody knows.
+        text: Text that the model reads: `passage_text` of title and body.
+        score: Score of the first stage; None if the passage was not retrieved or the score is unknown.
     """
 
     docid: str
@@ -29,11 +29,11 @@ class TrainingExample:
     """A question with its passages.
 
     Attributes:
-        qid: Its identifier.
-        query: Its text.
+        qid: Id of the question.
+        query: Text of the question.
         positives: At least one passage.
-        negatives: Passages that are no answer, hardest first; none of them has the text of a positive.
-        answers: Accepted answers, where the file has any.
+        negatives: Passages that do not answer the question, hardest first; none has the text of a positive.
+        answers: Accepted answers, if the file has any.
     """
 
     qid: str
@@ -45,14 +45,14 @@ class TrainingExample:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What two sets of examples share, as counts of the first's distinct queries and positive passages."""
+    """How many distinct queries and positive passages of one set of examples are also in another set."""
 
     queries: int
     passages: int
 
 
 def overlap(dev: Iterable[TrainingExample], train: Iterable[TrainingExample]) -> Overlap:
-    """Counts dev queries, and positive passages of dev queries, that stand in train too (case and blanks aside)."""
+    """Counts queries and positive passages of dev that are also in train, without regard to case and blanks."""
     train = list(train)
     queries = {_bare(example.query) for example in train}
     passages = {_bare(passage.text) for example in train for passage in example.positives}
@@ -64,7 +64,7 @@ def overlap(dev: Iterable[TrainingExample], train: Iterable[TrainingExample]) ->
 
 
 def fingerprint(examples: Iterable[TrainingExample]) -> str:
-    """A digest of all texts and their order, by which a resumed run knows its examples again."""
+    """A digest of all texts in their order. A resumed run compares it to find examples that changed."""
     digest = hashlib.sha256()
     for example in examples:
         for passages in (example.positives, example.negatives):

@@ -1,96 +1,90 @@
-"""Ids, scores and queries as files give them, checked once and told of by file and line."""
+"""The names that files give to ids and texts, and checks of ids, scores and queries. Errors name file and line."""
 
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
 
-QID_FIELDS = ("_id", "qid", "query_id", "query-id", "id")
-DOCID_FIELDS = ("_id", "docid", "id", "doc_id")
+# The first field of a list that a record has counts. In MS MARCO v2 passages `pid` is the passage and `docid` the
+# document that it was cut from; DPR's `passage_id` and UPR's `id` stand beside no other id.
+QID_FIELDS = ("_id", "qid", "query_id", "query-id", "question_id", "id")
+"""Id of a query, in BEIR, rank_llm, Pyserini and DPR files."""
 
+DOCID_FIELDS = ("_id", "pid", "passage_id", "psg_id", "docid", "id", "doc_id", "docno")
+"""Id of a passage, in BEIR, MS MARCO v1 and v2, DPR, UPR, rank_llm, Pyserini and TREC files."""
+
+QUERY_FIELDS = ("text", "query", "question", "title")
+"""Text of a query, in BEIR, this package's JSONL, DPR and TREC files."""
+
+TEXT_FIELDS = ("text", "segment", "contents", "content", "body", "passage")
+"""Text of a passage without its title, in BEIR, MS MARCO, Pyserini, RankGPT and rank_llm files."""
+
+HITS_FIELDS = ("candidates", "contexts", "ctxs", "hits")
+"""Hits of a query, in rank_llm requests, Pyserini's DPR JSON, DPR and UPR output, and this package's JSONL."""
+
+_COLUMN = re.compile(r"[^ \t\v\f\r]+")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def columns(line: str) -> list[str]:
+    """The columns of a line, split at blanks and tabs as trec_eval splits them: an id may hold other white space."""
+    return _COLUMN.findall(line)
+
+
+def is_one_column(text: str) -> bool:
+    """Whether an id can stand in a file of columns."""
+    return columns(text) == [text] and "\n" not in text
+
+
+def without_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which broken JSON escapes leave and no tokenizer or file takes."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
 def as_id(value: object, where: str, what: str) -> str:
-    """A docid or qid as a string; whole numbers become one.
+    """A docid or qid as a string. Whole numbers are accepted.
 
     Raises:
-        QPeftError: Neither a string nor a whole number, or blank.
+        QPeftError: The value is neither a string nor a whole number, is blank, or has a lone surrogate.
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise QPeftError(f"{where}: {what} {'is missing' if value in (None, '') else f'{value!r} is no id'}")
-    return str(value)
+    text = str(value)
+    if _LONE_SURROGATE.search(text):
+        raise QPeftError(f"{where}: {what} {text!r} has half of a surrogate pair: correct its \\u escape")
+    return text
 
 
 def as_score(value: object, where: str) -> float:
-    """A score given as number or text.
+    """A score given as a number or as text.
 
     Raises:
-        QPeftError: Not a finite number.
+        QPeftError: The value is not a finite number.
     """
     try:
         score = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise QPeftError(f"{where}: the score is too large a number") from None
     except (TypeError, ValueError):
-        raise QPeftError(f"{where}: the score {value!r} is not a number") from None
+        raise QPeftError(f"{where}: the score {value!r:.60} is not a number") from None
     if not math.isfinite(score):
         raise QPeftError(f"{where}: the score is {score}, which has no place in a ranking")
     return score
 
 
 def as_query(value: object, where: str) -> str:
-    """The text of a query, stripped.
+    """The text of a query, stripped; empty if the query is blank.
 
     Raises:
-        QPeftError: No string, or blank.
+        QPeftError: The value is not a string.
     """
     if not isinstance(value, str):
         raise QPeftError(f"{where}: the query has no text")
-    # A tokenizer takes no half surrogate pairs, which broken JSON escapes leave.
-    text = _LONE_SURROGATE.sub("\ufffd", value).strip()
-    if not text:
-        raise QPeftError(f"{where}: the query is empty")
-    return text
+    return without_surrogates(value).strip()
 
 
 def first_of(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """The value of the first of `names` that `fields` has; None where it has none."""
+    """The value of the first of `names` that `fields` has, or None."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-
-def json_records(path: PathLike, *, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the objects of a JSON file, each with the place to name in an error.
-
-    Takes one object a line, an array of objects, or an object of objects, whose keys then become `_id`
-    (Pyserini's DPR JSON). Only the first way is read without holding the file in memory.
-
-    Raises:
-        QPeftError: An empty file, broken JSON, or something else than objects.
-    """
-    by_line = _is_json(first_line(path, what=what))
-    if by_line:
-        records = ((f"{path}:{n}", parse_json(line, path, n)) for n, line in numbered_lines(path))
-    else:
-        whole = parse_json(read_whole(path), path)
-        parts = whole if isinstance(whole, list) else [whole]
-        records = ((f"{path}, entry {n}", part) for n, part in enumerate(parts, start=1))
-    for where, record in records:
-        parts = record if isinstance(record, list) else [record]
-        for part in parts:
-            if not isinstance(part, dict):
-                raise QPeftError(f"{where}: expected a JSON object for {what}, not {type(part).__name__}")
-            if part and "query" not in part and all(isinstance(value, dict) for value in part.values()):
-                yield from ((f"{path}, query {qid}", {**value, "_id": qid}) for qid, value in part.items())
-            else:
-                yield where, part
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

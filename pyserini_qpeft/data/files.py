@@ -1,4 +1,4 @@
-"""Opening, reading and writing text files, plain or gzipped, with mistakes told by file and line."""
+"""Reads and writes text files, plain or gzipped. Errors name the file and the line."""
 
 import errno
 import gzip
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.errors import QPeftError
 
 type PathLike = str | os.PathLike[str]
@@ -21,21 +22,21 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def open_text(path: PathLike) -> TextIO:
-    """Opens a UTF-8 text file for reading, unzipped if it begins like a gzip file.
+    """Opens a UTF-8 text file for reading and unzips it if it begins like a gzip file.
 
     Raises:
-        QPeftError: No such file, a folder, or one that may not be read.
+        QPeftError: The file does not exist, is a folder or cannot be read.
     """
-    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig")
+    return io.TextIOWrapper(_open_unzipped(path), encoding="utf-8-sig", newline="\n")
 
 
 def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
-    """Yields the lines of a text file that are not blank, each with its number from 1, without line end.
+    """Yields the lines of a text file that are not blank, each with its number from 1 and without its line end.
 
     Raises:
-        QPeftError: The file cannot be read, is a broken gzip file, or a line is not UTF-8.
+        QPeftError: The file cannot be read, is a broken gzip file, or has a line that is not UTF-8.
     """
-    with user_read_errors(path), _open_bytes(path) as file:
+    with user_read_errors(path), _open_unzipped(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
@@ -46,7 +47,11 @@ def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
 
 
 def read_whole(path: PathLike) -> str:
-    """The text of a file with its blank lines, for formats that are not read by the line; errors as above."""
+    """The text of a file, blank lines included, for formats that are not read line by line.
+
+    Raises:
+        QPeftError: As `numbered_lines`.
+    """
     lines: list[str] = []
     for number, line in numbered_lines(path):
         lines += [""] * (number - 1 - len(lines))
@@ -55,10 +60,10 @@ def read_whole(path: PathLike) -> str:
 
 
 def first_line(path: PathLike, *, what: str) -> str:
-    """The first line that is not blank, by which a format is told.
+    """The first line that is not blank. Readers recognise a format by it.
 
     Raises:
-        QPeftError: The file is empty; the message calls it `what`.
+        QPeftError: The file is empty. The message says that `what` was expected.
     """
     for _, line in numbered_lines(path):
         return line
@@ -69,70 +74,36 @@ def parse_json(text: str, path: PathLike, number: int = 1) -> Any:
     """Parses one JSON value that begins on line `number` of `path`.
 
     Raises:
-        QPeftError: Broken JSON, with the line where it breaks.
+        QPeftError: The JSON is broken, too deeply nested, or has a number of thousands of digits.
+    """
+    with user_json_errors(path, number):
+        return json.loads(text)
+
+
+@contextmanager
+def user_json_errors(path: PathLike, number: int = 1) -> Iterator[None]:
+    """Turns errors of parsing a JSON text that begins on line `number` of `path` into one sentence.
+
+    Raises:
+        QPeftError: The JSON is broken, too deeply nested, or has a number of thousands of digits.
     """
     try:
-        return json.loads(text)
+        yield
     except json.JSONDecodeError as error:
         where = f"{path}:{number + error.lineno - 1}"
         raise QPeftError(f"{where}: broken JSON: {error.msg} (column {error.colno})") from None
     except RecursionError:
         raise QPeftError(f"{path}:{number}: JSON is nested too deeply") from None
-
-
-@contextmanager
-def atomic_write(path: PathLike) -> Iterator[TextIO]:
-    """A text file that appears at `path` only when it is whole; gzipped if the name ends in `.gz`.
-
-    It is written beside its place and moved there at the end of the block; if the block raises, nothing
-    is left and what was at `path` stays. A path that is no regular file (`/dev/stdout`) is written to directly.
-
-    Raises:
-        QPeftError: The folder is missing or may not be written to, or the disk is full.
-    """
-    place = Path(path)
-    if place.is_dir():
-        raise QPeftError(f"cannot write {path}: it is a folder, where a file name was expected")
-    in_place = place.exists() and not place.is_file()
-    place = place if in_place else place.resolve()
-    draft = place if in_place else place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-    with user_write_errors(path):
-        raw = open(draft, "wb")  # noqa: SIM115 (closed below, where other errors are told)
-    try:
-        with raw, _writer(raw, zipped=place.suffix == ".gz") as file:
-            yield file
-        if not in_place:
-            draft.replace(place)
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:  # raised in the block, and not by our writing
-            raise
-        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if not in_place:
-            draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def user_write_errors(path: PathLike) -> Iterator[None]:
-    """Turns the system's errors on opening or writing `path` into one sentence.
-
-    Raises:
-        QPeftError: The folder is missing or may not be written to, or the disk is full.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise QPeftError(f"cannot write {path}: the folder {Path(path).parent} does not exist") from error
-    except OSError as error:
-        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
+    except ValueError:  # Python's limit on the digits of an integer
+        raise QPeftError(f"{path}:{number}: a number in this JSON has too many digits") from None
 
 
 @contextmanager
 def user_read_errors(path: PathLike) -> Iterator[None]:
-    """Turns the system's errors on opening or reading `path` into one sentence.
+    """Turns the system's errors of opening or reading `path` into one sentence.
 
     Raises:
-        QPeftError: No such file, a folder, a file that may not be read, or a broken gzip file.
+        QPeftError: The file does not exist, is a folder, cannot be read, or is a broken gzip file.
     """
     try:
         yield
@@ -146,11 +117,60 @@ def user_read_errors(path: PathLike) -> Iterator[None]:
         raise QPeftError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _open_bytes(path: PathLike) -> BinaryIO:
+@contextmanager
+def atomic_write(path: PathLike) -> Iterator[TextIO]:
+    """A text file that appears at `path` only when it is whole; gzipped if the name ends in `.gz`.
+
+    The text goes to a hidden file in the same folder, which is renamed at the end of the block. If the block raises,
+    the hidden file is removed and the file at `path` stays as it was. A device or pipe (`/dev/stdout`) is written
+    directly.
+
+    Raises:
+        QPeftError: The folder does not exist or cannot be written to, or the disk is full.
+    """
+    place = Path(path)
+    if place.is_dir():
+        raise QPeftError(f"cannot write {path}: it is a folder, where a file name was expected")
+    in_place = place.exists() and not place.is_file()
+    place = place if in_place else place.resolve()
+    draft = place if in_place else place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    with user_write_errors(path):
+        raw = open(draft, "wb")  # noqa: SIM115 (closed below)
+    try:
+        with raw, _writer(raw, zipped=place.suffix == ".gz") as file:
+            yield file
+        if not in_place:
+            draft.replace(place)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:  # raised by the caller's block
+            raise
+        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if not in_place:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def user_write_errors(path: PathLike) -> Iterator[None]:
+    """Turns the system's errors of opening or writing `path` into one sentence.
+
+    Raises:
+        QPeftError: The folder does not exist or cannot be written to, or the disk is full.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise QPeftError(f"cannot write {path}: the folder {Path(path).parent} does not exist") from error
+    except OSError as error:
+        raise QPeftError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _open_unzipped(path: PathLike) -> BinaryIO:
     with user_read_errors(path):
-        with open(path, "rb") as file:
+        place = readable(path)
+        with open(place, "rb") as file:
             zipped = file.read(2) == _GZIP_MAGIC
-        return cast(BinaryIO, gzip.open(path, "rb")) if zipped else open(path, "rb")
+        return cast(BinaryIO, gzip.open(place, "rb")) if zipped else open(place, "rb")
 
 
 @contextmanager

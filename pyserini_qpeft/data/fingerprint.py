@@ -1,8 +1,9 @@
-"""A short hash of a file's content, by which a resumed job sees that an input changed."""
+"""A short hash of a file's content. A resumed job compares it to find an input that changed."""
 
 import hashlib
 
 from pyserini_qpeft.data.files import PathLike, user_read_errors
+from pyserini_qpeft.data.pipes import readable
 
 
 def file_fingerprint(path: PathLike) -> str:
@@ -15,7 +16,7 @@ def file_fingerprint(path: PathLike) -> str:
         16 hexadecimal digits.
 
     Raises:
-        QPeftError: No such file.
+        QPeftError: The file does not exist or cannot be read.
     """
-    with user_read_errors(path), open(path, "rb") as file:
+    with user_read_errors(path), open(readable(path), "rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:16]

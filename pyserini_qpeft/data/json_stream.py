@@ -1,70 +1,134 @@
-"""Objects of a large JSON file one after the other, so that a file of any size needs the memory of one object."""
+"""Reads the objects of a JSON file one after the other, with the memory of one object."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
-from pyserini_qpeft.data.files import open_text, user_read_errors
+from pyserini_qpeft.data.files import PathLike, numbered_lines, open_text, user_json_errors, user_read_errors
 from pyserini_qpeft.errors import QPeftError
 
 _CHUNK = 1 << 20
-# An error so near to the end of what was read may be no error once more is read.
-_NEAR = 16
+_LONGEST_TOKEN = 16  # an error so near to the end of a chunk may come from a literal or an escape that is cut
 _BETWEEN = " \t\r\n,"
+_TOKEN = re.compile(f"[^{_BETWEEN}]")
 
 
-def stream_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the objects of an array, or of JSON lines, each with `file:line`, where it begins.
+def json_objects(
+    path: PathLike, *, what: str, skip: Callable[[str], bool] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the objects of a file, each with `file:line` of its begin.
+
+    The file may be JSON lines, objects on several lines each, an array of objects, or one object of objects (Pyserini's
+    DPR JSON), whose keys then become `_id`. Only the last is held in memory as a whole.
+
+    Args:
+        path: The file, gzipped or not.
+        what: What the records are, for error messages.
+        skip: Called with each line that begins an object. The object on a line for which it returns True is left out
+            unparsed.
 
     Raises:
-        QPeftError: No such file, an empty one, broken JSON (with its line), or something else than objects.
+        QPeftError: The file does not exist, is empty or is not UTF-8, the JSON is broken, or a value is not an object.
     """
-    decoder = json.JSONDecoder()
     with open_text(path) as file:
-        buffer, line, found = "", 1, False
-        array = closed = False
-        while True:
-            skipped = len(buffer) - len(buffer.lstrip(_BETWEEN))
-            line += buffer.count("\n", 0, skipped)
-            buffer = buffer[skipped:]
-            if buffer[:1] in ("[", "]"):
-                closed, array = buffer[0] == "]", array or buffer[0] == "["
-                buffer = buffer[1:]
-                continue
-            try:
-                record, end = decoder.raw_decode(buffer) if buffer else (None, 0)
-            except json.JSONDecodeError as error:
-                record, end = None, 0
-                whole = not error.msg.startswith("Unterminated") and len(buffer) - error.pos > _NEAR
-                more = "" if whole else _read(file, path, max(_CHUNK, len(buffer)))
-                if not more:
-                    raise QPeftError(
-                        f"{path}:{line + error.lineno - 1}: broken JSON: {error.msg} (column {error.colno})."
-                    ) from None
-                buffer += more
-                continue
-            if not end:
-                buffer = _read(file, path, _CHUNK)
-                if buffer:
-                    continue
-                break
-            if not isinstance(record, dict):
-                raise QPeftError(f"{path}:{line}: expected an object with question and positive_ctxs.")
+        for line, value in _Parser(file, path, what, skip).values():
+            where = f"{path}:{line}"
+            if not isinstance(value, dict):
+                raise QPeftError(f"{where}: expected a JSON object for {what}, not {type(value).__name__}")
+            if value and "query" not in value and all(isinstance(part, dict) for part in value.values()):
+                yield from ((f"{where}, entry {key}", {**part, "_id": key}) for key, part in value.items())
+            else:
+                yield where, value
+
+
+class _Parser:
+    """Parses the values of a file from a buffer that begins in the current line."""
+
+    def __init__(self, file: TextIO, path: PathLike, what: str, skip: Callable[[str], bool] | None) -> None:
+        self._file, self._path, self._what, self._skip = file, path, what, skip
+        self._decoder = json.JSONDecoder()
+        self._buffer, self._place, self._line = "", 0, 1
+
+    def values(self) -> Iterator[tuple[int, Any]]:
+        """Yields each value with the line of its begin. Brackets and commas around values are passed over."""
+        opened = closed = found = False
+        while token := self._next_token():
             found = True
-            yield f"{path}:{line}", record
-            line += buffer.count("\n", 0, end)
-            buffer = buffer[end:]
-        if array and not closed:
-            raise QPeftError(f"{path}:{line}: broken JSON: the array is not closed; was the file copied whole?")
+            if token in "[]":
+                opened, closed = opened or token == "[", token == "]"
+                self._place += 1
+            elif opened or not self._skip_line():
+                line = self._line
+                yield line, self._value()
+                if not opened:
+                    self._expect_line_end()
+        if opened and not closed:
+            raise self._broken("the array is not closed; was the file copied whole?")
         if not found:
-            raise QPeftError(f"{path} is empty, where questions with passages (DPR's JSON) were expected.")
+            raise QPeftError(f"{self._path} is empty, where {self._what} was expected")
 
+    def _next_token(self) -> str:
+        """The next character that is not between values; empty at the end of the file."""
+        while True:
+            match = _TOKEN.search(self._buffer, self._place)
+            self._pass(match.start() if match else len(self._buffer))
+            if match or not self._read():
+                return match[0] if match else ""
 
-def _read(file: Any, path: Path, size: int) -> str:
-    with user_read_errors(path):
-        try:
-            text: str = file.read(size)
-        except UnicodeDecodeError:
-            raise QPeftError(f"{path}: not UTF-8: convert the file (iconv -t utf-8).") from None
-    return text
+    def _value(self) -> Any:
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._buffer, self._place)
+            except json.JSONDecodeError as error:
+                seen = self._buffer[self._place : error.pos].rstrip()  # the object is broken at its end
+                cut = error.msg.startswith("Unterminated") or len(self._buffer.rstrip()) - error.pos < _LONGEST_TOKEN
+                if cut and self._read():
+                    continue
+                with user_json_errors(self._path, self._line):
+                    raise json.JSONDecodeError(error.msg, seen, len(seen)) from None
+            except (RecursionError, ValueError) as mistake:
+                with user_json_errors(self._path, self._line):
+                    raise mistake from None
+            self._pass(end)
+            return value
+
+    def _skip_line(self) -> bool:
+        if self._skip is None:
+            return False
+        line = self._rest_of_line().rstrip()
+        if not line.endswith("}") or not self._skip(line):
+            return False
+        self._pass(self._place + len(line))
+        return True
+
+    def _expect_line_end(self) -> None:
+        rest = self._rest_of_line()
+        if rest.strip(_BETWEEN):
+            raise self._broken("more text after the object; each object outside of an array needs its own line")
+
+    def _rest_of_line(self) -> str:
+        while (end := self._buffer.find("\n", self._place)) < 0:
+            if not self._read():
+                return self._buffer[self._place :]
+        return self._buffer[self._place : end]
+
+    def _pass(self, place: int) -> None:
+        self._line += self._buffer.count("\n", self._place, place)
+        self._place = place
+
+    def _read(self) -> bool:
+        """Adds a chunk to what is left of the buffer; False at the end of the file."""
+        rest = self._buffer[self._place :]
+        with user_read_errors(self._path):
+            try:
+                more = self._file.read(max(_CHUNK, len(rest)))
+            except UnicodeDecodeError:
+                for _ in numbered_lines(self._path):  # stops at the line, and names it
+                    pass
+                raise
+        self._buffer, self._place = rest + more, 0
+        return bool(more)
+
+    def _broken(self, reason: str) -> QPeftError:
+        return QPeftError(f"{self._path}:{self._line}: broken JSON: {reason}")

@@ -1,62 +1,69 @@
-"""Relevance judgements in TREC's and BEIR's form."""
+"""Relevance judgements (qrels) in the forms of TREC and BEIR."""
 
+import logging
+
+from pyserini_qpeft.data.fields import columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
 from pyserini_qpeft.data.records import Qrels
 from pyserini_qpeft.errors import QPeftError
 
+_LOG = logging.getLogger(__name__)
 _HEADERS = {"query-id", "query_id", "queryid", "qid", "query"}
+_BLANKS = " \t\r"
+_LARGEST_GRADE = 100_000  # trec_eval reserves memory for each grade up to the largest
 
 
-def read_qrels(path: PathLike, *, strict: bool = False) -> Qrels:
-    """Reads judgements: TREC's `qid 0 docid grade`, or BEIR's `query-id corpus-id score` with or without header.
+def read_qrels(path: PathLike) -> Qrels:
+    """Reads qrels: TREC's `qid 0 docid grade`, or BEIR's `query-id corpus-id score` with or without its header.
+
+    As in trec_eval, columns are separated by blanks or tabs, and lines may stand in any order. A negative grade means
+    not relevant and is read as 0. A line that repeats another counts once. Both are logged.
 
     Args:
-        path: The file; gzipped or not.
-        strict: For evaluation: also refuse negative grades, spaces in place of the tabs of a file with
-            BEIR's header, and a judgement that comes twice.
+        path: The file, gzipped or not.
 
     Raises:
-        QPeftError: An empty file, a line of other form, a grade that is no whole number, or a passage judged
-            twice with different grades.
+        QPeftError: The file is empty, a line has another form, a grade is not a whole number, or a passage has two
+            different grades for a query.
     """
     qrels: Qrels = {}
-    columns = 0
-    tabbed = False
+    width = negative = repeated = 0
+    with_tabs = False
     for number, line in numbered_lines(path):
         where = f"{path}:{number}"
-        fields = line.split()
-        if not columns:
-            columns = len(fields)
-            if columns not in (3, 4):
-                raise QPeftError(
-                    f"{where}: {columns} columns, where judgements have 4 (TREC: qid 0 docid grade) or 3 (BEIR)"
-                )
+        fields = line.split("\t") if with_tabs and line.count("\t") == 2 else columns(line)
+        if not width:
+            width = len(fields)
+            if width not in (3, 4):
+                raise QPeftError(f"{where}: {width} columns, where qrels have 4 (TREC: qid 0 docid grade) or 3 (BEIR)")
             if fields[0].lower() in _HEADERS:
-                tabbed = strict
-                if columns == 4 or (tabbed and "\t" not in line):
-                    raise QPeftError(f"{where}: BEIR's header must be query-id, corpus-id, score, parted by tabs")
+                if width == 4:
+                    raise QPeftError(f"{where}: BEIR's header must be query-id, corpus-id, score")
+                with_tabs = line.count("\t") == 2  # then a docid may hold blanks
                 continue
-        if tabbed and line.count("\t") != 2:
-            raise QPeftError(f"{where}: spaces where BEIR's qrels have tabs between the three columns")
-        if len(fields) != columns:
-            raise QPeftError(f"{where}: {len(fields)} columns, where the lines before have {columns}")
-        qid, docid, grade = fields[0], fields[-2], _grade(fields[-1], where)
-        if strict and grade < 0:
-            raise QPeftError(f"{where}: negative grade {grade}: set it to 0 where it means not relevant")
+        if len(fields) != width:
+            raise QPeftError(f"{where}: {len(fields)} columns, where the lines before have {width}")
+        qid, docid, grade = fields[0].strip(_BLANKS), fields[-2].strip(_BLANKS), _grade(fields[-1], where)
         grades = qrels.setdefault(qid, {})
-        if docid in grades and (strict or grades[docid] != grade):
-            raise QPeftError(f"{where}: document {docid} is judged twice for query {qid}")
-        grades[docid] = grade
+        if grades.get(docid, max(grade, 0)) != max(grade, 0):
+            raise QPeftError(f"{where}: document {docid} has two different grades for query {qid}")
+        repeated += docid in grades
+        negative += grade < 0
+        grades[docid] = max(grade, 0)  # trec_eval writes outside of its arrays at a negative grade
     if not qrels:
-        raise QPeftError(f"{path} is empty, where judgements were expected")
+        raise QPeftError(f"{path} is empty, where qrels were expected")
+    if repeated:
+        _LOG.warning("%s: %d lines repeat an earlier one and count once", path, repeated)
+    if negative:
+        _LOG.warning("%s: %d grades are negative and count as not relevant", path, negative)
     return qrels
 
 
 def _grade(text: str, where: str) -> int:
     try:
         value = float(text)
-        if value.is_integer():
+        if value.is_integer() and abs(value) <= _LARGEST_GRADE:
             return int(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
-    raise QPeftError(f"{where}: the grade {text!r} is not a whole number")
+    raise QPeftError(f"{where}: the grade {text!r:.40} is not a whole number up to {_LARGEST_GRADE}")

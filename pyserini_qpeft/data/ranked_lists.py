@@ -1,12 +1,12 @@
-"""Reranked lists read back from the JSONL that `writers.write_jsonl` writes."""
+"""Reranked lists with the scores of both stages, read from the JSONL that `qpeft rerank` writes."""
 
 import math
 from typing import Any
 
-from pyserini_qpeft.data.fields import as_id, as_score, json_records
+from pyserini_qpeft.data.fields import as_id, as_score
 from pyserini_qpeft.data.files import PathLike, first_line
 from pyserini_qpeft.data.records import RankedHit, RankedList
-from pyserini_qpeft.data.requests import request_qid
+from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -17,14 +17,13 @@ def holds_ranked_lists(path: PathLike) -> bool:
 
 
 def read_ranked_lists(path: PathLike) -> list[RankedList]:
-    """Reads reranked lists with the scores of both stages, and the seconds of each query where it has them.
+    """Reads reranked lists with the scores of both stages, and the seconds of each query if the file has them.
 
     Raises:
-        QPeftError: Broken JSON, a query that occurs twice, or a hit without a first-stage score and rank.
+        QPeftError: The JSON is broken, a query occurs twice, or a hit has no first-stage score and rank.
     """
     lists: dict[str, RankedList] = {}
-    for where, record in json_records(path, what="a run"):
-        qid = request_qid(record, where)
+    for where, qid, record in records_by_qid(path, what="a run"):
         hits = record.get("hits")
         if not isinstance(hits, list):
             raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")

@@ -1,4 +1,4 @@
-"""What the readers give and the writers take."""
+"""The records that readers return and writers take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ScoredDoc:
-    """One line of a run; `text` only where the file holds it (requests, JSONL)."""
+    """A hit of a run.
+
+    Attributes:
+        docid: Id of the passage.
+        score: The first stage's score.
+        text: Text of the passage, if the file holds it (requests, JSONL).
+    """
 
     docid: str
     score: float
@@ -15,15 +21,15 @@ class ScoredDoc:
 
 @dataclass(frozen=True, slots=True)
 class RankedHit:
-    """A hit in its final place, with what the first stage said of it.
+    """A hit in its final place, with its place and score before reranking.
 
     Attributes:
-        docid: Identifier of the passage.
-        score: What the list is sorted by, descending.
+        docid: Id of the passage.
+        score: Score that the list is sorted by, descending.
         rank: Place in the list, from 1.
         first_stage_score: Score before reranking; NaN if the first stage gave none (JSONL: null).
         first_stage_rank: Place before reranking, from 1.
-        text: The text that was scored, where it was kept.
+        text: Text that was scored, if it was kept.
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
     """
 
@@ -41,8 +47,8 @@ class RankedList:
     """The final list of one query, as it is written.
 
     Attributes:
-        qid: Identifier of the query.
-        query: Its text.
+        qid: Id of the query.
+        query: Text of the query.
         hits: In rank order.
         hints: The hint tokens of each hit, parallel to `hits` (JSONL only).
         seconds: Time spent on this query (JSONL only).

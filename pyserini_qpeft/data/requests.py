@@ -1,44 +1,70 @@
-"""Lists to rerank in JSON: Pyserini's DPR form, rank_llm's requests, and this package's own JSONL."""
+"""First-stage hits stored as JSON: DPR's and Pyserini's forms, rank_llm's and RankGPT's, and this package's JSONL."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyserini_qpeft.data.fields import DOCID_FIELDS, QID_FIELDS, as_id, as_score, first_of, json_records
+from pyserini_qpeft.data.fields import DOCID_FIELDS, HITS_FIELDS, QID_FIELDS, as_id, as_score, first_of
 from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.data.json_stream import json_objects
 from pyserini_qpeft.data.passage import document_text
 from pyserini_qpeft.data.records import Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 
-_LISTS = ("candidates", "contexts", "ctxs", "hits")
-
 
 def read_requests(path: PathLike) -> Run:
-    """Reads the lists of a JSON or JSONL file, with the texts that it holds, in file order.
+    """Reads the hits of a JSON or JSONL file in file order, with the texts that the file holds.
 
-    Takes `{"query": {"qid", "text"}, "candidates": [{"docid", "score", "doc": {…}}]}` (rank_llm),
+    Reads `{"query": {"qid", "text"}, "candidates": [{"docid", "score", "doc": {…}}]}` (rank_llm),
     `{qid: {"question", "answers", "contexts": [{"docid", "score", "text"}]}}` (Pyserini's
-    `convert_trec_run_to_dpr_retrieval_run`), and `{"qid", "query", "hits": [{"docid", "score", "text"}]}`.
-    Queries and answers of the same file are read by `topics.read_topics` and `topics.read_answers`.
+    `convert_trec_run_to_dpr_retrieval_run`), `{"question", "answers", "ctxs": [{"id", "title", "text", "score"}]}`
+    (DPR, UPR), `{"query", "hits": [{"qid", "docid", "score", "content"}]}` (rank_llm's stored results, RankGPT), and
+    `{"qid", "query", "hits": [{"docid", "score", "text"}]}` (this package).
+    `topics.read_topics` and `topics.read_answers` read the queries and answers of the same file.
 
     Raises:
-        QPeftError: Broken JSON, an object without a list of hits, a hit without docid, a score that is not a
-            finite number, or a query that occurs twice.
+        QPeftError: The JSON is broken, an object has no list of hits, a hit has no docid, a score is not a finite
+            number, or a query occurs twice.
     """
     run: Run = {}
-    for where, record in json_records(path, what="a run"):
-        qid = request_qid(record, where)
-        hits = first_of(record, _LISTS)
+    for where, qid, record in records_by_qid(path, what="a run"):
+        hits = first_of(record, HITS_FIELDS)
         if not isinstance(hits, list):
-            raise QPeftError(f"{where}: no list of hits (looked for {', '.join(_LISTS)})")
+            raise QPeftError(f"{where}: no list of hits (looked for {', '.join(HITS_FIELDS)})")
         if qid in run:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
         run[qid] = [_hit(hit, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)]
     return run
 
 
-def request_qid(record: dict[str, Any], where: str) -> str:
-    """The qid of a request or topic, which rank_llm keeps inside `query`."""
+def records_by_qid(path: PathLike, *, what: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yields each JSON record about a query as `file:line`, qid and record.
+
+    The qid is a field of the record or of its `query` (rank_llm), or all hits have the same `qid` (rank_llm's stored
+    results, RankGPT). DPR's and UPR's questions have none and are numbered from 0, if no record of the file has one.
+
+    Raises:
+        QPeftError: As `json_objects`; also if the qid of a record is unknown.
+    """
+    numbered: bool | None = None
+    for place, (where, record) in enumerate(json_objects(path, what=what)):
+        qid = _qid(record, where)
+        if numbered is None:
+            numbered = qid is None and "question" in record
+        if numbered and qid is not None:
+            raise QPeftError(f"{where}: a query id, where the records before have none")
+        yield where, as_id(place if numbered else qid, where, "the query id"), record
+
+
+def _qid(record: Mapping[str, Any], where: str) -> Any:
     query = record.get("query")
-    return as_id(first_of(query if isinstance(query, dict) else record, QID_FIELDS), where, "the query id")
+    qid = first_of(query if isinstance(query, dict) else record, QID_FIELDS)
+    hits = first_of(record, HITS_FIELDS)
+    if qid is not None or not isinstance(hits, list):
+        return qid
+    qids = {str(hit["qid"]) for hit in hits if isinstance(hit, dict) and hit.get("qid") is not None}
+    if len(qids) > 1:
+        raise QPeftError(f"{where}: the hits of one query have different query ids: {', '.join(sorted(qids)[:3])}")
+    return next(iter(qids), None)
 
 
 def _hit(hit: Any, where: str) -> ScoredDoc:

@@ -1,65 +1,74 @@
-"""Queries and their answers, told apart by content: TSV, JSON of several makes, TREC."""
+"""Queries and their answers: TSV, TREC, and JSON in several forms. The content of a file decides its format."""
 
+import logging
 import re
 from collections.abc import Iterator
 
-from pyserini_qpeft.data.fields import as_id, as_query, first_of, json_records
+from pyserini_qpeft.data.dpr_questions import answers_in_line, read_dpr_answers, read_dpr_questions
+from pyserini_qpeft.data.fields import QUERY_FIELDS, as_id, as_query, first_of
 from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines
 from pyserini_qpeft.data.records import Topics
-from pyserini_qpeft.data.requests import request_qid
+from pyserini_qpeft.data.requests import records_by_qid
+from pyserini_qpeft.data.trec_topics import read_trec_topics
 from pyserini_qpeft.errors import QPeftError
 
-_QUERY_FIELDS = ("text", "query", "question", "title")
+_LOG = logging.getLogger(__name__)
 _TSV_HEADER = re.compile(r"(qid|_?id|query[-_]?id)\t(query|text|question|title)\b", re.IGNORECASE)
-_NUMBER_LABEL = re.compile(r"number\s*:", re.IGNORECASE)
-_TITLE_LABEL = re.compile(r"topic\s*:", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)(\w+)([^>]*)>")
 
 
 def read_topics(path: PathLike) -> Topics:
-    """Reads queries, told by their content.
+    """Reads queries.
 
-    Takes `qid`, tab, query; JSON lines (BEIR's `_id` and `text`, or names such as `qid` and `query`);
-    Pyserini's DPR JSON; rank_llm requests; TREC's `<top>` (the title is the query) and
-    `<topic number="…">` (the query, or else the title).
+    Reads `qid`, tab, query; JSON lines or arrays (BEIR's `_id` and `text`, or names such as `qid` and `query`);
+    the JSON forms of `requests.read_requests`; DPR's question files (question, tab, list of answers), numbered from 0;
+    TREC's `<top>` (the title is the query) and `<topic number="…">` (the
+    query, or else the title).
 
     Args:
-        path: The file; gzipped or not.
+        path: The file, gzipped or not.
 
     Returns:
-        Text of each query, stripped, in file order; ids are strings.
+        Text of each query, stripped, in file order; ids are strings. Empty queries are left out and logged.
 
     Raises:
-        QPeftError: An empty file, an unknown format, a qid that occurs twice, a query without text.
+        QPeftError: The file is empty or of unknown format, a qid occurs twice, a query has no text field, or all
+            queries are empty.
     """
     start = first_line(path, what="a list of topics").lstrip()
     if start[0] in "{[":
         topics = _json_topics(path)
     elif start[0] == "<":
-        topics = _trec_topics(path)
+        topics = read_trec_topics(path)
     else:
-        topics = _tsv_topics(path)
+        topics = _tsv_topics(path) if answers_in_line(start) is None else read_dpr_questions(path)
     read: Topics = {}
+    empty: list[str] = []
     for where, qid, query in topics:
         if qid in read:
             raise QPeftError(f"{where}: query id {qid} occurs a second time")
         read[qid] = as_query(query, f"{where}: query {qid}")
-    if not read:
-        raise QPeftError(f"{path} holds no topic")
-    return read
+        if not read[qid]:
+            empty.append(qid)
+    if len(empty) == len(read):
+        raise QPeftError(f"{path} holds no query" + (" that is not empty" if empty else ""))
+    if empty:
+        _LOG.warning("%s: %d queries are empty and are left out, first query %s", path, len(empty), empty[0])
+    return {qid: query for qid, query in read.items() if query}
 
 
 def read_answers(path: PathLike) -> dict[str, list[str]]:
-    """Reads the accepted answers of each query of a JSON file: `metadata.answers`, or else `answers`.
+    """Reads the accepted answers of each query of a JSON file (`metadata.answers`, or else `answers`), or of DPR's.
 
     Returns:
-        Answers of each query that has any; queries without are left out.
+        Answers by qid; queries without answers are left out.
 
     Raises:
-        QPeftError: Not JSON, or answers that are not strings.
+        QPeftError: The file is neither JSON nor one of DPR's question files, or answers are not a list of strings.
     """
+    if answers_in_line(first_line(path, what="a list of queries with answers")) is not None:
+        return read_dpr_answers(path)
     read: dict[str, list[str]] = {}
-    for where, record in json_records(path, what="a query with answers"):
+    for where, qid, record in records_by_qid(path, what="a query with answers"):
         metadata = record.get("metadata")
         answers = metadata.get("answers") if isinstance(metadata, dict) else None
         answers = record.get("answers") if answers is None else answers
@@ -67,15 +76,14 @@ def read_answers(path: PathLike) -> dict[str, list[str]]:
             continue
         if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
             raise QPeftError(f"{where}: answers must be a list of strings")
-        read[request_qid(record, where)] = answers
+        read[qid] = answers
     return read
 
 
 def _json_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
-    for where, record in json_records(path, what="a topic"):
+    for where, qid, record in records_by_qid(path, what="a topic"):
         query = record.get("query")
-        fields = query if isinstance(query, dict) else record
-        yield where, request_qid(record, where), first_of(fields, _QUERY_FIELDS)
+        yield where, qid, first_of(query if isinstance(query, dict) else record, QUERY_FIELDS)
 
 
 def _tsv_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
@@ -87,37 +95,9 @@ def _tsv_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
             raise QPeftError(
                 f"{path}:{number}: no tab: topics are qid, tab, query, or JSON lines, or TREC topics (<top>)"
             )
+        if answers_in_line(line) is not None:
+            raise QPeftError(
+                f"{path}:{number}: a list of answers, where the lines before have qid, tab, query; give a file whose "
+                "lines are all question, tab, answers, or all qid, tab, query"
+            )
         yield f"{path}:{number}", as_id(qid.strip(), f"{path}:{number}", "the query id"), query
-
-
-def _trec_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
-    """Gathers what stands under each tag; closing tags of the fields are optional, as in TREC's own files."""
-    fields: dict[str, str] | None = None
-    field, where = "", ""
-    for number, line in numbered_lines(path):
-        position = 0
-        for tag in [*_TAG.finditer(line), None]:
-            if fields is not None and field:
-                fields[field] = f"{fields.get(field, '')}{line[position : tag.start() if tag else None]}\n"
-            if tag is None:
-                break
-            position = tag.end()
-            closing, name, attributes = tag[1], tag[2].lower(), tag[3]
-            if name not in ("top", "topic"):
-                field = "" if closing else name
-            elif closing:
-                if fields is not None:
-                    yield _trec_topic(fields, where)
-                fields, field = None, ""
-            else:
-                number_attribute = re.search(r'(?:number|id)\s*=\s*"([^"]*)"', attributes)
-                fields = {"num": number_attribute[1]} if number_attribute else {}
-                field, where = "", f"{path}:{number}"
-    if fields is not None:
-        raise QPeftError(f"{where}: this topic is never closed; was the file copied whole?")
-
-
-def _trec_topic(fields: dict[str, str], where: str) -> tuple[str, str, object]:
-    qid = _NUMBER_LABEL.sub("", first_of(fields, ("num", "number")) or "").strip()
-    query = _TITLE_LABEL.sub("", first_of(fields, ("query", "title")) or "")
-    return where, as_id(qid, where, "the topic's number"), " ".join(query.split())

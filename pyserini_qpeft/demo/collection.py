@@ -7,8 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyserini_qpeft.data.corpus import iter_documents
-from pyserini_qpeft.data.files import atomic_write, user_write_errors
+from pyserini_qpeft.data.beir import BeirFolder, write_beir_folder
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, Topics
 from pyserini_qpeft.data.topics import read_topics
@@ -49,20 +48,10 @@ def write_collection(folder: Path, questions: int | None = None) -> DemoCollecti
     Raises:
         QPeftError: The folder cannot be written to.
     """
-    with user_write_errors(folder / "qrels"):
-        (folder / "qrels").mkdir(parents=True, exist_ok=True)
     corpus = read_documentation()
-    with atomic_write(folder / "corpus.jsonl") as file:
-        file.write(corpus)
-    names = {document.docid for document in iter_documents(folder)}
+    names = {json.loads(line)["_id"] for line in corpus.split("\n") if line}
     topics, qrels, missing = questions_about(names, questions)
-    with atomic_write(folder / "queries.jsonl") as file:
-        for qid, question in topics.items():
-            file.write(json.dumps({"_id": qid, "text": question}) + "\n")
-    with atomic_write(folder / "qrels" / "test.tsv") as file:
-        file.write("query-id\tcorpus-id\tscore\n")
-        for qid, grades in qrels.items():
-            file.writelines(f"{qid}\t{name}\t{grade}\n" for name, grade in grades.items())
+    write_beir_folder(folder, corpus, topics, qrels)
     fingerprint = hashlib.sha256(corpus.encode()).hexdigest()
     return DemoCollection(folder, len(names), fingerprint, topics, qrels, missing)
 
@@ -83,7 +72,7 @@ def questions_about(names: set[str], questions: int | None = None) -> tuple[Topi
     Returns:
         The questions, their judgements, and the judged names that were left out.
     """
-    shipped = read_topics(QUESTIONS / "queries.jsonl")
+    shipped = read_topics(BeirFolder(QUESTIONS).topics)
     topics: Topics = {}
     qrels: Qrels = {}
     missing: set[str] = set()

@@ -1,4 +1,4 @@
-"""Runs against judgements and answers: measures, significance, tables, plots, tuning, experiments."""
+"""Evaluation of runs: measures, significance tests, tables, plots, tuning, experiments."""
 
 from pyserini_qpeft.evaluation.answers import has_answer, score_answers, summarise_answers
 from pyserini_qpeft.evaluation.comparison import Comparison, ComparisonConfig, compare

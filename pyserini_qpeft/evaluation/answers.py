@@ -1,7 +1,7 @@
-"""Does a passage bear an answer? DPR's matching, and the Q-PEFT paper's R@k and H@k made of it.
+"""Whether a passage contains an answer, by DPR's matching, and the measures R@k and H@k of the Q-PEFT paper.
 
-DPR (Karpukhin et al., EMNLP 2020) compares sequences of lower-cased tokens after NFD: a token is a run of
-letters, digits and marks, or one other visible character.
+DPR (Karpukhin et al., EMNLP 2020) compares sequences of lower-cased tokens after Unicode normalisation (NFD). A token
+is a sequence of letters, digits and marks, or one other visible character.
 """
 
 import unicodedata
@@ -24,18 +24,18 @@ _TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
 
 
 def tokenize(text: str) -> list[str]:
-    """DPR's tokens of a text, lower-cased."""
+    """Split a text into DPR's tokens, in lower case."""
     return [token.lower() for token in _TOKEN.findall(unicodedata.normalize("NFD", text))]
 
 
 def has_answer(text: str, answers: Sequence[str]) -> bool:
-    """Whether the tokens of one of the answers stand in the text, side by side and in their order."""
+    """Return whether the tokens of at least one answer occur in the text, adjacent and in their order."""
     passage = _spaced(text)
     return any(_spaced(answer) in passage for answer in answers)
 
 
 def _spaced(text: str) -> str:
-    # No token holds a space, so with one around each token a sequence of tokens is a substring.
+    # No token contains a space, so a sequence of tokens, with a space around each, is a substring.
     return "".join(f" {token}" for token in tokenize(text)) + " "
 
 
@@ -46,41 +46,44 @@ def score_answers(
     cutoffs: Sequence[int] = DEFAULT_CUTOFFS,
     depth: int = 100,
 ) -> "pd.DataFrame":
-    """The paper's R@k and H@k for each query with known answers (arXiv 2404.04522, section 4).
+    """Compute the paper's R@k and H@k for each query with known answers (arXiv 2404.04522, section 4).
 
-    R@k is the share of the list's answer-bearing passages that stand in its first k, 0 where there is none;
-    H@k is 1 where at least one stands in the first k.
+    Of all passages in a list that contain an answer, R@k is the share that is among the first k; it is 0 if no passage
+    contains one. H@k is 1 if at least one of the first k passages contains an answer, else 0.
 
     Args:
-        run: hits by qid; a query that the run lacks has an empty list.
-        answers: answers by qid; each of its queries becomes a row.
-        text_of: the text of a passage, None where it is unknown.
-        cutoffs: the k.
-        depth: passages of each list that count, from its top.
+        run: Hits by qid; a query that is not in the run counts as an empty list.
+        answers: Answers by qid; each of these queries becomes a row.
+        text_of: Returns the text of a docid, or None if it is unknown.
+        cutoffs: The values of k.
+        depth: Passages of each list that are used, from its top.
 
     Returns:
-        Frame, qids by `in_list` (bool: an answer stands in the list), `R@k` and `H@k` for each k.
+        Frame with a row for each qid, and the columns `in_list` (bool: a passage of the list contains an answer),
+        `R@k` and `H@k` for each k.
 
     Raises:
-        QPeftError: a passage without text, an answer without a token, or a cutoff below 1.
+        QPeftError: A passage has no text, an answer has no token, or a cutoff is below 1.
     """
     import pandas as pd
 
     if min(cutoffs, default=0) < 1:
-        raise QPeftError("the cutoffs of R@k and H@k must be 1 or more, and there must be one")
+        raise QPeftError("R@k and H@k need at least one cutoff, and every cutoff must be 1 or more")
 
     @cache
     def passage(docid: str) -> str:
         text = text_of(docid)
         if text is None:
-            raise QPeftError(f"the corpus has no document {docid}, so no answer can be looked for in it")
+            raise QPeftError(
+                f"the corpus has no document {docid}, so answers cannot be matched: give the corpus of the run"
+            )
         return _spaced(text)
 
     rows = []
     for qid, accepted in answers.items():
         sought = [_spaced(answer) for answer in accepted]
         if " " in sought:
-            raise QPeftError(f"query {qid} has an answer without a letter or sign, which every passage would bear")
+            raise QPeftError(f"query {qid} has an answer without a visible character, which every passage would match")
         ranked = trec_eval_order(run.get(qid, []))[:depth]
         bears = [any(answer in passage(docid) for answer in sought) for docid in ranked]
         total = sum(bears)
@@ -95,7 +98,7 @@ def score_answers(
 
 
 def summarise_answers(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Means of R@k and H@k: one row over all queries, one over those with an answer in the list."""
+    """Average R@k and H@k: one row over all queries, one over the queries with an answer in their list."""
     import pandas as pd
 
     values = frame.drop(columns="in_list")

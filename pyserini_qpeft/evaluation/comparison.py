@@ -1,4 +1,4 @@
-"""Several runs on the same judgements: their measures, and each one's difference from the baseline."""
+"""Several runs on the same qrels: their measures, and the difference of each run from the baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,21 +20,22 @@ class ComparisonConfig:
     """What is compared, and how.
 
     Attributes:
-        measures: names of measures, see `measures.parse_measures`.
-        baseline: name of the run that the others are held against; None is the first.
-        significance: the tests.
-        judged_cutoff: hits of each list looked at for the unjudged share.
+        measures: Names of measures, see `measures.parse_measures`.
+        baseline: Name of the run that the others are compared with; None is the first.
+        significance: The significance tests.
+        judged_cutoff: Hits of each list that are counted for the share of unjudged hits.
     """
 
     measures: Sequence[str] = field(
-        default=DEFAULT_MEASURES, metadata={"help": "measures of ir-measures, such as nDCG@10, AP(rel=2), RR@10"}
+        default=DEFAULT_MEASURES,
+        metadata={"help": "measures, in the names of ir-measures, such as nDCG@10, AP(rel=2), RR@10"},
     )
     baseline: str | None = field(
-        default=None, metadata={"help": "name of the run that the others are held against; the first when not given"}
+        default=None, metadata={"help": "name of the run that the others are compared with (default: the first)"}
     )
     significance: SignificanceConfig = field(default_factory=SignificanceConfig)
     judged_cutoff: int = field(
-        default=10, metadata={"help": "hits of each list looked at for the share that nobody judged"}
+        default=10, metadata={"help": "hits per query that are counted for the share of unjudged hits"}
     )
 
     def __post_init__(self) -> None:
@@ -47,13 +48,13 @@ class Comparison:
     """Runs measured on the same queries.
 
     Attributes:
-        baseline: name of the run that the others are held against.
-        scores: for each run, float64 frame of qids by measures; all have the same rows and columns.
-        coverage: for each run, its depth and its unjudged share.
-        differences: every other run against the baseline, on each measure.
-        significance: how they were tested.
-        answers: for each run, means of R@k and H@k by `answers.summarise_answers`; empty where none are known.
-        latency: for the runs that say it, the time per query.
+        baseline: Name of the run that the others are compared with.
+        scores: For each run, a float64 frame of qids by measures; all have the same rows and columns.
+        coverage: For each run, its depth and its share of unjudged hits.
+        differences: Every other run minus the baseline, on each measure.
+        significance: The tests that were used.
+        answers: For each run, means of R@k and H@k by `answers.summarise_answers`; empty if there are no answers.
+        latency: The time per query, for the runs that record it.
     """
 
     baseline: str
@@ -66,21 +67,21 @@ class Comparison:
 
     @property
     def measures(self) -> list[str]:
-        """Names of the measures."""
+        """The names of the measures."""
         return list(self.scores[self.baseline].columns)
 
     def means(self) -> "pd.DataFrame":
-        """Float64 frame, runs by measures: the mean over the judged queries."""
+        """Return a float64 frame, runs by measures: means over the judged queries."""
         import pandas as pd
 
         return pd.DataFrame({run: frame.mean() for run, frame in self.scores.items()}).T.rename_axis("run")
 
     def gains(self, run: str, measure: str) -> "pd.Series[float]":
-        """The run minus the baseline on each query."""
+        """Return the run's value minus the baseline's, for each query."""
         return self.scores[run][measure] - self.scores[self.baseline][measure]
 
     def differences_frame(self) -> "pd.DataFrame":
-        """One row for each run other than the baseline and each measure; one column of p for each test."""
+        """Return a row for each run but the baseline and each measure, with two columns for each test: p and Holm's."""
         import pandas as pd
 
         rows = []
@@ -102,7 +103,7 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def long_frame(self) -> "pd.DataFrame":
-        """One row for each run, query and measure: `run, qid, measure, value`."""
+        """Return a row for each run, query and measure: `run, qid, measure, value`."""
         import pandas as pd
 
         frames = [
@@ -113,22 +114,23 @@ class Comparison:
 
 
 def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | None = None) -> Comparison:
-    """Measure runs on the same qrels and hold each against the baseline.
+    """Measure runs on the same qrels, and compare each with the baseline.
 
     Args:
-        runs: runs by name, in the order of the table.
-        qrels: judgements; every one of their queries counts.
-        config: measures, baseline and tests.
+        runs: Runs by name, in the order of the table.
+        qrels: Qrels; all of their queries count.
+        config: Measures, baseline and tests.
 
     Raises:
-        QPeftError: no run, a baseline that is none of them, an unknown measure, a run without a judged query.
+        QPeftError: There is no run, the baseline is not one of the runs, a measure is unknown, or no query of a run is
+            judged.
     """
     config = config or ComparisonConfig()
     if not runs:
         raise QPeftError("there is no run to evaluate")
     baseline = config.baseline if config.baseline is not None else next(iter(runs))
     if baseline not in runs:
-        raise QPeftError(f"the baseline {baseline!r} is none of the runs; they are {', '.join(runs)}")
+        raise QPeftError(f"there is no run {baseline!r} to be the baseline: the runs are {', '.join(runs)}")
 
     parse_measures(config.measures)
     scores = {}

@@ -1,4 +1,4 @@
-"""Does what reranking gains go with how good the first stage was? Correlation over a few collections."""
+"""Correlation of the gain from reranking with the quality of the first stage, over a few collections."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from pyserini_qpeft.evaluation.significance import SignificanceConfig
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """How two values of the same things go together; all four are NaN where one of the values never changes.
+    """Correlation coefficients of two variables; all four fields are NaN if a variable is constant.
 
     Attributes:
-        pearson: r, -1 to 1: along a line.
-        pearson_p: its two-sided p-value, exact for normal values.
-        spearman: rho, -1 to 1: in the same order.
-        spearman_p: its two-sided p-value over the permutations of the values; exact up to seven of them.
+        pearson: Pearson's r, -1 to 1.
+        pearson_p: Its two-sided p-value, which assumes normal values.
+        spearman: Spearman's rho, -1 to 1.
+        spearman_p: Its two-sided p-value from permutations of the values; exact for up to seven values.
     """
 
     pearson: float
@@ -27,15 +27,15 @@ class Correlation:
 
 
 def correlate(x: ArrayLike, y: ArrayLike, config: SignificanceConfig | None = None) -> Correlation:
-    """Pearson's and Spearman's correlation.
+    """Compute Pearson's and Spearman's correlation.
 
     Args:
-        x: float[n], n from 3.
+        x: float[n], n at least 3.
         y: float[n].
-        config: gives the resamples and the seed of the permutations, where there are too many to try all.
+        config: Gives the number and the seed of random permutations, which are used if there are too many to try all.
 
     Raises:
-        QPeftError: fewer than three pairs.
+        QPeftError: There are fewer than three pairs.
     """
     from scipy import stats
 
@@ -43,11 +43,11 @@ def correlate(x: ArrayLike, y: ArrayLike, config: SignificanceConfig | None = No
     first: NDArray[np.float64] = np.asarray(x, dtype=np.float64)
     second: NDArray[np.float64] = np.asarray(y, dtype=np.float64)
     if len(first) < 3:
-        raise QPeftError(f"a correlation needs three pairs of values or more, and there are {len(first)}")
+        raise QPeftError(f"a correlation needs at least three pairs of values, and there are {len(first)}")
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return Correlation(*[float("nan")] * 4)
     pearson = stats.pearsonr(first, second)
-    # spearmanr's own p-value is 0 for any three values in the same order, and holds for hundreds of them only.
+    # The p-value of spearmanr is an approximation for hundreds of values; it is 0 for any three in the same order.
     permutations = stats.PermutationMethod(n_resamples=config.resamples, rng=np.random.default_rng(config.seed))
     spearman = stats.pearsonr(stats.rankdata(first), stats.rankdata(second), method=permutations)
     return Correlation(

@@ -1,4 +1,4 @@
-"""How far a run reaches: its depth, the queries it lacks, and how much of it nobody has judged."""
+"""How much of a run the qrels cover: depth, missing queries, and the share of unjudged hits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from pyserini_qpeft.evaluation.measures import trec_eval_order
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What of a run the qrels can see.
+    """How much of a run the qrels cover.
 
     Attributes:
-        queries: judged queries that the run has.
-        missing: judged queries that the run lacks, which count as 0.
-        unjudged_queries: queries of the run without judgements, left out.
-        depth: mean number of hits per judged query of the run.
-        max_depth: the longest list.
-        cutoff: hits of each list, from its top, that `unjudged` looks at.
-        unjudged: share of those hits without a judgement for their query, 0 to 1.
-        docids: distinct documents in the run.
-        unknown_docids: those of them that the qrels name for no query at all.
+        queries: Judged queries that are in the run.
+        missing: Judged queries that are not in the run; they count as 0.
+        unjudged_queries: Queries of the run that are not in the qrels; they are left out.
+        depth: Mean number of hits of the judged queries in the run.
+        max_depth: Length of the longest list.
+        cutoff: Hits of each list, from its top, that `unjudged` is computed on.
+        unjudged: Share of these hits that are not judged for their query, 0 to 1.
+        docids: Distinct documents in the run.
+        unknown_docids: Those of them that are not in the qrels of any query.
     """
 
     queries: int
@@ -35,7 +35,7 @@ class Coverage:
 
 
 def cover(run: Run, qrels: Qrels, cutoff: int = 10) -> Coverage:
-    """Count what the qrels know of the run, with the unjudged share among the first `cutoff` hits."""
+    """Count how much of the run the qrels cover, with the share of unjudged hits among the first `cutoff`."""
     judged = [qid for qid in qrels if run.get(qid)]
     lengths = [len(run[qid]) for qid in judged]
     heads = [(qid, docid) for qid in judged for docid in trec_eval_order(run[qid])[:cutoff]]
@@ -55,24 +55,24 @@ def cover(run: Run, qrels: Qrels, cutoff: int = 10) -> Coverage:
 
 
 def remarks(name: str, coverage: Coverage) -> Sequence[str]:
-    """What a reader of the table must know about this run: one sentence for each thing."""
-    told = []
+    """Return the notes on a run for the readers of a table, one sentence each."""
+    sentences = []
     if coverage.missing:
-        lacking = counted(coverage.missing, "judged query", "judged queries")
-        told.append(f"{name} lacks {lacking}, counted as 0 (as in trec_eval -c).")
+        missing = counted(coverage.missing, "judged query is", "judged queries are")
+        sentences.append(f"{missing} missing from {name} and scored as 0 (as in trec_eval -c).")
     if coverage.unjudged_queries:
-        extra = counted(coverage.unjudged_queries, "query", "queries")
-        told.append(f"{name} has {extra} without judgements, left out.")
+        extra = counted(coverage.unjudged_queries, "query is", "queries are")
+        sentences.append(f"{extra} in {name} but not in the qrels, and left out.")
     if coverage.unknown_docids == coverage.docids:
-        told.append(f"no docid of {name} is in the qrels; do they number documents in another way?")
+        sentences.append(f"no docid of {name} is in the qrels: check that both use the same docids.")
     elif coverage.unknown_docids:
-        told.append(
-            f"{coverage.unknown_docids:,} of the {coverage.docids:,} docids of {name} are in no judgement, "
+        sentences.append(
+            f"{coverage.unknown_docids:,} of the {coverage.docids:,} docids of {name} are not in the qrels, "
             "and count as not relevant."
         )
-    return told
+    return sentences
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """A number with the noun that goes with it."""
+    """Return a number with the singular or plural of a noun."""
     return f"{count:,} {one if count == 1 else many}"

@@ -1,4 +1,4 @@
-"""Which plots a comparison has, from what is known of its runs."""
+"""The plots of a comparison and of a sweep over depths and fusion weights."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def comparison_figures(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]:
-    """Yields a name and a figure for each plot of the first measure: gains, gains by first stage, latency."""
+    """Yield a name and a figure for each plot of the first measure: gains, gains by first stage, latency."""
     import pandas as pd
 
     measure, baseline = comparison.measures[0], comparison.baseline
@@ -45,15 +45,15 @@ def comparison_figures(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]
 def sweep_figures(
     runs: Mapping[str, TwoStageRun], qrels: Qrels, measure: str, chosen: RerankConfig | None = None
 ) -> Iterator[tuple[str, "Figure"]]:
-    """Yields quality against depth and against fusion weight, for runs that hold the scores of both stages.
+    """Yield plots of quality against depth and against fusion weight, for runs with the scores of both stages.
 
     Args:
-        runs: runs by name.
-        qrels: judgements.
-        measure: name of the measure.
-        chosen: what was chosen on dev queries: its fusion is drawn against depth, its depth holds for the weights,
-            and its weight is marked. Without it, or without a weight in it: the weight of the shipped model, and the
-            depth as reranked.
+        runs: Runs by name.
+        qrels: Qrels.
+        measure: Name of the measure.
+        chosen: The configuration chosen on dev queries. The plot against depth uses its fusion; the plot against
+            weights uses its depth and marks its weight. None: the default fusion with the weight of the shipped
+            model, and the depth of the run.
     """
     fusion = (chosen.fusion if chosen is not None else None) or FusionConfig()
     weight = fusion.for_model(None).weight
@@ -71,7 +71,7 @@ def sweep_figures(
         by_weight[name] = sweep(judged, qrels, measure, [depth], DEFAULT_WEIGHTS, fusion).iloc[0]
     if not runs:
         return
-    # One line for the first stage only where all runs started from the same.
+    # A line for the first stage is drawn only if all runs have the same first stage.
     same = max(first_stage) - min(first_stage) < 1e-9
     yield "depth", plot_depth(by_depth, measure, first_stage[0] if same else None)
     marks = dict.fromkeys(by_weight, weight) if chosen is not None else None

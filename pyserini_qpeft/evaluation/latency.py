@@ -1,4 +1,4 @@
-"""How long each query took, where a run's JSONL says so."""
+"""The time per query, from the JSONL of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Time per query, in seconds of wall clock.
+    """Wall-clock time per query, in seconds.
 
     Attributes:
-        queries: queries whose time is known.
-        mean: their mean.
-        p50: the median.
-        p95: the 95th percentile.
+        queries: Number of queries whose time is known.
+        mean: Mean.
+        p50: Median.
+        p95: 95th percentile.
     """
 
     queries: int
@@ -24,7 +24,7 @@ class Latency:
 
 
 def summarise_latency(seconds: Mapping[str, float]) -> Latency | None:
-    """The latency of a run from seconds by qid; None where no query has one."""
+    """Summarise the seconds of each qid; None if there are none."""
     if not seconds:
         return None
     times = np.array(list(seconds.values()), dtype=np.float64)

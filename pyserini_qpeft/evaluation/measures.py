@@ -1,8 +1,8 @@
-"""A run against qrels: one frame of scores per query, every measure through ir-measures.
+"""A run against qrels: the value of each measure for each query, computed by ir-measures.
 
-Everything follows trec_eval: hits are ordered by score in single precision and ties by docid descending,
-whatever the order of the file; a judged query that the run lacks counts as 0 (`trec_eval -c`); a query
-without judgements is left out.
+Everything follows trec_eval. Hits are ordered by score in single precision, and equal scores by docid, descending; the
+order of the lines in a file does not matter. A query of the qrels that is not in the run counts as 0
+(`trec_eval -c`). A query of the run that is not in the qrels is left out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.overlap import examples
+from pyserini_qpeft.evaluation.own_measures.register import register_own_measures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,39 +24,41 @@ _WRITE_IT = "write it as in nDCG@10, AP, RR@10, R@100 or P@10"
 
 
 def parse_measures(names: Iterable[str]) -> list[Any]:
-    """The measures of these names.
+    """Find the measures with these names.
 
     Args:
-        names: names as ir-measures writes them, such as `nDCG@10`, `AP(rel=2)`, `RR@10`; MAP and MRR do too.
+        names: Names as ir-measures writes them, such as `nDCG@10`, `AP(rel=2)`, `RR@10`, `MAP`, `MRR`, and the names
+            of this package's own measures, such as `Ceiling@100`.
 
     Returns:
         ir-measures' measures in the order of the names, each once.
 
     Raises:
-        QPeftError: a name that is no measure, one that lacks its cutoff, one that nothing installed computes, or one
-            that is no mean over queries.
+        QPeftError: A name is unknown or has no cutoff, no installed library computes the measure, or the measure is
+            not a mean over queries.
     """
     import ir_measures
 
+    register_own_measures()
     measures: dict[Any, None] = {}
     for name in names:
         try:
             measure = ir_measures.parse_measure(name)
         except (NameError, ValueError):
-            raise QPeftError(f"{name!r} is no measure; {_WRITE_IT}") from None
+            raise QPeftError(f"{name!r} is not a measure; {_WRITE_IT}") from None
         for parameter, allowed in measure.SUPPORTED_PARAMS.items():
             if parameter not in measure.params and allowed.required:
-                raise QPeftError(f"the measure {name!r} lacks its {parameter}; {_WRITE_IT}")
+                raise QPeftError(f"the measure {name!r} needs a {parameter}; {_WRITE_IT}")
         try:
             measure.validate_params()
         except AssertionError as mistake:
-            raise QPeftError(f"the measure {name!r} cannot be: {mistake}") from None
+            raise QPeftError(f"the measure {name!r} is not valid: {mistake}") from None
         cutoff = measure.params.get("cutoff", 1)
         if isinstance(cutoff, int) and cutoff < 1:
             raise QPeftError(f"the cutoff of the measure {name!r} must be 1 or more")
         if not isinstance(measure.aggregator(), ir_measures.MeanAgg):
-            raise QPeftError(f"{name!r} is a count over all queries; give measures that are means over queries")
-        # Asked in this order, a provider that is slow to import is so only for what no other computes.
+            raise QPeftError(f"{name!r} is a count over all queries; choose measures that are means over queries")
+        # `any` stops at the first provider, so that slow ones are imported only if no other computes the measure.
         if not any(one.supports(measure) and one.is_available() for one in ir_measures.DefaultPipeline.providers):
             raise QPeftError(f"no installed library computes the measure {name!r}")
         measures[measure] = None
@@ -65,7 +68,7 @@ def parse_measures(names: Iterable[str]) -> list[Any]:
 
 
 def trec_eval_order(hits: Sequence[ScoredDoc]) -> list[str]:
-    """The docids in the order in which trec_eval sees them; a docid that comes twice keeps its better place."""
+    """Return the docids in trec_eval's order; a docid that occurs twice keeps its higher rank."""
     scores = np.array([hit.score for hit in hits], dtype=np.float32)
     if np.isnan(scores).any():
         raise QPeftError(f"the score of document {hits[int(np.isnan(scores).argmax())].docid} is not a number")
@@ -74,18 +77,18 @@ def trec_eval_order(hits: Sequence[ScoredDoc]) -> list[str]:
 
 
 def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEASURES) -> "pd.DataFrame":
-    """The value of each measure for each judged query.
+    """Compute each measure for each judged query.
 
     Args:
-        run: hits by qid, in any order.
-        qrels: grades by qid and docid; each of its queries becomes a row, in its order.
-        measures: names of measures, see `parse_measures`.
+        run: Hits by qid, in any order.
+        qrels: Grades by qid and docid; each query becomes a row, in the order of the qrels.
+        measures: Names of measures, see `parse_measures`.
 
     Returns:
-        Float64 frame, qids by measures; its means are what trec_eval prints.
+        Float64 frame, qids by measures; the means of its columns are what trec_eval prints.
 
     Raises:
-        QPeftError: no query of the run is judged, or a measure is unknown.
+        QPeftError: No query of the run is judged, or a measure is unknown.
     """
     import ir_measures
     import pandas as pd
@@ -97,7 +100,7 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
             f"no query of the run is in the qrels (run: {examples(run)}; qrels: {examples(qrels)}); "
             "give the qrels of the same topics"
         )
-    # Not all of ir-measures' providers break ties as trec_eval does: hand them an order without ties.
+    # Some providers of ir-measures break ties in another way than trec_eval, so they get scores without ties.
     strict_order: dict[str, dict[str, float]] = {}
     for qid in judged:
         docids = trec_eval_order(run[qid])

@@ -1,4 +1,4 @@
-"""Do a run and its judgements speak of the same queries and documents? If not, every measure is 0 and means nothing."""
+"""Checks that a run and its qrels have queries and documents in common; otherwise every measure would be 0."""
 
 import re
 from collections.abc import Iterable
@@ -10,22 +10,22 @@ from pyserini_qpeft.errors import QPeftError
 
 
 def check_overlap(run: Run, qrels: Qrels, run_file: PathLike, qrels_name: str) -> None:
-    """Refuse a run that shares no query with the judgements, or no document.
+    """Check that a run shares at least one query and one document with the qrels.
 
     Args:
-        run: hits by qid.
-        qrels: judgements.
-        run_file: the file that the run was read from.
-        qrels_name: file or name of the judgements.
+        run: Hits by qid.
+        qrels: Qrels.
+        run_file: The file that the run was read from.
+        qrels_name: File or name of the qrels.
 
     Raises:
-        QPeftError: there is nothing in common; the first query or document is named with its line.
+        QPeftError: They have nothing in common; the message names the first query or document and its line.
     """
     judged = [qid for qid in run if qid in qrels]
     if not judged:
         first = next(iter(run))
         raise QPeftError(
-            f"{_place(run_file, first)}: query {first} is not judged in {qrels_name}, nor is any other of the run "
+            f"{_place(run_file, first)}: query {first} is not in {qrels_name}, nor is any other query of the run "
             f"(run: {examples(run)}; qrels: {examples(qrels)}); give the qrels of the same topics"
         )
     known = {docid for grades in qrels.values() for docid in grades}
@@ -33,20 +33,20 @@ def check_overlap(run: Run, qrels: Qrels, run_file: PathLike, qrels_name: str) -
     if hits and not any(docid in known for _, docid in hits):
         qid, docid = hits[0]
         raise QPeftError(
-            f"{_place(run_file, qid, docid)}: document {docid} is in no judgement of {qrels_name}, nor is any other "
+            f"{_place(run_file, qid, docid)}: document {docid} is not in {qrels_name}, nor is any other document "
             f"of the run (run: {examples(docid for _, docid in hits)}; qrels: {examples(known)}); "
-            "do they number documents in another way?"
+            "check that both use the same docids"
         )
 
 
 def examples(names: Iterable[str], shown: int = 3) -> str:
-    """The first few of some names, for a message."""
+    """Return the first few names, for a message."""
     some = list(islice(names, shown + 1))
     return ", ".join(some[:shown]) + (", …" if len(some) > shown else "") if some else "empty"
 
 
 def _place(path: PathLike, *words: str) -> str:
-    """The file, with its first line that has all the words; JSON may have them on several lines, or not as they are."""
+    """Return the file with the number of the first line that has all the words; only the file if no line has them."""
     patterns = [re.compile(rf'(?<![^\s"]){re.escape(word)}(?![^\s"])') for word in words]
     for number, line in numbered_lines(path):
         if all(pattern.search(line) for pattern in patterns):

@@ -1,10 +1,10 @@
 """Plots of runs: gains per query, and quality against depth, fusion weight, first stage and latency.
 
-Each function gives a matplotlib figure that belongs to nobody (no pyplot, no window); `save_plot` writes it.
-Colours are Okabe and Ito's, and every series differs in its marker too.
+Each function returns a matplotlib figure that is not registered with pyplot; `save_plot` writes it to a file. The
+colours are those of Okabe and Ito, and each series has a marker of its own.
 """
 
-import io
+import secrets
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 _BLACK, _ORANGE, _SKY, _GREEN, _YELLOW, _BLUE, _RED, _PINK = color_sequences["okabe_ito"]
 _SERIES = (_BLUE, _RED, _GREEN, _PINK, _SKY, _ORANGE)
 _MARKERS = "osD^vPX"
-# Of two curves that coincide the one beneath shows in the gaps.
+# Line styles with gaps: where two curves coincide, the lower one is visible in the gaps of the upper.
 _LINES = ("-", (0, (4, 2)), "-.", (0, (1, 1.5)))
 
 
 def plot_query_gains(gains: "pd.Series[float]", run: str, baseline: str, measure: str) -> Figure:
-    """Sorted bars: what the run gains or loses on each query.
+    """Draw the gain or loss of a run on each query as sorted bars.
 
     Args:
-        gains: the run minus the baseline, by qid.
-        run: name of the run.
-        baseline: name of the run it is held against.
-        measure: name of the measure.
+        gains: The run minus the baseline, by qid.
+        run: Name of the run.
+        baseline: Name of the baseline.
+        measure: Name of the measure.
     """
     figure, axes = _figure()
     ordered = np.sort(gains.to_numpy())[::-1]
@@ -68,12 +68,12 @@ def plot_query_gains(gains: "pd.Series[float]", run: str, baseline: str, measure
 
 
 def plot_depth(curves: Mapping[str, "pd.Series[float]"], measure: str, first_stage: float | None = None) -> Figure:
-    """Quality against the number of hits rescored.
+    """Draw quality against the number of hits that are rescored.
 
     Args:
-        curves: for each run, values of the measure by depth.
-        measure: name of the measure.
-        first_stage: the first stage's value, drawn as a line.
+        curves: For each run, values of the measure by depth.
+        measure: Name of the measure.
+        first_stage: Value of the first stage, drawn as a line.
     """
     figure, axes = _figure()
     _draw_curves(axes, curves)
@@ -92,12 +92,12 @@ def plot_depth(curves: Mapping[str, "pd.Series[float]"], measure: str, first_sta
 def plot_fusion_weight(
     curves: Mapping[str, "pd.Series[float]"], measure: str, chosen: Mapping[str, float] | None = None
 ) -> Figure:
-    """Quality against the likelihood's share of the fused score.
+    """Draw quality against the weight of the likelihood in the fused score.
 
     Args:
-        curves: for each run, values of the measure by weight, 0 to 1.
-        measure: name of the measure.
-        chosen: for some of the runs, the weight chosen on the dev queries, marked on its curve.
+        curves: For each run, values of the measure by weight, 0 to 1.
+        measure: Name of the measure.
+        chosen: For some of the runs, the weight that was chosen on dev queries; it is marked on the curve.
     """
     figure, axes = _figure()
     _draw_curves(axes, curves)
@@ -131,13 +131,13 @@ def plot_fusion_weight(
 def plot_gain_against_first_stage(
     first_stage: "pd.Series[float]", gains: Mapping[str, "pd.Series[float]"], measure: str, *, named: bool = False
 ) -> Figure:
-    """What reranking gains where the first stage was good, and where it was not.
+    """Draw the gain from reranking against the quality of the first stage.
 
     Args:
-        first_stage: value of the measure before reranking, for each query or for each first stage.
-        gains: for each run, its gain over that, with the same index.
-        measure: name of the measure.
-        named: write the index at the top, above its points; for first stages, of which there are few.
+        first_stage: Value of the measure before reranking, for each query or for each first stage.
+        gains: For each run, its gain over the first stage, with the same index.
+        measure: Name of the measure.
+        named: Write the names in the index above the points; for an index of a few first stages.
     """
     figure, axes = _figure()
     values = first_stage.to_numpy(dtype=float)
@@ -172,11 +172,11 @@ def plot_gain_against_first_stage(
 
 
 def plot_latency(points: "pd.DataFrame", measure: str) -> Figure:
-    """Quality against time.
+    """Draw quality against time.
 
     Args:
-        points: for each run (index), `milliseconds` per query and the measure's `value`.
-        measure: name of the measure.
+        points: For each run (index), `milliseconds` per query and the measure's `value`.
+        measure: Name of the measure.
     """
     figure, axes = _figure()
     for place, (name, point) in enumerate(points.iterrows()):
@@ -192,19 +192,24 @@ def plot_latency(points: "pd.DataFrame", measure: str) -> Figure:
 
 
 def save_plot(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix says how (.png, .svg, .pdf).
+    """Write a figure in the format that the suffix names (.png, .svg, .pdf), as a whole or not at all.
 
     Raises:
-        QPeftError: a suffix that matplotlib cannot write, or a place that cannot be written.
+        QPeftError: Matplotlib cannot write the format, or the file cannot be written.
     """
     known = figure.canvas.get_supported_filetypes()
     kind = path.suffix.lstrip(".")
     if kind not in known:
-        raise QPeftError(f"cannot write {path}: plots end in one of {', '.join(f'.{suffix}' for suffix in known)}")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=kind, dpi=150)
-    with user_write_errors(path):
-        path.write_bytes(drawn.getvalue())
+        raise QPeftError(
+            f"cannot write {path}: the name of a plot must end in one of {', '.join(f'.{suffix}' for suffix in known)}"
+        )
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with user_write_errors(path):
+            figure.savefig(draft, format=kind, dpi=150)
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -233,7 +238,8 @@ def _draw_curves(axes: Axes, curves: Mapping[str, "pd.Series[float]"]) -> None:
 def _means_by_fifth(
     values: "NDArray[np.floating[Any]]", change: "NDArray[np.floating[Any]]"
 ) -> tuple[list[float], list[float]]:
-    # Queries of the same value stay together, so that their order does not make means; fewer than five may be left.
+    # Queries of equal value stay in one part, so that the means do not depend on their order; there may be fewer than
+    # five parts.
     edges = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf"))
     fifth = np.searchsorted(edges, values)
     parts = [fifth == place for place in np.unique(fifth)]

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing beside it: tables, plots and notes."""
+"""Tables, plots and notes as one HTML file that needs no other file."""
 
 import base64
 import io
@@ -63,13 +63,13 @@ def to_html(
     notes: Sequence[str],
     figures: Iterable[tuple[str, "Figure"]] = (),
 ) -> str:
-    """The whole report; text from runs is escaped, plots are inlined as PNG.
+    """Return the page; text from runs is escaped, and plots are included as PNG.
 
     Args:
-        title: of the page.
-        sections: tables, see `tables.sections`.
-        notes: what a reader must know, see `tables.notes`.
-        figures: plots with their names.
+        title: Title of the page.
+        sections: Tables, see `tables.sections`.
+        notes: Notes, see `tables.notes`.
+        figures: Plots with their names.
     """
     from jinja2 import Environment
 

@@ -1,4 +1,4 @@
-"""Is a run better than the baseline? Paired tests over queries, and the size of the difference."""
+"""Paired significance tests between two runs over the same queries, and the size of the difference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from pyserini_qpeft.errors import QPeftError
 Test = Literal["t", "wilcoxon", "randomization"]
 
 EQUAL = 1e-9
-"""Two values of a measure that differ by less are the same, computed in another order."""
+"""Two values of a measure that differ by less count as equal: the rest is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +20,29 @@ class SignificanceConfig:
     """How differences are tested.
 
     Attributes:
-        tests: paired tests to run, at least one; each has its own column and its own Holm correction. The
-            first marks the significant values of a table.
-        alpha: level below which a corrected p-value counts as significant.
-        confidence: level of the bootstrap interval of the mean difference.
-        resamples: resamples of the bootstrap and of the randomisation test.
-        seed: of both.
+        tests: Paired tests, at least one. Each has its own column and its own Holm correction. The first one decides
+            which values of a table are marked as significant.
+        alpha: A corrected p-value below this level is significant.
+        confidence: Confidence level of the bootstrap interval of the mean difference.
+        resamples: Number of resamples of the bootstrap and of the randomisation test.
+        seed: Seed of both.
     """
 
     tests: Sequence[Test] = field(
-        default=("t",), metadata={"help": "paired tests: the t-test, Wilcoxon's, or the randomisation test"}
+        default=("t",),
+        metadata={"help": "paired tests: the t-test, Wilcoxon's signed-rank test, the randomisation test"},
     )
-    alpha: float = field(default=0.05, metadata={"help": "level of significance, after Holm's correction"})
-    confidence: float = field(default=0.95, metadata={"help": "level of the bootstrap interval"})
-    resamples: int = field(default=9_999, metadata={"help": "resamples of bootstrap and randomisation test"})
-    seed: int = field(default=0, metadata={"help": "seed of both"})
+    alpha: float = field(default=0.05, metadata={"help": "significance level of the p-values, after Holm's correction"})
+    confidence: float = field(default=0.95, metadata={"help": "confidence level of the bootstrap interval"})
+    resamples: int = field(default=9_999, metadata={"help": "resamples of the bootstrap and of the randomisation test"})
+    seed: int = field(default=0, metadata={"help": "seed of the bootstrap and of the randomisation test"})
 
     def __post_init__(self) -> None:
         if not self.tests:
             raise QPeftError(f"name a significance test: {', '.join(get_args(Test))}")
         for test in self.tests:
             if test not in get_args(Test):
-                raise QPeftError(f"{test!r} is no significance test; choose from {', '.join(get_args(Test))}")
+                raise QPeftError(f"{test!r} is not a significance test; choose from {', '.join(get_args(Test))}")
         for name, level in (("alpha", self.alpha), ("confidence", self.confidence)):
             if not 0 < level < 1:
                 raise QPeftError(f"{name} must lie between 0 and 1, and is {level}")
@@ -54,17 +55,17 @@ class Difference:
     """A run minus the baseline on one measure, over the same queries.
 
     Attributes:
-        run: name of the run.
-        baseline: name of the run it is held against.
-        measure: name of the measure.
-        effect: mean difference per query.
-        low: lower end of the bootstrap interval of `effect`.
-        high: its upper end.
-        wins: queries on which the run is better.
-        ties: queries on which both are equal.
-        losses: queries on which the baseline is better.
+        run: Name of the run.
+        baseline: Name of the baseline.
+        measure: Name of the measure.
+        effect: Mean difference per query.
+        low: Lower end of the bootstrap interval of `effect`.
+        high: Upper end of the interval.
+        wins: Number of queries on which the run is better.
+        ties: Number of queries on which both are equal.
+        losses: Number of queries on which the baseline is better.
         p: p-value of each test.
-        p_holm: the same, corrected for all comparisons of the table (Holm, 1979).
+        p_holm: p-value of each test, corrected for all comparisons of the table (Holm, 1979).
     """
 
     run: str
@@ -83,14 +84,14 @@ class Difference:
 def paired_difference(
     names: tuple[str, str], measure: str, treatment: ArrayLike, baseline: ArrayLike, config: SignificanceConfig
 ) -> Difference:
-    """Everything about the difference between two runs on one measure, but for Holm's correction.
+    """Compute the difference between two runs on one measure, without Holm's correction.
 
     Args:
-        names: of the run and of the baseline.
-        measure: name of the measure.
+        names: The names of the run and of the baseline.
+        measure: Name of the measure.
         treatment: float[queries], the run's values.
         baseline: float[queries], the baseline's values for the same queries.
-        config: the tests and the interval.
+        config: The tests and the interval.
     """
     treated, base = np.asarray(treatment, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     gains = treated - base
@@ -112,7 +113,7 @@ def paired_difference(
 
 
 def holm_corrected(differences: Sequence[Difference], config: SignificanceConfig) -> tuple[Difference, ...]:
-    """The differences of one table with `p_holm`: each test's p-values are one family."""
+    """Return the differences of a table with `p_holm`; the p-values of each test are one family."""
     families = {test: holm([one.p[test] for one in differences]) for test in config.tests}
     return tuple(
         replace(one, p_holm={test: family[place] for test, family in families.items()})
@@ -123,16 +124,16 @@ def holm_corrected(differences: Sequence[Difference], config: SignificanceConfig
 def paired_p_value(
     test: Test, treatment: ArrayLike, baseline: ArrayLike, config: SignificanceConfig | None = None
 ) -> float:
-    """The two-sided p-value of one paired test.
+    """Compute the two-sided p-value of one paired test.
 
     Args:
-        test: which one.
+        test: Name of the test.
         treatment: float[queries], the run's values.
         baseline: float[queries], the baseline's values for the same queries.
-        config: gives the resamples and the seed of the randomisation test.
+        config: Gives the resamples and the seed of the randomisation test.
 
     Returns:
-        1 where no query differs; NaN where the test is undefined (the t-test of a single query).
+        The p-value; 1 if no query differs, NaN if the test is undefined (the t-test of a single query).
     """
     from scipy import stats
 
@@ -145,7 +146,7 @@ def paired_p_value(
         return float(stats.ttest_rel(treated, base).pvalue) if len(differences) > 1 else float("nan")
     if test == "wilcoxon":
         return float(stats.wilcoxon(treated, base).pvalue)
-    # One sample of differences: scipy's "samples" then flips signs, which is swapping the two runs' values.
+    # With one sample, scipy's permutation type "samples" flips signs of differences: it swaps the two runs' values.
     outcome = stats.permutation_test(
         (differences,),
         np.mean,
@@ -158,7 +159,7 @@ def paired_p_value(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of a family of p-values; NaN is no member of the family and stays NaN."""
+    """Correct a family of p-values by Holm's step-down method; NaN is not part of the family and stays NaN."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
     corrected = np.full(len(p), np.nan)
@@ -167,7 +168,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def bootstrap_interval(differences: ArrayLike, config: SignificanceConfig) -> tuple[float, float]:
-    """The percentile bootstrap interval of the mean of float[queries]."""
+    """Compute the percentile bootstrap interval of the mean of float[queries]."""
     from scipy import stats
 
     sample: NDArray[np.float64] = np.asarray(differences, dtype=np.float64)

@@ -14,19 +14,19 @@ SIGNIFICANT = "*"
 _WORDS = {"run", "baseline", "column", "measure", "queries"}
 
 CONVENTIONS = (
-    "As trec_eval: hits are ordered by score in single precision, ties by docid descending; "
-    "judged queries that a run lacks count as 0; means are over all judged queries."
+    "As in trec_eval: hits are ordered by score in single precision, equal scores by docid, descending; judged queries "
+    "that are missing from a run count as 0; means are over all judged queries."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One titled table of a report, its cells ready to be read.
+    """One table of a report.
 
     Attributes:
-        title: what the table shows, in a few words.
-        columns: the heads.
-        rows: cells as text, one for each column.
+        title: What the table shows.
+        columns: Heads of the columns.
+        rows: Cells as text, one for each column.
     """
 
     title: str
@@ -34,12 +34,12 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
 
     def align(self, column: str) -> str:
-        """How the cells of a column stand: `word` (to the left) or `number` (to the right)."""
+        """Return how the cells of a column are aligned: `word` (left) or `number` (right)."""
         return "word" if column in _WORDS else "number"
 
 
 def sections(comparison: Comparison) -> list[Section]:
-    """The tables of a comparison: measures, differences from the baseline, answers where there are some."""
+    """Return the tables of a comparison: measures, differences from the baseline, and answers if there are any."""
     tables = [_measures(comparison)]
     if comparison.differences:
         tables.append(_differences(comparison))
@@ -49,61 +49,61 @@ def sections(comparison: Comparison) -> list[Section]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What a reader must know to read the tables: conventions, tests, gaps in the runs."""
-    told = [CONVENTIONS]
+    """Return the notes below the tables: conventions, tests, and what is missing from the runs."""
+    sentences = [CONVENTIONS]
     if comparison.differences:
         tests, count = comparison.significance, len(comparison.differences)
-        told.append(
+        sentences.append(
             f"{SIGNIFICANT}: p < {tests.alpha:g} against {comparison.baseline} ({_test_name(tests.tests[0], tests)}, "
             f"two-sided, Holm-corrected over {counted(count, 'comparison', 'comparisons')}). "
             f"Intervals: {tests.confidence * 100:g} % percentile bootstrap, {tests.resamples:,} resamples, "
             f"seed {tests.seed}."
         )
     if comparison.answers:
-        told.append(
-            "R@k: share of the list's answer-bearing passages in its first k; H@k: share of queries with one there; "
-            "answers matched as in DPR."
+        sentences.append(
+            "R@k: of the passages in the list that contain an answer, the share among the first k; H@k: share of "
+            "queries with such a passage among the first k; answers are matched as in DPR."
         )
     for name, coverage in comparison.coverage.items():
-        told += remarks(name, coverage)
-    return told
+        sentences += remarks(name, coverage)
+    return sentences
 
 
 def difference_heads(tests: SignificanceConfig) -> tuple[str, ...]:
-    """The heads of `difference_cells`."""
+    """Return the column heads of `difference_cells`."""
     heads = ("difference", f"{tests.confidence * 100:g} % interval", "wins", "ties", "losses")
     return heads + tuple(head for test in tests.tests for head in (f"p ({_TESTS[test]})", "Holm"))
 
 
 def difference_cells(one: Difference, tests: SignificanceConfig) -> tuple[str, ...]:
-    """A difference as the cells of a row: effect, interval, counts of queries, and two cells for each test."""
+    """Return the cells of a row: effect, interval, wins, ties and losses, and two cells for each test."""
     effect, low, high = (f"{_round(value):+.4f}" for value in (one.effect, one.low, one.high))
     cells = (effect, f"{low} … {high}", str(one.wins), str(one.ties), str(one.losses))
     return cells + tuple(p_shown(p[test]) for test in tests.tests for p in (one.p, one.p_holm))
 
 
 def p_shown(value: float) -> str:
-    """A p-value as a cell."""
+    """Return a p-value as text."""
     if math.isnan(value):
         return "–"
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def number_shown(value: float) -> str:
-    """A measure or a correlation as a cell."""
+    """Return a measure or a correlation as text."""
     return "–" if math.isnan(value) else f"{_round(value):.4f}"
 
 
-def to_text(tables: Sequence[Section], told: Sequence[str]) -> str:
-    """Tables and notes for reading in a terminal."""
-    return _document(tables, told, "simple", title=lambda name: f"{name}\n", note=str)
+def to_text(tables: Sequence[Section], notes: Sequence[str]) -> str:
+    """Return tables and notes for a terminal."""
+    return _document(tables, notes, "simple", title=lambda name: f"{name}\n", note=str)
 
 
-def to_markdown(tables: Sequence[Section], told: Sequence[str]) -> str:
-    """Tables and notes as GitHub reads them."""
+def to_markdown(tables: Sequence[Section], notes: Sequence[str]) -> str:
+    """Return tables and notes in GitHub's Markdown."""
     return _document(
         tables,
-        told,
+        notes,
         "github",
         title=lambda name: f"### {name}\n",
         note=lambda said: f"- {said}",
@@ -111,13 +111,13 @@ def to_markdown(tables: Sequence[Section], told: Sequence[str]) -> str:
     )
 
 
-def to_latex(tables: Sequence[Section], told: Sequence[str]) -> str:
-    """Tables for a paper, with `booktabs`; titles and notes are comments."""
-    return _document(tables, told, "latex_booktabs", title=lambda name: f"% {name}", note=lambda said: f"% {said}")
+def to_latex(tables: Sequence[Section], notes: Sequence[str]) -> str:
+    """Return tables in LaTeX with `booktabs`; titles and notes are comments."""
+    return _document(tables, notes, "latex_booktabs", title=lambda name: f"% {name}", note=lambda said: f"% {said}")
 
 
 def to_csv(comparison: Comparison) -> str:
-    """One row for each run and measure: the mean and, but for the baseline, everything about the difference."""
+    """Return CSV with a row for each run and measure: the mean, and the difference from the baseline."""
     means = comparison.means().reset_index().melt(id_vars="run", var_name="measure", value_name="mean")
     differences = comparison.differences_frame()
     if not differences.empty:
@@ -127,8 +127,8 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Everything: means, values per query, coverage, differences, answers, latency, notes."""
-    told = {
+    """Return JSON with means, values per query, coverage, differences, answers, latency and notes."""
+    record = {
         "baseline": comparison.baseline,
         "significance": asdict(comparison.significance),
         "runs": {
@@ -144,7 +144,7 @@ def to_json(comparison: Comparison) -> str:
         "differences": [asdict(one) for one in comparison.differences],
         "notes": notes(comparison),
     }
-    return json.dumps(_without_nan(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _measures(comparison: Comparison) -> Section:
@@ -198,7 +198,7 @@ def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | No
 
 def _document(
     tables: Sequence[Section],
-    told: Sequence[str],
+    notes: Sequence[str],
     style: str,
     title: Callable[[str], str],
     note: Callable[[str], str],
@@ -208,7 +208,7 @@ def _document(
 
     parts = []
     for section in tables:
-        # A cell is text already: tabulate must not read "1e5" or "007", names of runs, as numbers.
+        # Cells are text: tabulate must not change the name of a run such as "1e5" or "007" into a number.
         table = tabulate(
             [[cell(text) for text in row] for row in section.rows],
             headers=section.columns,
@@ -217,7 +217,7 @@ def _document(
             colalign=["left" if section.align(head) == "word" else "right" for head in section.columns],
         )
         parts.append(f"{title(section.title)}\n{table}")
-    parts.append("\n".join(note(said) for said in told))
+    parts.append("\n".join(note(said) for said in notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -231,13 +231,13 @@ def _test_name(test: str, config: SignificanceConfig) -> str:
 
 
 def _round(value: float) -> float:
-    # -0.0 is 0.
+    # Adding 0.0 turns -0.0 into 0.0.
     return round(value, 4) + 0.0
 
 
-def _without_nan(told: object) -> object:
-    if isinstance(told, dict):
-        return {key: _without_nan(value) for key, value in told.items()}
-    if isinstance(told, list | tuple):
-        return [_without_nan(value) for value in told]
-    return None if isinstance(told, float) and math.isnan(told) else told
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

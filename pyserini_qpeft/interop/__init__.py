@@ -1,1 +1,1 @@
-"""The interfaces of Pyserini's own family, one small file for each; none is loaded before it is used."""
+"""Interfaces of other libraries, one file each; a file is imported only by those who use it."""

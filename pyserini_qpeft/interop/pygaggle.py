@@ -1,6 +1,6 @@
-"""pygaggle's ``Reranker`` interface, over anything with ``text``, ``metadata`` and ``score``.
+"""pygaggle's ``Reranker`` interface, for all objects with the attributes ``text``, ``metadata`` and ``score``.
 
-pygaggle itself is not needed. Contract: https://github.com/castorini/pygaggle, ``pygaggle/rerank/base.py``.
+pygaggle itself is not needed. The interface: https://github.com/castorini/pygaggle, ``pygaggle/rerank/base.py``.
 """
 
 import copy
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Query(Protocol):
-    """What is asked of a pygaggle ``Query``."""
+    """The part of a pygaggle ``Query`` that is used."""
 
     text: str
 
 
 class Text(Protocol):
-    """What is asked of a pygaggle ``Text``; ``metadata`` may hold the ``docid``."""
+    """The part of a pygaggle ``Text`` that is used; ``metadata`` may have a ``docid``."""
 
     text: str
     metadata: Any
@@ -30,38 +30,38 @@ class Text(Protocol):
 
 
 class PygaggleReranker:
-    """A reranker for pygaggle's queries and texts, which come back as copies with new scores.
+    """A reranker for pygaggle's queries and texts; it returns copies of the texts with new scores.
 
     Args:
-        reranker: What scores the passages.
+        reranker: Scores the passages.
     """
 
     def __init__(self, reranker: "QPeftReranker") -> None:
         self.reranker = reranker
 
     def rescore[AnyText: Text](self, query: str | Query, texts: Sequence[AnyText]) -> list[AnyText]:
-        """Score texts without moving them. A fusing reranker mixes in the scores that the texts have.
+        """Score texts without sorting them. A fusing reranker mixes in the scores that the texts have.
 
         Args:
-            query: A string, or an object whose ``text`` is the query.
-            texts: The texts in first-stage order; none of them is changed.
+            query: The query, as a string or as an object with the attribute ``text``.
+            texts: The texts in first-stage order; they are not changed.
 
         Returns:
-            A copy of each text with its new score, in the order given.
+            A copy of each text with its new score, in the same order.
 
         Raises:
-            QPeftError: The reranker drops hits below its depth, so that some texts have no score.
+            QPeftError: The reranker drops hits below its depth, so some texts have no score.
         """
         ranked = self._ranked(query, texts)
         if len(ranked) != len(texts):
             raise QPeftError(
-                f"the reranker kept {len(ranked)} of {len(texts)} texts, and rescore owes a score to each: "
+                f"the reranker kept {len(ranked)} of {len(texts)} texts, and rescore returns a score for each: "
                 'set below_depth="keep", or call rerank.'
             )
         return _copies(texts, sorted(ranked, key=lambda hit: hit.first_stage_rank))
 
     def rerank[AnyText: Text](self, query: str | Query, texts: Sequence[AnyText]) -> list[AnyText]:
-        """Score texts and sort them, best first; equal scores keep the order given. See :meth:`rescore`."""
+        """Score texts and sort them, best first; equal scores keep their order. See :meth:`rescore`."""
         return _copies(texts, self._ranked(query, texts))
 
     def _ranked(self, query: str | Query, texts: Sequence[Text]) -> "list[RankedHit]":
@@ -70,15 +70,15 @@ class PygaggleReranker:
 
 
 def _hit(text: Text, place: int) -> tuple[str, str, float | None]:
-    """Docid, passage and first-stage score of a text; a text without docid gets its place in the list as docid."""
+    """Return docid, passage and first-stage score of a text; without a docid, its rank is used."""
     metadata = text.metadata if isinstance(text.metadata, Mapping) else {}
-    # pygaggle's hits_to_texts makes the text of the raw field of a hit, which is JSON in most indexes.
+    # pygaggle's hits_to_texts uses the raw field of a hit as text, which is JSON in most indexes.
     passage = raw_text(text.text) if metadata.get("raw") == text.text else text.text
     return str(metadata.get("docid", place)), passage, text.score
 
 
 def _copies[AnyText: Text](texts: Sequence[AnyText], ranked: "Sequence[RankedHit]") -> list[AnyText]:
-    """The texts of ranked hits, found by their place in the list, because a docid may occur twice."""
+    """Copy the texts of ranked hits; they are found by first-stage rank, because a docid may occur twice."""
     copies = []
     for hit in ranked:
         text = copy.deepcopy(texts[hit.first_stage_rank - 1])

@@ -1,9 +1,9 @@
 """Pyserini's ``--prcl`` interface: ``rerank(doc_ids, scores) -> (scores, doc_ids)``.
 
-Pyserini's search command (``pyserini/search/lucene/__main__.py``) gives its one reranker docids and scores, but
-neither query nor text. :class:`PrclReranker` is bound to a query from the start; :class:`PrclSearcher` wraps the
-searcher of that command, so that one object serves every query. Set beside the command line's ``--prcl``,
-``--prcl.r 0 --prcl.n 0`` has every list reranked: Pyserini leaves out those of at most r + n hits, 110 by default.
+Pyserini's search command (``pyserini/search/lucene/__main__.py``) gives its reranker docids and scores, but neither the
+query nor texts. :class:`PrclReranker` is made for one query. :class:`PrclSearcher` wraps the searcher of that command,
+so that one object serves all queries. Pyserini does not rerank lists of at most r + n hits, 110 by default: with
+``--prcl.r 0 --prcl.n 0`` every list is reranked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ class PrclReranker:
     """A reranker for the hits of one query, called as Pyserini calls ``PseudoRelevanceClassifierReranker``.
 
     Args:
-        reranker: What scores the passages.
-        query: The query whose hits are to be reranked.
-        searcher: Any searcher whose ``doc(docid)`` gives the text, or
-        corpus: a mapping from docid to passage text.
+        reranker: Scores the passages.
+        query: The query whose hits are reranked.
+        searcher: A searcher whose ``doc(docid)`` has the text of a docid.
+        corpus: A mapping from docid to passage text; used in place of the searcher.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class PrclReranker:
             search_scores: Their first-stage scores, in the same order.
 
         Returns:
-            The scores, sorted descending, and the docids in that order: all of them, equal scores in the order given.
+            The scores in descending order, and the docids in the same order; equal scores keep their order.
 
         Raises:
             QPeftError: The lists differ in length, a docid has no text, or the reranker drops hits below its depth
-                (Pyserini looks up a score for every docid it gave).
+                (Pyserini needs a score for every docid).
         """
         if len(doc_ids) != len(search_scores):
             raise QPeftError(
@@ -67,16 +67,16 @@ class PrclReranker:
 
 
 class PrclSearcher:
-    """A Pyserini searcher that remembers its queries, and is the reranker of its own hits too.
+    """A Pyserini searcher that remembers its queries and reranks its own hits.
 
-    Everything but ``search``, ``batch_search`` and ``rerank`` is the wrapped searcher's own. The lists it hands out
-    are its own copies, put into the new order by ``rerank``: Pyserini writes the new scores into the hits without
-    sorting them, and its MS MARCO and KILT writers go by the order of the list.
+    All attributes except ``search``, ``batch_search`` and ``rerank`` are those of the wrapped searcher. The lists that
+    it returns are copies, and ``rerank`` sorts them: Pyserini writes the new scores into the hits without sorting them,
+    but its MS MARCO and KILT writers use the order of the list.
 
     Args:
-        searcher: The searcher to wrap; it gives the texts too, unless there is a
-        corpus: mapping from docid to passage text.
-        reranker: What scores the passages.
+        searcher: The searcher to wrap; it also has the texts, unless ``corpus`` is given.
+        reranker: Scores the passages.
+        corpus: A mapping from docid to passage text.
     """
 
     def __init__(self, searcher: Any, reranker: "QPeftReranker", *, corpus: Mapping[str, str] | None = None) -> None:
@@ -101,12 +101,12 @@ class PrclSearcher:
         return results
 
     def rerank(self, doc_ids: Sequence[str], search_scores: Sequence[float]) -> tuple[list[float], list[str]]:
-        """Rerank the hits of the query they answer, known by docids and scores; see :meth:`PrclReranker.rerank`."""
+        """Rerank hits; docids and scores tell which query they belong to. See :meth:`PrclReranker.rerank`."""
         asked = list(zip(doc_ids, search_scores, strict=True))
         places = (place for place, (_, hits) in enumerate(self._waiting) if _pairs(hits) == asked)
         place = next(places, None)
         if place is None:
-            raise QPeftError("these hits answer no query of this searcher's last search: search first.")
+            raise QPeftError("these hits are not from the last search of this searcher: search first.")
         query, hits = self._waiting.pop(place)
         bound = PrclReranker(self._reranker, query, searcher=self._searcher, corpus=self._corpus)
         scores, docids = bound.rerank(doc_ids, search_scores)
@@ -119,5 +119,5 @@ class PrclSearcher:
 
 
 def _pairs(hits: Sequence[Any]) -> list[tuple[str, float]]:
-    """Docids and scores as Pyserini's search command takes them from hits."""
+    """Return docids and scores as Pyserini's search command reads them from hits."""
     return [(hit.docid.strip(), hit.score) for hit in hits]

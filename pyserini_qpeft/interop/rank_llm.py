@@ -1,7 +1,7 @@
-"""rank_llm's model coordinator interface, over its ``Request`` and ``Candidate``.
+"""rank_llm's interface of model coordinators, for its ``Request`` and ``Candidate``.
 
-Made for ``rank_llm.rerank.Reranker(RankLLMReranker(reranker))``. Like rank_llm's own ``IdentityReranker`` it is no
-subclass of ``RankLLM``, whose constructor demands a prompt template and an inference handler.
+Use it as ``rank_llm.rerank.Reranker(RankLLMReranker(reranker))``. Like rank_llm's own ``IdentityReranker``, the class
+is not a subclass of ``RankLLM``, whose constructor requires a prompt template and an inference handler.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class RankLLMReranker:
-    """A model coordinator for rank_llm's requests, which come back as results made of deep copies.
+    """A model coordinator for rank_llm's requests; its results contain deep copies of the candidates.
 
     Args:
-        reranker: What scores the passages.
-        name: What rank_llm calls it in the names of its output files.
+        reranker: Scores the passages.
+        name: The name that rank_llm uses in the names of its output files.
     """
 
     def __init__(self, reranker: "QPeftReranker", name: str = "qpeft") -> None:
@@ -43,26 +43,26 @@ class RankLLMReranker:
         logging: bool = False,
         **kwargs: Any,
     ) -> "list[Result]":
-        """Rerank the candidates at places `rank_start` to `rank_end` of each request, all requests in one go.
+        """Rerank the candidates from `rank_start` to `rank_end` of each request, all requests together.
 
         Args:
-            requests: Queries with their candidates in first-stage order; nothing in them is changed.
-            rank_start: The first place to rerank, from 0.
-            rank_end: The place to stop before.
+            requests: Queries with their candidates in first-stage order; they are not changed.
+            rank_start: Index of the first candidate that is reranked.
+            rank_end: Index of the first candidate after those that are reranked.
             shuffle_candidates: No effect: the ranking does not depend on the order of the candidates, ties aside.
-            logging: No effect: there is no prompt or answer to show.
-            **kwargs: `top_k_retrieve`, where given, caps `rank_end`; rank_llm's other options have no effect.
+            logging: No effect: there is no conversation with the model to show.
+            **kwargs: `top_k_retrieve` limits `rank_end`; rank_llm's other options have no effect.
 
         Returns:
-            One result for each request. Candidates outside the places keep theirs, and get scores above or below
-            the reranked ones that say so: first-stage scores are on another scale, and would reorder the list.
+            One result for each request. The other candidates keep their ranks, and get scores above or below those of
+            the reranked ones: their first-stage scores have another scale and would change the order.
 
         Raises:
-            QPeftError: The places are not 0 <= rank_start <= rank_end, or a candidate has no text.
+            QPeftError: Not 0 <= rank_start <= rank_end, or a candidate has no text.
         """
         if not 0 <= rank_start <= rank_end:
             raise QPeftError(
-                f"rank_start={rank_start} and rank_end={rank_end} name no places: give 0 <= rank_start <= rank_end."
+                f"rank_start={rank_start} and rank_end={rank_end} are not a range: give 0 <= rank_start <= rank_end."
             )
         rank_end = max(rank_start, min(rank_end, kwargs.get("top_k_retrieve") or rank_end))
         slices = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
@@ -73,29 +73,29 @@ class RankLLMReranker:
         ]
 
     def rerank(self, request: "Request", *args: Any, **kwargs: Any) -> "Result":
-        """Rerank one request; arguments as in :meth:`rerank_batch`."""
+        """Rerank one request; the other arguments are those of :meth:`rerank_batch`."""
         return self.rerank_batch([request], *args, **kwargs)[0]
 
     async def rerank_batch_async(self, requests: "Sequence[Request]", *args: Any, **kwargs: Any) -> "list[Result]":
-        """:meth:`rerank_batch` in a thread, one call at a time, so that the event loop stays free."""
+        """Run :meth:`rerank_batch` in a thread, one call at a time, so that the event loop is not blocked."""
         return await asyncio.to_thread(self.rerank_batch, requests, *args, **kwargs)
 
     async def rerank_async(self, request: "Request", *args: Any, **kwargs: Any) -> "Result":
-        """:meth:`rerank` in a thread, one call at a time, so that the event loop stays free."""
+        """Run :meth:`rerank` in a thread, one call at a time, so that the event loop is not blocked."""
         return await asyncio.to_thread(self.rerank, request, *args, **kwargs)
 
     def get_name(self) -> str:
-        """The name rank_llm shows for this coordinator."""
+        """Return the name that rank_llm shows."""
         return self.name
 
     def get_output_filename(self, top_k_candidates: int, dataset_name: str | None, *_: Any, **__: Any) -> str:
-        """The stem of the files that ``Reranker.write_rerank_results`` writes."""
+        """Return the stem of the names of the files that ``Reranker.write_rerank_results`` writes."""
         parts = (self.name, str(top_k_candidates), dataset_name, datetime.now().isoformat())
         return "_".join(part for part in parts if part)
 
 
 def _result(request: "Request", rank_start: int, rank_end: int, ranked: "Sequence[RankedHit]") -> "Result":
-    """Copies of a request's candidates: those before `rank_start`, the reranked ones, those from `rank_end` on."""
+    """Copy a request's candidates: those before `rank_start`, the reranked ones, and those from `rank_end` on."""
     from rank_llm.data import Result
 
     candidates = copy.deepcopy(request.candidates)

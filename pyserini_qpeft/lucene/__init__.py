@@ -1,4 +1,4 @@
-"""The only door to Java and Pyserini: nothing starts before it is asked for."""
+"""All use of Java and Pyserini. Java starts with the first call that needs it."""
 
 from pyserini_qpeft.lucene.index import IndexReport, build_index
 from pyserini_qpeft.lucene.java import JavaRuntime, find_java

@@ -1,7 +1,7 @@
-"""The first stage: Pyserini's own search program with all its options, its hits taken where it would write them.
+"""The first stage: runs Pyserini's search program with all its options and collects the hits that it would write.
 
-What the program does lies in a module's main block, not in a function, so the module is run as Python runs it for
-`python -m pyserini.search.lucene`. Every option then means what it means to Pyserini, whichever version that is.
+The program is the main block of a module and not a function, so the module is run as `python -m pyserini.search.lucene`
+runs it. Every option therefore means what it means in the installed version of Pyserini.
 """
 
 import argparse
@@ -28,18 +28,19 @@ _PROGRAM = "pyserini.search.lucene"
 
 
 def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) -> Run:
-    """Run Pyserini's search program and return what it would have written.
+    """Runs Pyserini's search program and returns its hits.
 
     Args:
-        arguments: Its command line; `--topics` and the output options in it are ignored.
-        topics: The queries, whatever their source.
-        progress: Whether the program may show its progress bar.
+        arguments: Command line of the program. Its `--topics` and output options are ignored.
+        topics: The queries.
+        progress: Whether to show the program's progress bar.
 
     Returns:
-        A run with an entry for every topic, in the order of the topics; the hits of a query by falling score.
+        A run with an entry for every query, in the order of the topics. The hits of a query are sorted by score,
+        highest first.
 
     Raises:
-        QPeftError: The program stops with a message or with an error of the options or the index.
+        QPeftError: The program stops with a message, an option is wrong, or the index cannot be read.
     """
     _check(arguments)
     from jnius import JavaException
@@ -48,7 +49,7 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
     run: Run = {qid: [] for qid in topics}
 
     class IntoRun(OutputWriter):  # type: ignore[misc]
-        """Stands where the program's writer stands, and keeps the hits as they are, unrounded."""
+        """Replaces the program's writer and keeps the hits with unrounded scores."""
 
         def __enter__(self) -> "IntoRun":
             return self
@@ -60,7 +61,7 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
                 ScoredDoc(docid, float(score), _winning_passage(hit) if self.use_max_passage else None)
                 for docid, _, score, hit in self.hits_iterator(hits)
             ]
-            # The program's --prcl changes the scores and leaves the order as it was.
+            # The program's --prcl changes the scores but not the order of the hits.
             run[str(topic)] = sorted(found, key=lambda hit: -hit.score)
 
     def writer(path: str, _format: object, *args: Any, **kwargs: Any) -> IntoRun:
@@ -74,7 +75,7 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
         stack.enter_context(contextlib.redirect_stdout(printed))
         if not progress:
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        sys.modules.pop(f"{_PROGRAM}.__main__", None)  # runpy warns of a module that was imported before
+        sys.modules.pop(f"{_PROGRAM}.__main__", None)  # runpy warns if the module was imported before
         try:
             runpy.run_module(_PROGRAM, run_name="__main__")
         except SystemExit as stop:
@@ -96,11 +97,11 @@ def _check(arguments: Sequence[str]) -> None:
     parser = Parser(add_help=False)
     program.define_search_args(parser)
     args = parser.parse_args([*arguments, "--topics", ""])
-    index_folder(args.index)  # Pyserini answers a wrong one with a traceback
+    index_folder(args.index)  # Pyserini ends with a traceback if the index is missing
 
 
 def _winning_passage(hit: Any) -> str | None:
-    """The text of the passage for which a document is returned: its docid no longer says which one it was."""
+    """The text of the passage that a document is returned for. The document's docid does not name the passage."""
     document = hit.lucene_document
     return stored_text(document.get("raw"), document.get("contents"))
 
@@ -108,6 +109,6 @@ def _winning_passage(hit: Any) -> str | None:
 @contextlib.contextmanager
 def _topics_file(topics: Topics) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "topics.json")  # of the formats Pyserini reads, the one that leaves qids strings
+        file = Path(folder, "topics.json")  # the one format in which Pyserini keeps qids as strings
         file.write_text(json.dumps({qid: {"title": query} for qid, query in topics.items()}), encoding="utf-8")
         yield file

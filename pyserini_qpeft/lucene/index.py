@@ -1,4 +1,4 @@
-"""Builds a Lucene index of a corpus in process, as Anserini's flat BEIR indexes are built."""
+"""Builds a Lucene index of a corpus with the settings of Anserini's flat BEIR indexes."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.stored import is_index
 
-# What the published flat indexes hold: enough for phrase queries, RM3 and Rocchio, and the text itself.
+# As the published flat indexes: positions for phrase queries, vectors for RM3 and Rocchio, and the texts.
 _KEPT = ("-storePositions", "-storeDocvectors", "-storeRaw")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What came of building an index.
+    """Counts and time of building an index.
 
     Attributes:
         documents: Documents read from the corpus.
-        empty: How many of them no query can find, for nothing was left after analysis (stop words alone, or blank).
+        empty: Documents that no query can find because analysis left no term (blank, or only stop words).
         seconds: Wall-clock time.
     """
 
@@ -33,23 +33,22 @@ class IndexReport:
 
 
 def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress: bool = False) -> IndexReport:
-    """Index a corpus: one field, `contents` (title, newline, text), and the text stored as `raw` JSON.
+    """Indexes a corpus: one field, `contents` (title, newline, text), and the text stored as `raw` JSON.
 
-    The index is built beside its place and moved there when it is whole.
+    The index is built in a hidden folder beside `index`, which is renamed when the index is complete.
 
     Args:
-        corpus: BEIR folder, or .jsonl[.gz] of documents.
-        index: Folder to make.
-        overwrite: Whether an index that is there already may be replaced. No other folder ever is.
+        corpus: BEIR folder, or file of JSON documents.
+        index: Folder to write.
+        overwrite: Whether to replace an existing index. A folder with anything else is never replaced.
         progress: Whether to show a progress bar.
 
     Raises:
-        QPeftError: The folder is taken, a docid occurs twice, nothing in the corpus can be indexed, or Lucene
-            cannot write.
+        QPeftError: The folder exists, a docid occurs twice, no document has a word to index, or Lucene cannot write.
     """
     started = time.perf_counter()
     _refuse_if_taken(index, overwrite)
-    # Absolute: Java goes by the folder in which its machine was started.
+    # Absolute, because Java resolves paths from the folder in which the JVM was started.
     building = index.parent.absolute() / f".{index.name}.building-{os.getpid()}"
     try:
         tally = _write(corpus, building, progress)
@@ -66,14 +65,14 @@ def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress:
 @dataclass(slots=True)
 class _Tally:
     read: int = 0  # documents in the corpus
-    with_text: int = 0  # of these, with any text
+    with_text: int = 0  # documents in the corpus that are not blank
     kept: int = 0  # documents in the index
-    findable: int = 0  # of these, with any term
+    findable: int = 0  # documents in the index that have a term
 
 
 def _refuse_if_taken(index: Path, overwrite: bool) -> None:
     if not index.parent.is_dir():
-        raise QPeftError(f"cannot make the index {index}: the folder {index.parent} does not exist.")
+        raise QPeftError(f"cannot write the index {index}: the folder {index.parent} does not exist.")
     if not index.exists() or (index.is_dir() and not any(index.iterdir())):
         return
     if not is_index(index):
@@ -100,7 +99,7 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
                 seen.add(document.docid)
                 tally.read += 1
                 contents = passage_text(document.title, document.text)
-                if any(letter > " " for letter in contents):  # Anserini refuses what Java's trim() leaves empty
+                if any(letter > " " for letter in contents):  # Anserini refuses a text that Java's trim() empties
                     tally.with_text += 1
                     indexer.add_doc_dict({"id": document.docid, "contents": contents})
         finally:
@@ -115,10 +114,10 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
 
 
 def _reason(error: Any) -> str:
-    """What a Java exception began with: after a full disk Lucene complains only that its writer is closed."""
-    told = error.stacktrace or [str(error.innermessage)]
-    causes = [line for above, line in pairwise(told) if above == "Caused by:"]
-    return re.sub(r"^(\w+\.)+", "", (causes or told[:1])[-1])
+    """The first cause of a Java exception. The last one often says only that the writer is closed."""
+    lines = error.stacktrace or [str(error.innermessage)]
+    causes = [line for above, line in pairwise(lines) if above == "Caused by:"]
+    return re.sub(r"^(\w+\.)+", "", (causes or lines[:1])[-1])
 
 
 def _move(building: Path, index: Path) -> None:

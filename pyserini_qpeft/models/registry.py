@@ -1,13 +1,88 @@
-"""What is known of models by name."""
+"""Models by name: where the weights of a name are, and the settings that belong to them.
+
+The names of the package are in `resources/models.yaml`. Users add their own in a file of the same form: the one that
+the environment variable `QPEFT_MODELS` names, or else `models.yaml` in the user's configuration folder
+(`~/.config/pyserini-qpeft` on Linux). A name always means the same weights, so a user's file cannot redefine a name of
+the package.
+"""
+
+import difflib
+import os
+from functools import cache
+from pathlib import Path
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.record import ModelRecord, read_records
+
+RESOURCES = Path(__file__).parents[1] / "resources"
+DEFAULT_MODEL = "tiny"
+"""What a model of None means."""
 
 UNKNOWN_FUSION_WEIGHT = 0.5
 """The fusion weight of a model that has no record: likelihood and first stage count the same."""
+
+
+def models() -> dict[str, ModelRecord]:
+    """All models that have a name: those of the package, then those of the user's file.
+
+    Raises:
+        QPeftError: The user's file is not valid, or defines a name of the package.
+    """
+    return _models(user_file())
+
+
+def find_model(model: str | None) -> ModelRecord | None:
+    """The record of a model.
+
+    Args:
+        model: A name, or the hub id or folder that a record's weights come from; None is the shipped model.
+
+    Returns:
+        The record, or None for a model that has no name.
+    """
+    if model is None:
+        return models()[DEFAULT_MODEL]
+    known = models()
+    if model in known:
+        return known[model]
+    return next((record for record in known.values() if model in (record.hub, record.folder)), None)
 
 
 def fusion_weight(model: str | None) -> float:
     """The share of the likelihood in the fused score, 0 to 1, that was chosen for a model on development queries.
 
     Args:
-        model: Name, hub id or folder of a model; None is the shipped model.
+        model: As for `find_model`.
+
+    Returns:
+        The weight in the model's record; `UNKNOWN_FUSION_WEIGHT` if the model has no record.
     """
-    return 0.35 if model is None else UNKNOWN_FUSION_WEIGHT
+    record = find_model(model)
+    return UNKNOWN_FUSION_WEIGHT if record is None else record.fusion_weight
+
+
+def close_names(model: str) -> list[str]:
+    """Names that look like a mistyped one, best first."""
+    return difflib.get_close_matches(model.lower(), list(models()), n=3, cutoff=0.6)
+
+
+def user_file() -> Path:
+    """The file in which a user names models; it need not exist."""
+    if named := os.environ.get("QPEFT_MODELS"):
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("pyserini-qpeft", appauthor=False) / "models.yaml"
+
+
+@cache
+def _models(own: Path) -> dict[str, ModelRecord]:
+    shipped = read_records(RESOURCES / "models.yaml")
+    if not own.is_file():
+        if "QPEFT_MODELS" in os.environ:
+            raise QPeftError(f"QPEFT_MODELS names {str(own)!r}, and there is no such file.")
+        return shipped
+    added = read_records(own)
+    if taken := sorted(shipped.keys() & added.keys()):
+        raise QPeftError(f"{own}: the name {taken[0]!r} belongs to a model of the package; choose another name.")
+    return shipped | added

@@ -7,13 +7,14 @@ from peft import PeftConfig
 from peft.utils.constants import DUMMY_TARGET_MODULES
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.filters import FILTERS
+from pyserini_qpeft.qpeft.hints import HINT_RULES
+from pyserini_qpeft.qpeft.hints.filters import FILTERS
 from pyserini_qpeft.qpeft.template import REFERENCE_TEMPLATE, PromptTemplate
 
 PEFT_TYPE = "QPEFT"
 
 _CHOICES = {
-    "variant": ("retrieval", "attention", "none"),
+    "variant": tuple(HINT_RULES),
     "hint_position": ("suffix", "prefix"),
     "instruction_mode": ("hard", "soft"),
     "hint_table": ("frozen", "low-rank", "copy"),

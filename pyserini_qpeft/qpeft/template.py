@@ -1,10 +1,10 @@
-"""The prompt's wording, and its token ids in pieces that join to what the whole would be.
+"""The words of the prompt, and its token ids in pieces that join to the ids of the whole.
 
     [BOS] instruction NL  Passage: title text NL  [Hints: h1 … hm NL]  Question: query        suffix layout
     [BOS] instruction NL  [Hints: h1 … hm NL]  Passage: title text NL  Question: query        prefix layout
 
-Every piece ends in a newline (NL), where tokenizers do not merge across, so a passage and a query are tokenised once,
-whichever pair they stand in.
+Every piece ends in a newline (NL). Tokenizers do not merge across it, so each passage and each query is tokenised once,
+for all pairs that it is in.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class PromptTemplate:
 
 
 REFERENCE_TEMPLATE = {"hints_label": "hints: ", "question_label": "Question: \n"}
-"""Where the published code words the prompt otherwise."""
+"""The words that differ in the published code."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class EncodedPassage:
         ids: Token ids of the whole piece, shape `[length]`.
         start: Index in `ids` of the passage's own first token.
         stop: Index after the passage's own last token.
-        tokens_cut: How many tokens the passage lost to the budget.
+        tokens_cut: Passage tokens that were cut off.
     """
 
     ids: TokenIds
@@ -62,7 +62,7 @@ class EncodedQuery:
     Attributes:
         ids: Token ids of the whole piece, shape `[length]`.
         start: Index in `ids` of the first token that is scored.
-        tokens: The query's own token ids; all that is scored, but for BOS and EOS where they are scored too.
+        tokens: The query's own token ids. They are what is scored, together with BOS and EOS in the reference settings.
     """
 
     ids: TokenIds
@@ -73,11 +73,14 @@ class EncodedQuery:
 class PromptEncoder:
     """Turns instruction, passages and queries into token ids.
 
+    Passages and queries are text: if they contain the words of a control token, such as `<s>` or `<|endoftext|>`, these
+    are tokenised as words. In the template's own words they keep their meaning.
+
     Args:
-        tokenizer: A fast transformers tokenizer: the pieces are cut by its character offsets.
-        template: The prompt's wording.
-        passage_tokens: How many tokens of a passage are kept; its end is cut.
-        framed: Put the query between BOS and EOS, to be scored with it, as the published code does.
+        tokenizer: A fast transformers tokenizer, because the pieces are cut by its character offsets.
+        template: The words of the prompt.
+        passage_tokens: How many tokens of a passage are read; the end of a longer one is cut.
+        framed: Put the query between BOS and EOS and score them too, as the published code does.
 
     Raises:
         QPeftError: If the tokenizer gives no offsets.
@@ -96,17 +99,26 @@ class PromptEncoder:
         self.bos: TokenIds = np.array([bos] if starts_with_bos else [], dtype=np.int64)
         eos = tokenizer.eos_token_id
         self.frame = (self.bos, np.array([eos], dtype=np.int64)) if framed and eos is not None else None
-        self.instruction = self._piece(f"{template.instruction}\n", anchor="")
-        self.hints_open = self._piece(template.hints_label)
-        self.newline = self._piece("\n", anchor="x")
+        self._control_words = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self.instruction = self._template_piece(f"{template.instruction}\n", anchor="")
+        self.hints_open = self._template_piece(template.hints_label)
+        self.newline = self._template_piece("\n", anchor="x")
 
     def passages(self, texts: Sequence[str]) -> list[EncodedPassage]:
-        """Encodes passages, each cut to the budget at its end."""
+        """Encodes passages; the end of a passage longer than `passage_tokens` is cut.
+
+        Args:
+            texts: The passages.
+
+        Returns:
+            One for each text, in the order given.
+        """
         label = self.template.passage_label
         encoded = []
-        for ids, ends, starts, text in self._pieces([f"{label}{text.strip()}\n" for text in texts]):
-            start = int(np.searchsorted(ends, len(label), side="right"))
-            stop = max(start, int(np.searchsorted(starts, len(text) - 1, side="left")))
+        for piece in self._pieces(label, [f"{text.strip()}\n" for text in texts]):
+            ids = piece.ids
+            start = int(np.searchsorted(piece.ends, len(label), side="right"))
+            stop = max(start, int(np.searchsorted(piece.starts, piece.length - 1, side="left")))
             kept = min(stop, start + self.passage_tokens)
             if kept < stop:
                 tail = ids[stop:] if stop < len(ids) else self.newline
@@ -118,15 +130,22 @@ class PromptEncoder:
     def queries(self, texts: Sequence[str]) -> list[EncodedQuery]:
         """Encodes queries.
 
+        Args:
+            texts: The queries.
+
+        Returns:
+            One for each text, in the order given.
+
         Raises:
             QPeftError: If a query is empty, so that there is nothing to score.
         """
         label = self.template.question_label
         encoded = []
-        for ids, ends, _, text in self._pieces([f"{label}{text.strip()}" for text in texts]):
-            start = int(np.searchsorted(ends, len(label), side="right"))
+        for piece, text in zip(self._pieces(label, [text.strip() for text in texts]), texts, strict=True):
+            ids = piece.ids
+            start = int(np.searchsorted(piece.ends, len(label), side="right"))
             if start == len(ids):
-                raise QPeftError(f"the query {text[len(label) :]!r} is empty: there is nothing to score.")
+                raise QPeftError(f"the query {text!r} is empty: there is nothing to score.")
             tokens = ids[start:]
             if self.frame is not None:
                 ids = np.concatenate([ids[:start], self.frame[0], tokens, self.frame[1]])
@@ -134,7 +153,7 @@ class PromptEncoder:
         return encoded
 
     def cut(self, passage: EncodedPassage, length: int) -> EncodedPassage:
-        """Cuts a passage further, to `length` of its own tokens, where the model's window demands it."""
+        """Cuts the passage's own tokens to `length`, if the model cannot read more."""
         own = passage.stop - passage.start
         if own <= length:
             return passage
@@ -144,18 +163,34 @@ class PromptEncoder:
             np.concatenate([passage.ids[:stop], tail]), passage.start, stop, passage.tokens_cut + own - length
         )
 
-    def _piece(self, text: str, anchor: str = "\n") -> TokenIds:
-        return self._pieces([text], anchor)[0][0]
+    def _template_piece(self, text: str, anchor: str = "\n") -> TokenIds:
+        return self._tokenized([text], anchor, control_words=True)[0].ids
 
-    def _pieces(
-        self, texts: Sequence[str], anchor: str = "\n"
-    ) -> list[tuple[TokenIds, npt.NDArray[np.int64], npt.NDArray[np.int64], str]]:
-        """Token ids as they are when `anchor` stands before the text, with each token's end and start in the text."""
+    def _pieces(self, label: str, texts: Sequence[str]) -> "list[_Piece]":
+        """The pieces `label + text`; control words count in the label only."""
+        if not any(word in label for word in self._control_words):
+            return self._tokenized([label + text for text in texts], "\n", control_words=False)
+        opening = self._template_piece(label)
+        ends = np.full(len(opening), len(label))
+        starts = np.zeros(len(opening), dtype=np.int64)
+        return [
+            _Piece(
+                np.concatenate([opening, piece.ids]),
+                np.concatenate([starts, piece.starts + len(label)]),
+                np.concatenate([ends, piece.ends + len(label)]),
+                piece.length + len(label),
+            )
+            for piece in self._tokenized(texts, label[-1], control_words=False)
+        ]
+
+    def _tokenized(self, texts: Sequence[str], anchor: str, *, control_words: bool) -> "list[_Piece]":
+        """The tokens that each text has after `anchor`; the anchor's own tokens are left out."""
         if not texts:
             return []
         encodings = self.tokenizer(
             [anchor + text for text in texts],
             add_special_tokens=False,
+            split_special_tokens=not control_words,
             return_offsets_mapping=True,
             return_attention_mask=False,
             verbose=False,
@@ -164,5 +199,15 @@ class PromptEncoder:
         for ids, offsets, text in zip(encodings["input_ids"], encodings["offset_mapping"], texts, strict=True):
             spans = np.array(offsets, dtype=np.int64).reshape(-1, 2) - len(anchor)
             first = int(np.searchsorted(spans[:, 1], 0, side="right"))
-            pieces.append((np.array(ids[first:], dtype=np.int64), spans[first:, 1], spans[first:, 0], text))
+            pieces.append(_Piece(np.array(ids[first:], dtype=np.int64), spans[first:, 0], spans[first:, 1], len(text)))
         return pieces
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Token ids of a text of `length` characters, with the characters at which each token starts and ends."""
+
+    ids: TokenIds
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    length: int

@@ -69,8 +69,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
                 of pairs; `scoring.batch.collate` makes one.
             cached: What stands before `input_ids`, read by `read_passages` already.
             packing: Which pair stands where; without it each row is one pair.
-            **batch: `instruction_index` alike, `target_mask`, and either `hint_ids` or `query_ids`, `query_mask`,
-                `passage_ids`, `passage_mask`.
+            **batch: `instruction_index` alike, `target_mask`, and the inputs of the hint rule (`HintRule.inputs`).
 
         Returns:
             The pairs' likelihoods. With the adapter disabled, those of the plain prompt without hints.
@@ -102,22 +101,13 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         """Input embeddings `[batch, length, width]` with hints, and a soft instruction, at their places."""
         embeddings, prompt = self.model.get_input_embeddings(), self.prompt
         embeds = self._instructed(input_ids, pairs.get("instruction_index"))
-        if prompt.config.variant == "none":
+        if not prompt.rule.has_hints:
             return embeds
-        if prompt.config.variant == "retrieval":
-            hints = prompt.retrieved(pairs["hint_ids"], embeddings)
-        else:
-            hints = prompt.attended(
-                pairs["query_ids"],
-                pairs["query_mask"],
-                pairs["passage_ids"],
-                pairs["passage_mask"],
-                embeddings,
-            )
+        hints = prompt.hints(pairs, embeddings)
         if not hints.shape[1]:
             return embeds
         if prompt.config.reference_settings:
-            words = prompt.retrieved(input_ids, embeddings).to(embeds.dtype)
+            words = prompt.mapped(input_ids, embeddings).to(embeds.dtype)
             embeds = torch.where((hint_index == HINTS_LABEL)[..., None], words, embeds)
         places = hint_index >= 0
         return embeds.index_put((places,), hints.flatten(0, 1)[hint_index[places]].to(embeds.dtype))

@@ -1,4 +1,4 @@
-"""Why a passage got its score: the hints it gave, and what each query token got with and without them."""
+"""Why a passage got its score: its hints, and the log-probability of each query token with and without them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A passage token that became a hint, and its cosine with the nearest query token."""
+    """A passage token that became a hint, and its cosine similarity with the nearest query token."""
 
     token: str
     similarity: float
@@ -17,7 +17,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
-    """A query token, its natural-log probability, and what it would have been without hints."""
+    """A query token, its natural-log probability, and the same in a prompt without hints."""
 
     token: str
     logprob: float
@@ -31,8 +31,8 @@ class Explanation:
     Attributes:
         score: Mean log-likelihood of the query's tokens, as `QPeftReranker.score` gives it.
         tokens: One entry for each query token, in order; their mean is `score`.
-        hints: Retrieved hints, nearest first; empty for attended hints, which are no single tokens, and without hints.
-        tokens_cut: Passage tokens that were not read.
+        hints: Retrieved hints, nearest first. Empty without hints, and for attended hints, which are not single tokens.
+        tokens_cut: Passage tokens that were cut off, so that the model did not read them.
     """
 
     score: float
@@ -42,7 +42,13 @@ class Explanation:
 
 
 def explain(scorer: "LikelihoodScorer", query: str, text: str) -> Explanation:
-    """Takes the score of one pair apart."""
+    """Explains the score of one pair.
+
+    Args:
+        scorer: The scorer.
+        query: The query.
+        text: The text of the passage.
+    """
     sequence, plain = (scorer.sequences([(query, text)], hints=hints)[0] for hints in (True, False))
     logprobs = scorer.token_logprobs(sequence)
     without = scorer.token_logprobs(plain)
@@ -54,8 +60,8 @@ def explain(scorer: "LikelihoodScorer", query: str, text: str) -> Explanation:
             for i, with_, alone in zip(sequence.scored, logprobs, without, strict=True)
         ),
         hints=tuple(
-            Hint(decode([i]).strip(), float(similarity))
-            for i, similarity in zip(sequence.hint_ids, sequence.hint_similarities, strict=True)
+            Hint(token, float(similarity))
+            for token, similarity in zip(scorer.hint_tokens(sequence), sequence.hint_similarities, strict=True)
         ),
         tokens_cut=sequence.tokens_cut,
     )

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
-from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
 from pyserini_qpeft.reranking.query_batches import query_batches
@@ -40,7 +40,7 @@ class RunConfig:
     """
 
     output: PathLike = field(metadata={"changes_result": False})
-    format: RunFormat = "trec"
+    format: str = "trec"
     tag: str = field(default="qpeft", metadata={"help": "name of the run in TREC format"})
     seconds: bool = field(
         default=False, metadata={"help": "jsonl: write each query's share of the scoring time, for qpeft evaluate"}
@@ -52,8 +52,6 @@ class RunConfig:
     progress: bool = field(default=False, metadata={"changes_result": False})
 
     def __post_init__(self) -> None:
-        if self.format not in get_args(RunFormat):
-            raise QPeftError(f"unknown format {self.format!r}: choose one of {', '.join(get_args(RunFormat))}")
         formatter(self.format, self.tag)
 
 

@@ -120,9 +120,11 @@ class QPeftReranker:
     ) -> Self:
         """Load the model and adapter of a `ModelConfig`; the other arguments are those of `from_pretrained`."""
         from pyserini_qpeft.models.loading import load_model
-        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
         loaded, tokenizer = load_model(model, **model_kwargs)
+        # Imported after loading: it imports torch, and a model that is not there should be reported at once.
+        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
         settings = config or RerankConfig()
         if settings.fusion is not None:
             settings = replace(settings, fusion=settings.fusion.for_model(model.model))

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pyserini_qpeft.data.files import PathLike, atomic_write, user_read_errors, user_write_errors
 from pyserini_qpeft.data.records import RankedList
-from pyserini_qpeft.data.writers import RunFormat, formatter
+from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import QPeftError
 
 _HEADER = b'{"settings": '
@@ -51,7 +51,7 @@ class ResumableWriter:
         qids: Iterable[str],
         settings: Mapping[str, Any],
         *,
-        form: RunFormat = "trec",
+        form: str = "trec",
         tag: str = "qpeft",
         restart: bool = False,
     ) -> None:

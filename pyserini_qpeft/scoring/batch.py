@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.packing import PADDING, SHARED, Packing
 from pyserini_qpeft.qpeft.tuner import NO_HINT
 from pyserini_qpeft.scoring.sequences import PairSequence
@@ -62,16 +63,12 @@ def collate(
     if config is None:
         return batch
     pairs = [s for row in rows for s in row]
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
-    hints = 0
-    if config.variant == "retrieval":
-        arrays["hint_ids"] = padded([s.hint_ids for s in pairs], padding_id)
-        hints = arrays["hint_ids"].shape[1]
-    elif config.variant == "attention":
-        for name, listed in (("query", [s.query for s in pairs]), ("passage", [s.attended for s in pairs])):
-            arrays[f"{name}_ids"] = padded(listed, padding_id)
-            arrays[f"{name}_mask"] = padded([np.ones(len(ids), dtype=bool) for ids in listed], False)
-        hints = config.pooled_hints or arrays["query_ids"].shape[1]
+    rule = hint_rule(config)
+    arrays: dict[str, npt.NDArray[np.generic]] = {
+        name: padded(listed, False if listed[0].dtype == bool else padding_id)
+        for name, listed in rule.inputs(pairs).items()
+    }
+    hints = rule.width(arrays)
     hint_index = np.full(input_ids.shape, NO_HINT, dtype=np.int64)
     first = 0
     for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):

@@ -1,7 +1,8 @@
-"""Batches within a token budget, which is found from the device and halved whenever memory runs out."""
+"""The token budget: how many tokens one batch may hold. It is halved when memory runs out."""
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,49 +17,59 @@ logger = logging.getLogger(__name__)
 
 _CPU_BATCH_TOKENS = 4096
 _MOST_BATCH_TOKENS = 65536
-BYTES_OF_A_TOKEN = 1 << 16
-"""So many bytes beside a batch's activations, of logits or key-values, weigh as much as one of its tokens."""
+BYTES_PER_TOKEN = 1 << 16
+"""Memory beside a batch's activations (logits, key-values) is counted in tokens: this many bytes as one token."""
 
 _FEWEST_PAIRS = 256
 _MOST_PAIRS = 32_768
 _QUERY_BATCH_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
-"""Weights that are read for all pairs of a query batch: minutes' work for usual machines, longer for slow ones."""
+"""Pairs in a query batch times weights of the model: some minutes of work on usual machines."""
 
 
 def query_batch_pairs(model: Any, device: torch.device) -> int:
-    """How many pairs to score together: the more, the more often they share a passage, and the longer all wait."""
+    """Chooses how many pairs to score together, from the size of the model and the device.
+
+    More pairs share more passages, but the first results come later.
+    """
     weights: int = sum(weight.numel() for weight in model.parameters())
     pairs: int = _QUERY_BATCH_WORK.get(device.type, _QUERY_BATCH_WORK["cpu"]) // weights
     return min(_MOST_PAIRS, max(_FEWEST_PAIRS, pairs))
 
 
-def logits_cost(places: int, vocabulary: int) -> int:
-    """What the logits at so many places weigh in a batch, in tokens: they, their float32 copy and its log-softmax."""
-    return math.ceil(12 * places * vocabulary / BYTES_OF_A_TOKEN)
+def logits_cost(positions: int, vocabulary: int) -> int:
+    """Memory of the logits at `positions` positions, their float32 copy and its log-softmax, counted in tokens."""
+    return math.ceil(12 * positions * vocabulary / BYTES_PER_TOKEN)
 
 
 class DoesNotFitError(QPeftError):
-    """A single row is more than memory holds."""
+    """A single row needs more memory than the device has."""
 
 
 class TokenBudget:
-    """How many tokens, padding included, go through a model at once.
+    """The number of tokens, padding included, that may go through a model at once.
+
+    Several threads may use one budget. Their batches then go through the model one at a time: two batches at once
+    would need twice the memory, and torch uses all cores for one batch already. A thread waits for one batch of
+    another thread, not for all of its batches.
 
     Args:
-        tokens: The budget to start with.
-        device: Where the model is.
+        tokens: The budget at the start.
+        device: The device of the model.
 
     Attributes:
-        tokens: The budget now: smaller once memory has run out.
+        tokens: The budget now. It gets smaller when memory runs out, and stays so.
+        lock: Held while a batch goes through the model. Hold it to change anything that a batch reads, such as the
+            passage cache. The thread that holds it may acquire it again.
     """
 
     def __init__(self, tokens: int, device: torch.device) -> None:
         self.tokens = tokens
         self.device = device
+        self.lock = threading.RLock()
 
     @classmethod
     def of(cls, model: Any, device: torch.device) -> "TokenBudget":
-        """A first budget: on a GPU from its free memory, which a layer's activations must fit into."""
+        """Chooses the first budget: on a GPU so that the activations of a layer fit its free memory."""
         if device.type != "cuda":
             return cls(_CPU_BATCH_TOKENS, device)
         free, _ = torch.cuda.mem_get_info(device)
@@ -72,26 +83,32 @@ class TokenBudget:
         forward: Callable[[npt.NDArray[np.int64]], None],
         extra: Sequence[int] | None = None,
     ) -> None:
-        """Calls `forward` with the rows of one batch after the other, longest first, until every row had its turn.
+        """Calls `forward` with the rows of one batch after another, longest rows first, until all rows are done.
 
         Args:
             lengths: Tokens of each row.
-            forward: Does the work of some rows; called again with fewer of them where memory runs out.
-            extra: What each row takes besides, in tokens' worth.
+            forward: Computes the rows of one batch, given by their numbers. If memory runs out it is called again
+                with fewer rows.
+            extra: Other memory that each row needs, counted in tokens.
 
         Raises:
-            DoesNotFitError: If even one row alone does not fit into memory.
+            DoesNotFitError: If one row alone does not fit into memory.
         """
-        left = plan_batches(lengths, self.tokens, extra)
+        planned = self.tokens
+        left = plan_batches(lengths, planned, extra)
         while left:
             rows = left[0]
-            if self._fits(rows, forward):
-                left = left[1:]
-            else:
-                remaining = np.concatenate(left)
-                self._halve(sum(lengths[i] for i in rows), len(rows))
-                again = None if extra is None else [extra[i] for i in remaining]
-                left = [remaining[b] for b in plan_batches([lengths[i] for i in remaining], self.tokens, again)]
+            with self.lock:
+                # If another thread has lowered the budget since, the batch is too large: no need to try it.
+                if self.tokens >= planned:
+                    if self._fits(rows, forward):
+                        left = left[1:]
+                        continue
+                    self._halve(sum(lengths[i] for i in rows), len(rows))
+                planned = self.tokens
+            remaining = np.concatenate(left)
+            again = None if extra is None else [extra[i] for i in remaining]
+            left = [remaining[b] for b in plan_batches([lengths[i] for i in remaining], planned, again)]
 
     def _fits(self, rows: npt.NDArray[np.int64], forward: Callable[[npt.NDArray[np.int64]], None]) -> bool:
         try:
@@ -111,4 +128,4 @@ class TokenBudget:
                 "use a smaller model, fewer passage tokens or another device."
             )
         self.tokens = max(1, min(self.tokens, tokens) // 2)
-        logger.warning("out of memory on %s: batches of %d tokens from here on", self.device, self.tokens)
+        logger.warning("out of memory on %s: batches hold at most %d tokens from now on", self.device, self.tokens)

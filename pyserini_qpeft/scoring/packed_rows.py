@@ -1,4 +1,4 @@
-"""Pairs that share a passage in one row, so that the passage is read once for all of them; where a model allows it."""
+"""Packing: pairs that share a passage stand in one row, so that the model reads the passage once for all of them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,11 @@ from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence
 
 _FOLLOWING_TOKENS = 512
-"""A row takes pairs up to so many tokens behind its passage: attention computes what they hide from each other too."""
+"""The most tokens after the passage in a row of several pairs. Attention is computed between the pairs too, and masked,
+so longer rows cost more than they save."""
 
 _REACH = 1088
-"""A row so long is tried before any is scored."""
+"""The length of the longest row that is tried before rows are packed, in tokens."""
 
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _ROUGH_TOLERANCE = 0.1
@@ -31,9 +32,12 @@ def pack(sequences: Sequence[PairSequence], rows: Iterable[int], max_length: int
 
     Args:
         sequences: All pairs.
-        rows: Those of them that are to be packed.
-        max_length: The model's longest sequence. A row is no longer than this or what `why_not_packed` tries:
-            masks that a model keeps for itself may end there.
+        rows: Indices of the pairs to pack.
+        max_length: The longest sequence of the model, in tokens. No row is longer than this, or than the rows that
+            `why_not_packed` tries: a model's own masks may end there.
+
+    Returns:
+        The rows, each a list of indices into `sequences`.
     """
     longest = max(max_length, _REACH)
     packed: list[list[int]] = []
@@ -50,34 +54,37 @@ def pack(sequences: Sequence[PairSequence], rows: Iterable[int], max_length: int
 
 
 def why_not_packed(model: Any, adapter: QPeftConfig | None, max_length: int) -> str | None:
-    """Why pairs of a passage cannot stand in one row; None where the model itself has shown that they can.
+    """Why a model cannot score packed pairs, as half a sentence; None if it can.
+
+    Few models say whether they follow a mask and positions from outside. So random tokens are scored both ways, packed
+    and each pair in its own row: a model that gives the same scores can be trusted with packed rows.
 
     Args:
-        model: The base model, which reads packed and separate tokens for comparison.
-        adapter: The active Q-PEFT adapter's settings, or None.
-        max_length: The model's longest sequence, in tokens.
+        model: The base model.
+        adapter: The settings of the active Q-PEFT adapter, or None.
+        max_length: The longest sequence of the model, in tokens.
     """
     try:
         reason = why_not_cached(model, adapter)
         if reason is not None:
             return reason
         if model.config._attn_implementation not in ("sdpa", "eager"):
-            return f"its attention ({model.config._attn_implementation}) takes no mask of its own"
+            return f"its attention ({model.config._attn_implementation}) does not take a mask"
         matches = _packed_scores_match(model, max_length)
-    except Exception as error:  # whatever a model's own code does with a mask that it does not know
-        return f"it does not take their mask and positions ({type(error).__name__})"
-    return None if matches else "it scores them otherwise than alone"
+    except Exception as error:  # a model's own code may fail in any way on a mask that it does not expect
+        return f"it does not take the mask and positions of packed pairs ({type(error).__name__})"
+    return None if matches else "it gives packed pairs other scores than the same pairs in rows of their own"
 
 
 @torch.inference_mode()
 def _packed_scores_match(model: Any, max_length: int) -> bool:
-    """Whether pairs of random tokens score the same in common rows as alone, the last as far away as rows reach."""
+    """Whether pairs of random tokens get the same scores packed as alone, up to the longest row that `pack` makes."""
     embeddings = model.get_input_embeddings().weight
     exact = embeddings.dtype in _TOLERANCE and not getattr(model, "is_quantized", False)
     tolerance = _TOLERANCE[embeddings.dtype] if exact else _ROUGH_TOLERANCE
     filling = max(1, min(_FOLLOWING_TOKENS, max_length - 31))
     ids = np.random.default_rng(0).integers(0, len(embeddings), 63 + filling)
-    # A follower and its repetition: what sees the first of them knows the second.
+    # One pair twice: a pair that wrongly sees its copy would score far too well.
     near, far = ([_pair(shared, ids[a:b]) for a, b in ((31, 39), (31, 39), (39, 63))] for shared in (ids[:9], ids[:31]))
     between = [_pair(ids[:31], ids[63:], scored=1)] * math.ceil((_REACH - 71) / filling)
     rows = [near, [far[0], *between, *far[1:]]]

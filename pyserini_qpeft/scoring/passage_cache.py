@@ -1,12 +1,14 @@
-"""The passage cache: in the suffix layout `[BOS][instruction][passage]` is read once, whatever the queries.
+"""The passage cache: key-values of passages, kept so that later queries need not read the passages again.
 
-Its key-values are kept per passage, the least recently used dropped first; hints, cue and query alone are then computed
-for each pair. Scores are those without the cache.
+In the suffix layout `[BOS][instruction][passage]` stands before everything that depends on the query. The model reads
+it once; for each further query it reads only the hints, the question label and the query. Scores are the same as
+without the cache, up to rounding.
 """
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ from transformers.cache_utils import DynamicLayer
 
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import padded
-from pyserini_qpeft.scoring.budget import BYTES_OF_A_TOKEN, TokenBudget
+from pyserini_qpeft.scoring.budget import BYTES_PER_TOKEN, TokenBudget
 from pyserini_qpeft.scoring.stored_passages import StoredPassages
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -29,15 +32,22 @@ Read = Callable[[npt.NDArray[np.int64]], torch.Tensor]
 
 
 class PassageCache:
-    """Key-values of passages, by their token ids.
+    """Key-values of passages, found by the passages' token ids. The least recently used ones are dropped first.
+
+    Several threads may use one cache: everything that changes it happens under `budget.lock`. A thread may drop the
+    passages of another thread; `batch` reads missing ones again, so that its result is always complete.
 
     Args:
         read: Runs the model over passages.
-        padding_id: The id at padding.
-        sample: Any passage, read once to see how large key-values are.
-        budget: How many tokens go through the model at once.
-        limit: Bytes of key-values that are kept. A batch of passages that needs more gets it, for that time.
-        stored: Key-values on disk, looked up before the model is asked; None for none.
+        padding_id: The token id at padding.
+        sample: Any passage. It is read once to learn how large key-values are.
+        budget: How many tokens may go through the model at once.
+        limit: Bytes of key-values to keep. If the passages of one call need more, they are kept until the next call.
+        stored: Key-values on disk, used before the model is; None for none.
+        alone: Read each passage in a batch of its own. Its key-values are then the same to the last bit each time.
+
+    Attributes:
+        bytes: Bytes of key-values kept now.
     """
 
     def __init__(
@@ -48,27 +58,38 @@ class PassageCache:
         budget: TokenBudget,
         limit: int,
         stored: StoredPassages | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         self.read = read
         self.padding_id = padding_id
         self.budget = budget
         self.limit = limit
         self.stored = stored
+        self.alone = alone
         self.bytes = 0
         self._kept: OrderedDict[bytes, torch.Tensor] = OrderedDict()
         self._buffer: torch.Tensor | None = None
-        states = read(sample[None])
+        with budget.lock:
+            states = read(sample[None])
         self._bytes_per_token = states.numel() * states.element_size() // len(sample)
 
     def blocks(self, shared: Sequence[TokenIds]) -> Iterator[npt.NDArray[np.int64]]:
-        """Parts the rows so that the passages of each part fit the limit; rows of one passage stay together."""
+        """Splits rows into blocks whose passages fit the limit together; rows of one passage stay together.
+
+        Args:
+            shared: The token ids before the queries, one array for each row.
+
+        Yields:
+            Numbers of the rows of one block.
+        """
         rows: dict[bytes, list[int]] = {}
         for row, ids in enumerate(shared):
             rows.setdefault(ids.tobytes(), []).append(row)
         block: list[int] = []
         size = 0
-        # Those that are here already come first, before room is made for others.
-        for _, members in sorted(rows.items(), key=lambda item: item[0] not in self._kept):
+        # Passages that are in the cache come first, before others push them out.
+        for _, members in sorted(rows.items(), key=lambda entry: entry[0] not in self._kept):
             needed = self.weigh(len(shared[members[0]]))
             if block and size + needed > self.limit:
                 yield np.array(block)
@@ -79,55 +100,75 @@ class PassageCache:
             yield np.array(block)
 
     def weigh(self, tokens: int) -> int:
-        """Bytes of the key-values of a passage of so many tokens."""
+        """Bytes of the key-values of a passage of `tokens` tokens."""
         return tokens * self._bytes_per_token
 
     def batch_cost(self, tokens: int) -> int:
-        """How many tokens a passage of so many weighs in a batch of its followers."""
-        return math.ceil(self.weigh(tokens) / BYTES_OF_A_TOKEN)
+        """Memory of the key-values of a passage of `tokens` tokens in a batch, counted in tokens of the budget."""
+        return math.ceil(self.weigh(tokens) / BYTES_PER_TOKEN)
 
     def fill(self, shared: Sequence[TokenIds]) -> None:
-        """Sees to it that all these passages are kept; others go, the least recently used first."""
+        """Reads those of the passages that are not in the cache, in batches as large as the budget allows.
+
+        Args:
+            shared: Token ids of the passages. Passages that are not among them may be dropped.
+
+        Raises:
+            DoesNotFitError: If one passage alone does not fit into memory.
+        """
         wanted = {ids.tobytes(): ids for ids in shared}
-        for key in wanted:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-        missing = {key: ids for key, ids in wanted.items() if key not in self._kept}
-        self._make_room(sum(self.weigh(len(ids)) for ids in missing.values()), wanted.keys())
-        if self.stored is not None:
-            for key, states in self.stored.load(missing):
-                self._keep(key, states)
-            missing = {key: ids for key, ids in missing.items() if key not in self._kept}
-        rows = list(missing.values())
-
-        def read(batch: npt.NDArray[np.int64]) -> None:
-            ids = [rows[row] for row in batch]
-            states = self.read(padded(ids, self.padding_id).astype(np.int64))
-            # Copies, so that no passage keeps the whole batch's memory.
-            parts = {one.tobytes(): states[:, :, i, :, : len(one)].clone() for i, one in enumerate(ids)}
-            for key, part in parts.items():
-                self._keep(key, part)
+        with self.budget.lock:
+            for key in wanted:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+            missing = {key: ids for key, ids in wanted.items() if key not in self._kept}
+            self._make_room(sum(self.weigh(len(ids)) for ids in missing.values()), wanted)
             if self.stored is not None:
-                self.stored.save(parts)
+                for key, states in self.stored.load(missing):
+                    self._keep(key, states)
+            rows = [ids for key, ids in missing.items() if key not in self._kept]
 
-        self.budget.run([len(ids) for ids in rows], read)
+        for part in [[ids] for ids in rows] if self.alone else [rows]:
+            self.budget.run([len(ids) for ids in part], partial(self._read, part, wanted))
 
-    def batch(self, shared: Sequence[TokenIds]) -> CachedPassages:
-        """The key-values of passages that `fill` was called with, as one batch."""
-        states = [self._kept[ids.tobytes()] for ids in shared]
-        lengths = [one.shape[-2] for one in states]
-        layers, both, heads, _, width = states[0].shape
-        batch = self._room((layers, both, len(states), heads, max(lengths), width), states[0])
-        places = _memory(batch)
-        for row, (one, length) in enumerate(zip(states, lengths, strict=True)):
-            places[:, :, row, :, :length] = _memory(one)
-            places[:, :, row, :, length:] = 0
+    def batch(self, shared: Sequence[TokenIds], *, reuse: bool = False) -> CachedPassages:
+        """The key-values of passages as one batch; those that are not in the cache are read first.
+
+        Args:
+            shared: Token ids of the passages, one array for each row of the batch.
+            reuse: Use the same memory for each such batch, which is faster. The batch is then valid until the next
+                call; hold `budget.lock` as long as you use it.
+        """
+        with self.budget.lock:
+            if any(ids.tobytes() not in self._kept for ids in shared):
+                self.fill(shared)
+            states = [self._kept[ids.tobytes()] for ids in shared]
+            lengths = [one.shape[-2] for one in states]
+            layers, both, heads, _, width = states[0].shape
+            shape = (layers, both, len(states), heads, max(lengths), width)
+            batch = self._reused(shape, states[0]) if reuse else states[0].new_empty(shape)
+            target = _memory(batch)
+            for row, (one, length) in enumerate(zip(states, lengths, strict=True)):
+                target[:, :, row, :, :length] = _memory(one)
+                target[:, :, row, :, length:] = 0
         return CachedPassages(batch, torch.tensor(lengths, device=batch.device))
 
-    def _room(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """An uninitialised tensor; without gradients always the same memory: fresh pages cost more than copies."""
-        if torch.is_grad_enabled():
-            return like.new_empty(shape)
+    def _read(self, passages: Sequence[TokenIds], wanted: Collection[bytes], rows: npt.NDArray[np.int64]) -> None:
+        # Since `fill` looked, other threads may have read the same passages or used up the room.
+        missing = [passages[row] for row in rows if passages[row].tobytes() not in self._kept]
+        if not missing:
+            return
+        self._make_room(sum(self.weigh(len(ids)) for ids in missing), wanted)
+        states = self.read(padded(missing, self.padding_id).astype(np.int64))
+        # Copies, so that no passage keeps the memory of the whole batch.
+        parts = {ids.tobytes(): states[:, :, i, :, : len(ids)].clone() for i, ids in enumerate(missing)}
+        for key, part in parts.items():
+            self._keep(key, part)
+        if self.stored is not None:
+            self.stored.save(parts)
+
+    def _reused(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        # New memory for each batch would cost more than the copies into it: the system clears new pages.
         size = math.prod(shape)
         if self._buffer is None or len(self._buffer) < size:
             self._buffer = like.new_empty(size)
@@ -137,7 +178,7 @@ class PassageCache:
         self._kept[key] = states
         self.bytes += states.numel() * states.element_size()
 
-    def _make_room(self, needed: int, wanted: Any) -> None:
+    def _make_room(self, needed: int, wanted: Collection[bytes]) -> None:
         for key in list(self._kept):
             if self.bytes + needed <= self.limit:
                 return
@@ -147,21 +188,21 @@ class PassageCache:
 
 
 def _memory(tensor: torch.Tensor) -> Any:
-    """A tensor to copy to and from: on a CPU as an array, since torch's threads cost more than so small a copy."""
+    """A view to copy from and to: an array on a CPU, where NumPy copies small tensors faster than torch does."""
     if tensor.device.type != "cpu":
         return tensor
     return tensor.view(_INTEGERS[tensor.element_size()]).numpy()
 
 
 def why_not_cached(model: Any, adapter: QPeftConfig | None) -> str | None:
-    """Why a model's passages cannot be read without the query; None where they can.
+    """Why a model cannot read passages without the query, as half a sentence; None if it can.
 
     Args:
         model: A causal language model or a `PeftModel`.
-        adapter: The active Q-PEFT adapter's settings, or None.
+        adapter: The settings of the active Q-PEFT adapter, or None.
     """
-    if adapter is not None and adapter.variant != "none" and adapter.hint_position == "prefix":
-        return "its hints stand before the passage, which therefore reads otherwise with every query"
+    if adapter is not None and hint_rule(adapter).has_hints and adapter.hint_position == "prefix":
+        return "its hints stand before the passage, so the passage reads differently with every query"
     layers = DynamicCache(config=model.config).layers
     if not layers or any(type(layer) is not DynamicLayer for layer in layers):
         return "it has sliding-window (or recurrent) layers, which do not keep the whole passage"

@@ -1,11 +1,19 @@
-"""What scoring did, in numbers."""
+"""Counts and times of scoring."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class ScoringReport:
-    """What the last call did: counts, and seconds of wall clock."""
+    """What one call has scored. The call makes a report and fills it.
+
+    Attributes:
+        passages: Pairs scored.
+        tokens: Tokens of their prompts.
+        passages_cut: Pairs whose passage was cut.
+        tokens_cut: Passage tokens that were cut off.
+        seconds: Time of tokenising and scoring, in seconds of wall clock.
+    """
 
     passages: int = 0
     tokens: int = 0
@@ -15,5 +23,5 @@ class ScoringReport:
 
     @property
     def passages_per_second(self) -> float:
-        """Passages scored in a second of wall clock; 0 before anything was scored."""
+        """Pairs scored per second of wall clock; 0 if none was scored."""
         return self.passages / self.seconds if self.seconds else 0.0

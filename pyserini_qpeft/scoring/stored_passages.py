@@ -1,7 +1,8 @@
-"""Key-values of passages on disk: a safetensors file for each block that was read, under the model's fingerprint."""
+"""Key-values of passages on disk: one safetensors file per batch that was read, in a folder per model."""
 
 import hashlib
 import os
+import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,17 @@ _SAMPLED = 4096
 class StoredPassages:
     """A folder of key-values.
 
+    Several threads and processes may write into one folder: a file gets its name only when it is complete, and is
+    never changed afterwards, only replaced by one with the same passages. Passages that another process adds are seen
+    by the next `StoredPassages`; until then they may be read twice.
+
     Args:
-        folder: Where models' folders are; made when it is not there.
-        fingerprint: Of the model, `model_fingerprint`; another model's key-values are never seen.
-        device: Where loaded key-values go.
+        folder: The folder that holds a folder for each model. It is made if it does not exist.
+        fingerprint: `model_fingerprint` of the model. Key-values of other models are not used.
+        device: The device that key-values are loaded to.
 
     Raises:
-        QPeftError: If the folder cannot be made, or a file in it is no safetensors file.
+        QPeftError: If the folder cannot be made, or a file in it is not a safetensors file.
     """
 
     def __init__(self, folder: Path, fingerprint: str, device: torch.device) -> None:
@@ -34,57 +39,72 @@ class StoredPassages:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise QPeftError(f"cannot keep passages in {folder}: {error.strerror}.") from error
+            raise QPeftError(f"cannot store passages in {folder}: {error.strerror}.") from error
         self._files = {name: file for file in sorted(self.folder.glob("*.safetensors")) for name in _names(file)}
 
     def load(self, keys: Collection[bytes]) -> Iterator[tuple[bytes, torch.Tensor]]:
-        """Those of the keys that are here, with their key-values."""
+        """Loads key-values.
+
+        Args:
+            keys: Passages, as the bytes of their token ids.
+
+        Yields:
+            Those passages that are stored, each with its key-values `[layers, 2, heads, length, width]`.
+        """
         by_file: dict[Path, dict[str, bytes]] = {}
         for key in keys:
             name = _name(key)
             if name in self._files:
                 by_file.setdefault(self._files[name], {})[name] = key
         for file, names in by_file.items():
-            with safe_open(file, framework="pt", device=str(self.device)) as opened:
-                for name, key in names.items():
-                    yield key, opened.get_tensor(name)
+            try:
+                with safe_open(file, framework="pt", device=str(self.device)) as opened:
+                    loaded = [(key, opened.get_tensor(name)) for name, key in names.items()]
+            except FileNotFoundError:
+                continue  # someone has emptied the folder: the model reads these passages again
+            yield from loaded
 
     def save(self, states: Mapping[bytes, torch.Tensor]) -> None:
-        """Adds key-values as a file of their own, which appears when it is whole."""
+        """Adds key-values as one file.
+
+        Raises:
+            QPeftError: If the file cannot be written.
+        """
         named = {_name(key): one.contiguous() for key, one in states.items()}
-        file = (
-            self.folder / f"{hashlib.blake2b(''.join(sorted(named)).encode(), digest_size=16).hexdigest()}.safetensors"
-        )
-        unfinished = file.with_suffix(f".{os.getpid()}.part")
+        digest = hashlib.blake2b("".join(sorted(named)).encode(), digest_size=16).hexdigest()
+        file = self.folder / f"{digest}.safetensors"
+        # A name of its own for each writer: two threads may store the same passages at once.
+        unfinished = file.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
             save_file(named, unfinished)
             os.replace(unfinished, file)
         except (OSError, SafetensorError) as error:
+            raise QPeftError(f"cannot store passages in {self.folder}: {error}") from error
+        finally:
             unfinished.unlink(missing_ok=True)
-            raise QPeftError(f"cannot keep passages in {self.folder}: {error}") from error
         self._files |= dict.fromkeys(named, file)
 
 
 def model_fingerprint(model: nn.Module) -> str:
-    """What key-values of a passage depend on but for its tokens: weights, their dtype, a trained instruction.
+    """A hash of everything but its tokens that a passage's key-values depend on: weights, dtype, trained instruction.
 
-    Of each weight up to 4,096 numbers at even distances are looked at, so that a large model is not read whole. The
-    hint module's weights are left out: hints stand behind the passage.
+    Of each weight up to 4,096 numbers at even distances are read, so that a large model takes little time. The weights
+    that make hints are left out, since hints stand after the passage.
     """
-    told = hashlib.blake2b(digest_size=12)
+    digest = hashlib.blake2b(digest_size=12)
     config: Any = model.config
-    told.update(config.to_json_string(use_diff=True).encode())
+    digest.update(config.to_json_string(use_diff=True).encode())
     for name, weight in sorted(model.named_parameters()):
         if "qpeft_" in name and not name.endswith(".instruction"):
             continue
-        # Some quantised weights are no plain tensors and cannot be flattened.
+        # Some quantised weights are not plain tensors and cannot be flattened.
         plain = weight.detach() if type(weight.data) is torch.Tensor else weight.dequantize()
         flat = plain.flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLED)]
-        told.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
+        digest.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
         numbers = sample.float() if sample.is_floating_point() else sample.contiguous().view(torch.uint8)
-        told.update(numbers.cpu().numpy().tobytes())
-    return told.hexdigest()
+        digest.update(numbers.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _name(key: bytes) -> str:
@@ -96,4 +116,4 @@ def _names(file: Path) -> list[str]:
         with safe_open(file, framework="pt") as opened:
             return list(opened.keys())
     except SafetensorError as error:
-        raise QPeftError(f"{file} is no file of key-values (delete it): {error}") from error
+        raise QPeftError(f"{file} is not a file of key-values (delete it): {error}") from error

@@ -1,1 +1,1 @@
-"""Training of adapters: from questions with passages to a folder that `QPeftReranker.from_pretrained` loads."""
+"""Training of adapters: from queries with passages to a folder that `QPeftReranker.from_pretrained` loads."""

@@ -98,10 +98,11 @@ def switch_off_dropout(base: nn.Module) -> None:
 
 def save_adapter(model: Any, folder: Path) -> None:
     """Saves the adapter, and a LoRA underneath in a folder of its own inside."""
-    model.save_pretrained(str(folder))
+    # The vocabulary is never trained, so peft need not look up the base model's on the hub.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     lora = lora_underneath(model)
     if lora is not None:
-        lora.save_pretrained(str(folder / LORA_FOLDER))
+        lora.save_pretrained(str(folder / LORA_FOLDER), save_embedding_layers=False)
 
 
 def load_weights(model: Any, folder: Path) -> None:

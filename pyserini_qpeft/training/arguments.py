@@ -1,4 +1,4 @@
-"""The settings of a run in the words of transformers' Trainer."""
+"""The settings of a training run as arguments of transformers' Trainer."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,18 @@ from pyserini_qpeft.training.config import TrainConfig
 
 
 def trainer_arguments(config: TrainConfig, folder: Path, examples: int) -> TrainingArguments:
-    """The trainer's arguments.
+    """Returns the arguments of the trainer.
 
     Args:
-        config: The run's settings.
-        folder: Where its checkpoints go.
-        examples: Queries that are trained on.
+        config: The settings of the run.
+        folder: The folder of its checkpoints.
+        examples: Number of training queries.
 
     Raises:
-        QPeftError: If the queries of a step cannot be shared out, or there are fewer than one step takes.
+        QPeftError: The queries of a step cannot be divided evenly, or there are fewer queries than a step needs.
     """
     wanted = config.optimization
-    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    on_cpu = config.base.device == "cpu" or not torch.cuda.is_available()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     parts = processes * wanted.accumulation * config.sampling.in_batch
     if wanted.batch_queries % parts:
@@ -32,11 +32,12 @@ def trainer_arguments(config: TrainConfig, folder: Path, examples: int) -> Train
         )
     if examples < wanted.batch_queries:
         raise QPeftError(
-            f"{examples} training queries are fewer than one step takes (batch_queries {wanted.batch_queries})."
+            f"{examples} training queries are fewer than one step takes (batch_queries {wanted.batch_queries}): "
+            "give more examples, or a smaller batch_queries."
         )
     steps_per_epoch = examples // config.sampling.in_batch // (wanted.batch_queries // config.sampling.in_batch)
     steps = steps_per_epoch * wanted.epochs
-    looks = "steps" if wanted.eval_steps else "epoch"
+    interval = "steps" if wanted.eval_steps else "epoch"
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=wanted.batch_queries // parts,
@@ -49,9 +50,9 @@ def trainer_arguments(config: TrainConfig, folder: Path, examples: int) -> Train
         warmup_steps=round(wanted.warmup * steps),
         weight_decay=wanted.weight_decay,
         max_grad_norm=wanted.clip,
-        eval_strategy=looks if config.dev else "no",
+        eval_strategy=interval if config.dev else "no",
         eval_steps=wanted.eval_steps,
-        save_strategy=looks,
+        save_strategy=interval,
         save_steps=wanted.eval_steps or 500,
         save_total_limit=2,
         load_best_model_at_end=bool(config.dev),

@@ -1,4 +1,4 @@
-"""From lists of candidates to the tensors of a step: a few batches of like length, and where each score belongs."""
+"""Turns lists of candidates into the tensors of a training step: batches of pairs, and the place of each score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -12,7 +12,7 @@ from pyserini_qpeft.training.losses.lists import ScoredLists
 from pyserini_qpeft.training.sampling import CandidateList
 
 Teacher = Mapping[str, Mapping[str, float]]
-"""A teacher's score of each query id and docid."""
+"""Scores of a teacher, by qid and docid."""
 
 
 class Step(TypedDict):
@@ -20,11 +20,11 @@ class Step(TypedDict):
 
     Attributes:
         batches: Keyword arguments of one forward pass each.
-        shared: With a passage cache, what stands before the pairs of each batch; else empty.
-        places: Where each pair's score goes, batch after batch, in the flattened `[queries, candidates]`.
-        positive: bool `[queries, candidates]`.
-        valid: bool `[queries, candidates]`.
-        teacher: float32 `[queries, candidates]`, NaN where unknown.
+        shared: With a passage cache, the token ids before each pair of each batch; else empty.
+        places: int64 `[pairs]`, batch after batch: the place of each pair in the flattened `[queries, candidates]`.
+        positive: bool `[queries, candidates]`, true at positives.
+        valid: bool `[queries, candidates]`, false at padding.
+        teacher: float32 `[queries, candidates]`, the teacher's scores; NaN if unknown.
     """
 
     batches: list[Batch]
@@ -36,12 +36,12 @@ class Step(TypedDict):
 
 
 class StepCollator:
-    """Makes a step's tensors.
+    """Makes the tensors of a training step.
 
     Args:
-        scorer: Builds the sequences, the same as in scoring.
-        batch_tokens: Tokens in one forward pass, padding included.
-        teacher: Scores for margin-mse.
+        scorer: Builds the sequences and batches, the same as in scoring.
+        batch_tokens: Tokens per forward pass, padding included.
+        teacher: Scores for the loss margin-mse.
     """
 
     def __init__(self, scorer: LikelihoodScorer, batch_tokens: int, teacher: Teacher | None = None) -> None:
@@ -50,7 +50,8 @@ class StepCollator:
         self.teacher = teacher or {}
 
     def __call__(self, groups: Sequence[Sequence[CandidateList]]) -> Step:
-        """Flattens the groups and tokenises each distinct query and passage once."""
+        """Makes one step of all lists in the groups. Each distinct query and passage is tokenised once."""
+        row_scorer = self.scorer.row_scorer
         lists = [candidates for group in groups for candidates in group]
         width = max(len(candidates.passages) for candidates in lists)
         places: list[int] = []
@@ -68,12 +69,11 @@ class StepCollator:
             scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
             teacher[row, :count] = torch.tensor(scores)
         alone = [[sequence] for sequence in self.scorer.sequences(pairs)]
-        plan = plan_batches(self.scorer.batch_lengths(alone), self.batch_tokens)
+        plan = plan_batches(row_scorer.lengths(alone), self.batch_tokens)
         parts = [[alone[i] for i in rows] for rows in plan]
-        cached = self.scorer.cache is not None
         return Step(
-            batches=[self.scorer.collate(part) for part in parts],
-            shared=[[row[0].shared_ids for row in part] for part in parts] if cached else [],
+            batches=[row_scorer.collate(part) for part in parts],
+            shared=[[row[0].shared_ids for row in part] for part in parts] if row_scorer.cache is not None else [],
             places=torch.tensor([places[i] for rows in plan for i in rows]),
             positive=positive,
             valid=valid,
@@ -82,7 +82,7 @@ class StepCollator:
 
 
 def as_lists(scores: torch.Tensor, step: Mapping[str, Any]) -> ScoredLists:
-    """Puts the scores of a step's pairs, batch after batch, to their places."""
+    """Puts the scores of a step's pairs, given batch after batch, back into lists."""
     valid = step["valid"]
     flat = scores.new_zeros(valid.numel()).index_put((step["places"],), scores)
     return ScoredLists(flat.view(valid.shape), step["positive"], valid, step["teacher"])

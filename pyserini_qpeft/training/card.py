@@ -1,4 +1,4 @@
-"""The model card and the record of a training run that lie in the adapter's folder."""
+"""The model card and the training record in the folder of an adapter."""
 
 import json
 from dataclasses import dataclass
@@ -7,31 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft import __version__
-from pyserini_qpeft.training.config import TrainConfig
+from pyserini_qpeft.qpeft.config import QPeftConfig
+from pyserini_qpeft.qpeft.hints import NO_HINTS, hint_rule
+from pyserini_qpeft.training.config import LORA, PROMPT_TUNING, AdapterConfig, TrainConfig
 
-_NAMES = {
-    "retrieval": "Q-PEFT-R: retrieved hints",
-    "attention": "Q-PEFT-A: attended hints",
-    "prompt-tuning": "prompt tuning: a trained instruction, no hints",
-    "lora": "LoRA",
-}
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """What came of a run.
+    """The result of a training run.
 
     Attributes:
-        config: Its settings.
-        train_queries: Queries trained on.
-        dev_queries: Queries measured on; 0 without dev.
-        bare: Dev figures of the base model without an adapter, and the first stage's `ndcg` where it is known.
+        config: The settings.
+        train_queries: Number of training queries.
+        dev_queries: Number of dev queries; 0 without dev examples.
+        bare: Dev figures of the base model without an adapter, and `first_stage_ndcg` if the dev examples have
+            first-stage scores.
         curve: Dev figures, each with its `step`.
         best_step: Step of the weights that were kept.
-        steps: Steps taken.
-        seconds: Time of training since it was last started or resumed.
-        trainable: Number of weights that were trained.
+        steps: Number of optimizer steps.
+        seconds: Seconds of training since the last start or resume.
+        trainable: Number of trained weights.
     """
 
     config: TrainConfig
@@ -45,7 +42,7 @@ class TrainingRecord:
     trainable: int
 
     def as_json(self) -> dict[str, Any]:
-        """The record as plain values; files by their names alone, for their folders mean nothing elsewhere."""
+        """Returns the record as plain values; files are named without their folders."""
         settings = self.config.settings()
         for name in ("train", "dev"):
             settings[name] = [Path(path).name for path in settings[name]]
@@ -67,7 +64,7 @@ class TrainingRecord:
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of those that training is made with."""
+    """Returns the versions of this package and of the packages that training uses."""
     found = {"pyserini-qpeft": __version__}
     for package in _PACKAGES:
         try:
@@ -78,11 +75,10 @@ def versions() -> dict[str, str]:
 
 
 def model_card(record: TrainingRecord) -> str:
-    """The card in Markdown, with the hub's header."""
+    """Returns the model card in Markdown, with the header that the Hugging Face hub reads."""
     plain = record.as_json()
     settings = plain["settings"]
-    variant = record.config.adapter.variant
-    title = _NAMES[variant] + (" above a LoRA" if record.config.adapter.lora else "")
+    title = _title(record.config.adapter)
     base = settings["model"]
     header = ["---", "library_name: peft", "tags: [reranking, q-peft, pyserini]"]
     header += [f"base_model: {base}"] if base else []
@@ -95,7 +91,7 @@ def model_card(record: TrainingRecord) -> str:
         f"# {title}",
         "",
         f"An adapter for reranking by query likelihood (Q-PEFT, arXiv 2404.04522), trained with pyserini-qpeft "
-        f"{__version__} on {base or 'the model that comes with the package'}.",
+        f"{__version__} on {base or 'the model that comes with pyserini-qpeft'}.",
         "",
         "```python",
         "from pyserini_qpeft import QPeftReranker",
@@ -106,7 +102,7 @@ def model_card(record: TrainingRecord) -> str:
         "## Training",
         "",
         f"- {record.train_queries} queries from {', '.join(settings['train'])}",
-        f"- {record.dev_queries} dev queries from {', '.join(settings['dev']) or 'nowhere'}",
+        f"- {record.dev_queries} dev queries from {', '.join(settings['dev']) or 'no file'}",
         f"- {record.trainable:,} trained weights; {record.steps} steps, {record.seconds:.0f} s; "
         f"weights of step {record.best_step} kept",
         f"- licence: {record.config.licence or 'not stated'}",
@@ -123,20 +119,27 @@ def model_card(record: TrainingRecord) -> str:
     return "\n".join(lines)
 
 
+def _title(adapter: AdapterConfig) -> str:
+    if adapter.variant == LORA:
+        return "LoRA"
+    rule = hint_rule(QPeftConfig(variant=NO_HINTS if adapter.variant == PROMPT_TUNING else adapter.variant))
+    return rule.title + (" with a LoRA of the base model" if adapter.lora else "")
+
+
 def _curve(record: TrainingRecord) -> list[str]:
     if not record.curve:
         return []
     lines = [
         "## Dev",
         "",
-        "nDCG@10 of the likelihood alone, and fused with the first stage at the default weight.",
+        "nDCG@10 of reranking by the likelihood alone, and fused with the first stage at the default weight.",
         "",
         "| step | loss | nDCG@10 | fused |",
         "|---|---|---|---|",
     ]
     if "first_stage_ndcg" in record.bare:
         lines.append(f"| first stage | | {record.bare['first_stage_ndcg']:.4f} | |")
-    rows = [("bare model", record.bare), *((str(int(point["step"])), point) for point in record.curve)]
+    rows = [("base model", record.bare), *((str(int(point["step"])), point) for point in record.curve)]
     for name, point in rows:
         fused = f"{point['fused_ndcg']:.4f}" if "fused_ndcg" in point else ""
         lines.append(f"| {name} | {point['loss']:.4f} | {point['ndcg']:.4f} | {fused} |")

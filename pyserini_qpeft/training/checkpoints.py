@@ -1,11 +1,16 @@
-"""Where a run stands while it lasts: a folder beside its output, with its settings and checkpoints."""
+"""The folder of an unfinished training run: its settings and checkpoints, beside the output folder."""
 
+import fcntl
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from pyserini_qpeft.data.files import atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
@@ -13,51 +18,67 @@ from pyserini_qpeft.errors import QPeftError
 _COMPLETE = "complete"
 _STEP = re.compile(r"checkpoint-(\d+)$")
 FINISHED = "training.json"
-"""The file in an adapter's folder that tells how it was trained."""
+"""The training record in an adapter's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """The output folder, and the one beside it that holds an unfinished run.
+    """The output folder, and the folder beside it that holds the run until it is finished.
 
     Attributes:
-        output: The adapter's folder, which appears when training is through.
+        output: The folder of the adapter; it is written when training ends.
     """
 
     output: Path
 
     @property
     def folder(self) -> Path:
-        """Where the unfinished run is."""
+        """The folder of the unfinished run."""
         return self.output.with_name(f"{self.output.name}.training")
 
     @property
     def is_finished(self) -> bool:
-        """Whether the output holds a trained adapter."""
+        """Whether the output folder holds a trained adapter."""
         return (self.output / FINISHED).is_file()
 
     def check(self, *, resume: bool) -> None:
-        """Refuses places that hold anything else.
+        """Checks that the run can be written.
 
         Raises:
-            QPeftError: If the output is taken, its parent is missing, or an unfinished run is there and `resume` is
-                not asked for.
+            QPeftError: The output folder holds something, its parent folder does not exist, or there is an unfinished
+                run and `resume` is false.
         """
         if not self.output.absolute().parent.is_dir():
             raise QPeftError(f"cannot write {self.output}: the folder {self.output.parent} does not exist.")
-        if self.output.exists() and not (self.output.is_dir() and not any(self.output.iterdir())):
-            what = "another run's adapter" if self.is_finished else "something else"
-            raise QPeftError(f"{self.output} holds {what} already: choose another output folder.")
+        self._check_output()
         if self.folder.exists() and not resume:
             raise QPeftError(
                 f"{self.folder} holds an unfinished run: go on with it (--resume), delete it, or choose another output."
             )
 
-    def open(self, settings: dict[str, Any]) -> None:
-        """Makes the folder of the run, or checks that the run in it has the same settings.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder of the run and keeps other processes from writing to it.
 
         Raises:
-            QPeftError: If a setting differs; it is named.
+            QPeftError: Another process is training to the same output, or has finished meanwhile.
+        """
+        self.folder.mkdir(exist_ok=True)
+        with open(self.folder / "lock", "wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise QPeftError(
+                    f"another process is training to {self.output}: wait for it, or choose another output."
+                ) from None
+            self._check_output()
+            yield
+
+    def write_settings(self, settings: dict[str, Any]) -> None:
+        """Writes the settings of the run, or compares them with those of the unfinished run.
+
+        Raises:
+            QPeftError: A setting differs from the unfinished run's; the message names it.
         """
         file = self.folder / "settings.json"
         if file.is_file():
@@ -70,25 +91,42 @@ class RunDirectory:
                     f"{_differences(before.get(differing), now[differing])}; "
                     "resume with the same settings and files, or choose another output."
                 )
-        self.folder.mkdir(exist_ok=True)
         with atomic_write(file) as written:
             written.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
-    def finish(self, made: Path) -> None:
-        """Moves the whole adapter folder to its place and removes what is left of the run."""
+    def finish(self, adapter: Path) -> None:
+        """Moves the complete adapter folder to the output folder and removes the folder of the run."""
         if self.output.is_dir():
             self.output.rmdir()
-        made.rename(self.output)
+        adapter.rename(self.output)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _check_output(self) -> None:
+        if self.output.exists() and not (self.output.is_dir() and not any(self.output.iterdir())):
+            what = "another run's adapter" if self.is_finished else "something else"
+            raise QPeftError(f"{self.output} holds {what} already: choose another output folder.")
+
+
+@contextmanager
+def saving_errors(folder: Path) -> Iterator[None]:
+    """Turns a failure to save weights, such as a full disk, into a `QPeftError`."""
+    try:
+        yield
+    # torch raises a RuntimeError where it cannot write.
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+        raise QPeftError(
+            f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then go on with --resume."
+        ) from error
 
 
 def mark_complete(folder: Path, step: int) -> None:
-    """Marks the checkpoint of a step as whole: a process can be killed while it writes one."""
+    """Marks the checkpoint of a step as complete; one without the mark may have been cut short by a kill."""
     (folder / f"checkpoint-{step}" / _COMPLETE).touch()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The whole checkpoint of the greatest step, or None."""
+    """Returns the complete checkpoint of the last step, or None."""
     steps = [
         (int(match[1]), place)
         for place in folder.glob("checkpoint-*")
@@ -98,7 +136,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def remove_incomplete(folder: Path) -> None:
-    """Removes checkpoints that were not written to their end."""
+    """Removes checkpoints that are not complete."""
     for place in folder.glob("checkpoint-*"):
         if not (place / _COMPLETE).is_file():
             shutil.rmtree(place)

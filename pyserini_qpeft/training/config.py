@@ -1,13 +1,16 @@
-"""All that a training run depends on: frozen dataclasses, of which the command line is made."""
+"""The settings of a training run, as frozen dataclasses; the options of `qpeft train` are made from their fields."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+from pyserini_qpeft.qpeft.hints import HINT_RULES, NO_HINTS
 from pyserini_qpeft.training.losses.config import LossConfig
 
-Variant = Literal["retrieval", "attention", "prompt-tuning", "lora"]
+PROMPT_TUNING, LORA = "prompt-tuning", "lora"
+VARIANTS = (*(rule for rule in HINT_RULES if rule != NO_HINTS), PROMPT_TUNING, LORA)
 
 
 @dataclass(frozen=True)
@@ -18,50 +21,58 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: If LoRA is asked for twice, or has no rank.
+        QPeftError: The variant does not exist, LoRA is asked for twice, or its rank is below 1.
     """
 
-    variant: Variant = field(
+    variant: str = field(
         default="retrieval",
-        metadata={"help": "Q-PEFT-R, Q-PEFT-A, a trained instruction without hints, or LoRA alone"},
+        metadata={
+            "help": "retrieval (Q-PEFT-R) and attention (Q-PEFT-A) train hints, prompt-tuning trains an instruction "
+            "without hints, lora trains a LoRA alone",
+            "choices": VARIANTS,
+        },
     )
-    lora: bool = field(default=False, metadata={"help": "train a LoRA of the base underneath the hints"})
+    lora: bool = field(default=False, metadata={"help": "also train a LoRA of the base model"})
     lora_rank: int = field(default=8, metadata={"help": "rank of the LoRA's updates"})
-    lora_alpha: int = field(default=16, metadata={"help": "LoRA: updates are scaled by this over the rank"})
+    lora_alpha: int = field(default=16, metadata={"help": "LoRA: updates are multiplied by alpha / rank"})
     lora_dropout: float = field(default=0.0, metadata={"help": "LoRA: dropout in training"})
     prompt: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.lora and self.variant == "lora":
-            raise QPeftError("variant lora is a LoRA already: leave out lora, or name the variant above it.")
+        if self.variant not in VARIANTS:
+            raise QPeftError(f"variant must be one of {', '.join(VARIANTS)}, not {self.variant!r}.")
+        if self.lora and self.variant == LORA:
+            raise QPeftError("variant lora is a LoRA already: leave out lora, or choose another variant.")
         if self.lora_rank < 1:
             raise QPeftError(f"lora_rank must be at least 1, not {self.lora_rank}.")
 
     @property
     def has_lora(self) -> bool:
-        """Whether weights of the base are updated."""
-        return self.lora or self.variant == "lora"
+        """Whether a LoRA changes the base model."""
+        return self.lora or self.variant == LORA
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """Which passages a query is trained with.
+    """Which passages each query is trained with.
 
     Raises:
-        QPeftError: If a number is out of its range.
+        QPeftError: A number is out of its range.
     """
 
-    positives: int = field(default=1, metadata={"help": "positives of a query in each epoch"})
-    negatives: int = field(default=3, metadata={"help": "hard negatives of a query in each epoch"})
+    positives: int = field(default=1, metadata={"help": "positives per query and epoch"})
+    negatives: int = field(default=3, metadata={"help": "hard negatives per query and epoch"})
     in_batch: int = field(
         default=1,
-        metadata={"help": "so many queries share their passages as negatives (in-batch negatives); 1: none do"},
+        metadata={"help": "queries that use each other's passages as negatives (in-batch negatives); 1 turns it off"},
     )
     max_queries: int | None = field(
-        default=None, metadata={"help": "training queries, drawn by the seed; all if unset"}
+        default=None, metadata={"help": "number of training queries, a random sample fixed by the seed (default: all)"}
     )
-    dev_queries: int | None = field(default=None, metadata={"help": "dev queries, the same in every run; all if unset"})
-    dev_depth: int = field(default=20, metadata={"help": "candidates of a dev query that are reranked for nDCG@10"})
+    dev_queries: int | None = field(
+        default=None, metadata={"help": "number of dev queries, the same sample in every run (default: all)"}
+    )
+    dev_depth: int = field(default=20, metadata={"help": "candidates per dev query that are reranked for nDCG@10"})
     passage_tokens: int = field(default=256, metadata={"help": "tokens of a passage that are read"})
 
     def __post_init__(self) -> None:
@@ -75,50 +86,53 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class OptimizationConfig:
-    """Steps, rates and when to stop.
+    """Steps, learning rates, and when training stops.
 
     Raises:
-        QPeftError: If a number is out of its range.
+        QPeftError: A number is out of its range.
     """
 
-    learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's highest rate"})
+    learning_rate: float = field(default=1e-3, metadata={"help": "highest learning rate of AdamW"})
     lora_learning_rate: float | None = field(
-        default=None, metadata={"help": "the LoRA's own rate underneath hints; the same if unset"}
+        default=None, metadata={"help": "learning rate of a LoRA that is trained with hints (default: the same)"}
     )
-    weight_decay: float = field(default=0.0, metadata={"help": "AdamW's weight decay"})
+    weight_decay: float = field(default=0.0, metadata={"help": "weight decay of AdamW"})
     scheduler: Literal["cosine", "linear", "constant"] = field(
-        default="cosine", metadata={"help": "how the rate falls after warm-up"}
+        default="cosine", metadata={"help": "how the learning rate falls after warm-up"}
     )
-    warmup: float = field(default=0.05, metadata={"help": "share of the steps over which the rate rises"})
-    epochs: int = field(default=3, metadata={"help": "times that every query is seen"})
+    warmup: float = field(default=0.05, metadata={"help": "share of the steps in which the learning rate rises"})
+    epochs: int = field(default=3, metadata={"help": "passes over all training queries"})
     batch_queries: int = field(
-        default=16, metadata={"help": "queries of an optimizer step, over all processes and accumulated passes"}
+        default=16, metadata={"help": "queries per optimizer step, summed over processes and accumulated passes"}
     )
-    accumulation: int = field(default=1, metadata={"help": "passes over which a step's gradients are summed"})
-    clip: float = field(default=1.0, metadata={"help": "largest norm of the gradient; 0: not clipped"})
+    accumulation: int = field(
+        default=1, metadata={"help": "forward and backward passes whose gradients are summed in an optimizer step"}
+    )
+    clip: float = field(default=1.0, metadata={"help": "largest norm of the gradient; 0 turns clipping off"})
     eval_steps: int | None = field(
-        default=None, metadata={"help": "steps between looks at dev, each with a checkpoint; an epoch if unset"}
+        default=None, metadata={"help": "steps between dev evaluations; each saves a checkpoint (default: an epoch)"}
     )
     patience: int | None = field(
-        default=None, metadata={"help": "stop after so many looks at dev without gain; never if unset"}
+        default=None, metadata={"help": "stop after this many dev evaluations without a better result (default: never)"}
     )
     best_by: Literal["ndcg", "loss"] = field(
-        default="ndcg", metadata={"help": "dev figure that chooses the checkpoint: nDCG@10 of reranking, or the loss"}
+        default="ndcg", metadata={"help": "what the best checkpoint is chosen by on dev: nDCG@10 or the loss"}
     )
-    batch_tokens: int = field(default=4096, metadata={"help": "tokens in one forward pass, padding included"})
+    batch_tokens: int = field(default=4096, metadata={"help": "tokens per forward pass, padding included"})
     passage_cache_bytes: int = field(
         default=1 << 30,
         metadata={
-            "help": "memory for what the frozen base has read of passages, kept from step to step where all that is "
-            "trained stands behind them (hints in the suffix layout, no LoRA, no trained instruction); 0: none is kept"
+            "help": "bytes of memory for the passage cache (key-values of passages, reused in later steps); 0 turns it "
+            "off. It is used only if the adapter does not change how passages are read: hints in the suffix layout, no "
+            "LoRA, no trained instruction"
         },
     )
     constant_memory: bool = field(
         default=False,
-        metadata={"help": "keep no more than one forward pass of a step in memory, for a third more time"},
+        metadata={"help": "keep the activations of one forward pass at a time: less memory, a third more time"},
     )
     gradient_checkpointing: bool = field(
-        default=False, metadata={"help": "keep one layer in memory instead of all, for a third more time"}
+        default=False, metadata={"help": "keep the activations of one layer at a time: less memory, a third more time"}
     )
 
     def __post_init__(self) -> None:
@@ -137,38 +151,30 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        train: Files in DPR's JSON.
-        output: The adapter's folder; it appears when training is through.
-        dev: Files in DPR's JSON; without them nothing is measured and the last weights are kept.
-        model: Hub id or folder of the base; None is the shipped model.
+        train: Files of training examples, in DPR's JSON.
+        output: The folder of the adapter; it is written when training ends.
+        dev: Files of dev examples, in DPR's JSON. Without them nothing is measured, and the last weights are kept.
+        base: The base model. Training starts without an adapter on it.
         adapter: What is trained.
-        sampling: Which passages a query is trained with.
+        sampling: Which passages each query is trained with.
         loss: Which loss, and its numbers.
-        optimization: Steps, rates and when to stop.
-        teacher: A run whose scores `margin-mse` learns from.
+        optimization: Steps, learning rates, and when training stops.
+        teacher: A run whose scores the loss `margin-mse` learns from.
 
     Raises:
-        QPeftError: If settings contradict each other.
+        QPeftError: Settings contradict each other.
     """
 
     train: tuple[Path, ...]
     output: Path
     dev: tuple[Path, ...] = ()
-    model: str | None = field(
-        default=None, metadata={"help": "hub id or folder of the base model; the shipped model if unset"}
+    base: ModelConfig = field(default_factory=lambda: ModelConfig(adapter=NO_ADAPTER))
+    teacher: Path | None = field(default=None, metadata={"help": "run whose scores the loss margin-mse learns from"})
+    seed: int = field(
+        default=1, metadata={"help": "seed of the first weights, the order of queries, samples and dropout"}
     )
-    device: str | None = field(default=None, metadata={"help": "such as cpu or cuda:0; the first GPU if unset"})
-    dtype: str | None = field(
-        default=None, metadata={"help": "of the base, such as bfloat16; the adapter is always float32"}
-    )
-    quantize: Literal["4bit", "8bit"] | None = field(
-        default=None, metadata={"help": "load the base in 4 or 8 bits (bitsandbytes, which must be installed)"}
-    )
-    trust_remote_code: bool = field(default=False, metadata={"help": "let transformers run code of the model"})
-    teacher: Path | None = field(default=None, metadata={"help": "run whose scores margin-mse learns from"})
-    seed: int = field(default=1, metadata={"help": "fixes initial weights, order, samples and dropout"})
-    licence: str | None = field(default=None, metadata={"help": "licence of the adapter, for its model card"})
-    tensorboard: Path | None = field(default=None, metadata={"help": "folder for TensorBoard's logs"})
+    licence: str | None = field(default=None, metadata={"help": "licence of the adapter, written to its model card"})
+    tensorboard: Path | None = field(default=None, metadata={"help": "folder for TensorBoard logs"})
     progress: bool = field(default=True, metadata={"help": "show a progress bar"})
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -178,6 +184,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not self.train:
             raise QPeftError("there is nothing to train on: give at least one file in DPR's JSON.")
+        if self.base.adapter not in (None, NO_ADAPTER):
+            raise QPeftError(f"training starts without an adapter: leave out {self.base.adapter!r}.")
+        if self.base.quantize == "int8":
+            raise QPeftError("a base model in int8 cannot be trained on: use 8bit or 4bit, or leave out quantize.")
         if (self.loss.loss == "margin-mse") != (self.teacher is not None):
             raise QPeftError("the loss margin-mse needs a teacher (a run), and no other loss takes one.")
         if self.optimization.batch_queries % self.sampling.in_batch:
@@ -186,14 +196,22 @@ class TrainConfig:
                 f"({self.sampling.in_batch}), the queries that share their passages."
             )
         if self.optimization.patience is not None and not self.dev:
-            raise QPeftError("patience needs dev examples to look at: give them with dev.")
+            raise QPeftError("patience needs dev examples: give them with dev.")
 
     def settings(self) -> dict[str, Any]:
-        """What the outcome depends on, as plain values for JSON; where it is shown and written is left out."""
+        """Returns everything that the result depends on, as plain values for JSON.
+
+        The output folder, the progress bar and TensorBoard are not part of it.
+        """
         plain = asdict(self)
-        for name in ("progress", "tensorboard", "output"):
+        for name in ("progress", "tensorboard", "output", "train", "dev", "base"):
             del plain[name]
-        plain["train"] = [str(path) for path in self.train]
-        plain["dev"] = [str(path) for path in self.dev]
-        plain["teacher"] = None if self.teacher is None else str(self.teacher)
-        return plain
+        base = asdict(self.base)
+        del base["adapter"]
+        return {
+            "train": [str(path) for path in self.train],
+            "dev": [str(path) for path in self.dev],
+            **base,
+            **plain,
+            "teacher": None if self.teacher is None else str(self.teacher),
+        }

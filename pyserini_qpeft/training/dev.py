@@ -17,7 +17,9 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.batches import Teacher
 from pyserini_qpeft.training.config import SamplingConfig
-from pyserini_qpeft.training.losses import LOSSES, LossConfig, ScoredLists
+from pyserini_qpeft.training.losses.compute import query_losses
+from pyserini_qpeft.training.losses.config import LossConfig
+from pyserini_qpeft.training.losses.lists import ScoredLists
 from pyserini_qpeft.training.sampling import dev_lists
 
 MEASURE = "nDCG@10"
@@ -116,7 +118,7 @@ class DevSet:
                 torch.ones(1, len(one.passages), dtype=torch.bool),
                 torch.tensor([[known.get(passage.docid, torch.nan) for passage in one.passages]]),
             )
-            values.append(float(LOSSES[self.loss.loss](lists, self.loss)))
+            values.append(float(query_losses(lists, self.loss)))
         return sum(values) / len(values)
 
     def _run(self, scores: Scores, fusion: FusionConfig | None) -> Run:

@@ -1,4 +1,4 @@
-"""Training examples from a collection: judged passages as positives, a first stage's other hits as hard negatives."""
+"""Training examples from a collection: relevant passages are positives, other first-stage hits hard negatives."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -8,17 +8,18 @@ from typing import Literal
 
 import numpy as np
 
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Document, iter_documents, passage_text
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.data.qrels import read_qrels
-from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.errors import QPeftError
 
 logger = logging.getLogger(__name__)
 
 FirstStage = Callable[[Topics, int], Run]
-"""Gives so many hits of each query."""
+"""Returns the hits of each query, down to a depth."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,21 @@ class MiningConfig:
     """Which hits become hard negatives.
 
     Raises:
-        QPeftError: If a number is out of its range.
+        QPeftError: A number is out of its range.
     """
 
-    negatives: int = field(default=10, metadata={"help": "hard negatives of a query, at most"})
+    negatives: int = field(default=10, metadata={"help": "largest number of hard negatives per query"})
     skip: int = field(
-        default=0, metadata={"help": "so many of the first hits are left out, as they may be unjudged answers"}
+        default=0, metadata={"help": "number of top hits that are not used, because they may be relevant but unjudged"}
     )
-    top_n: int = field(default=50, metadata={"help": "negatives come from so many first hits"})
+    top_n: int = field(default=50, metadata={"help": "number of top hits that negatives are taken from"})
     choice: Literal["random", "first"] = field(
-        default="random", metadata={"help": "drawn by the seed, or the first ones"}
+        default="random", metadata={"help": "take negatives at random, or the first ones"}
     )
-    max_queries: int | None = field(default=None, metadata={"help": "queries, drawn by the seed; all if unset"})
-    seed: int = field(default=1, metadata={"help": "fixes what is drawn"})
+    max_queries: int | None = field(
+        default=None, metadata={"help": "number of queries, a random sample fixed by the seed (default: all)"}
+    )
+    seed: int = field(default=1, metadata={"help": "seed of the random choices"})
 
     def __post_init__(self) -> None:
         if self.negatives < 1 or not 0 <= self.skip < self.top_n or (self.max_queries or 1) < 1:
@@ -47,13 +50,13 @@ class MiningConfig:
 
 @dataclass(slots=True)
 class MiningReport:
-    """What mining did, in counts.
+    """Counts of what mining wrote and left out.
 
     Attributes:
-        queries: Queries written.
-        negatives: Negatives written.
-        without_positives: Judged queries left out, for no passage of theirs is relevant and in the corpus.
-        without_negatives: Queries written without any negative.
+        queries: Queries that were written.
+        negatives: Negatives that were written.
+        without_positives: Judged queries that were left out, because the corpus has no relevant passage for them.
+        without_negatives: Queries that were written without a negative.
     """
 
     queries: int = 0
@@ -67,22 +70,23 @@ class Miner:
 
     Args:
         collection: The folder: `corpus.jsonl[.gz]`, `queries.jsonl[.gz]`, `qrels/SPLIT.tsv`.
-        split: Which judgements: train, dev or test.
+        split: Split of the qrels: train, dev or test.
         config: Which hits become hard negatives.
 
     Attributes:
-        report: What was done so far.
+        report: Counts so far.
 
     Raises:
-        QPeftError: If a file is missing or broken, or no judged query has a text.
+        QPeftError: A file is missing or broken, or no judged query has a text.
     """
 
     def __init__(self, collection: Path, split: str, config: MiningConfig) -> None:
         self.collection = collection
         self.config = config
         self.report = MiningReport()
-        self.qrels = _qrels(collection, split)
-        topics = _topics(collection)
+        beir = BeirFolder(collection)
+        self.qrels = read_qrels(beir.qrels(split))
+        topics = read_topics(beir.topics)
         judged = [qid for qid in self.qrels if qid in topics]
         if not judged:
             raise QPeftError(f"{collection}: no query of qrels/{split}.tsv has a text in its queries file.")
@@ -95,10 +99,11 @@ class Miner:
     def examples(self, first_stage: FirstStage) -> Iterator[TrainingExample]:
         """Yields an example for each query that has a positive in the corpus.
 
-        Hits that are known positives, that have the text of one, or the query's own text or id, are no negatives.
+        A hit is not used as a negative if it is a positive or has the same text as one, or if its text or docid is the
+        text or id of the query.
 
         Args:
-            first_stage: Where negatives come from: a search of an index, or the lists of a stored run.
+            first_stage: Finds the hits: a search of an index, or a stored run.
         """
         run = first_stage(self.topics, self.config.top_n)
         documents = self._documents(run)
@@ -137,7 +142,7 @@ class Miner:
 
 
 def from_index(index: Path, threads: int = 1) -> FirstStage:
-    """BM25 over a Lucene index, with Pyserini's own settings."""
+    """Returns a first stage that searches a Lucene index by BM25, with Pyserini's default settings."""
 
     def search(topics: Topics, depth: int) -> Run:
         from pyserini_qpeft.lucene.first_stage import search as lucene_search
@@ -149,22 +154,8 @@ def from_index(index: Path, threads: int = 1) -> FirstStage:
 
 
 def from_run(run: Run) -> FirstStage:
-    """The lists of a stored run, of whatever first stage."""
+    """Returns a first stage that reads the hits of a stored run."""
     return lambda topics, depth: {qid: run[qid][:depth] for qid in topics if qid in run}
-
-
-def _qrels(collection: Path, split: str) -> Qrels:
-    file = collection / "qrels" / f"{split}.tsv"
-    if not file.is_file():
-        raise QPeftError(f"{collection} has no judgements qrels/{split}.tsv: give a BEIR folder and one of its splits.")
-    return read_qrels(file)
-
-
-def _topics(collection: Path) -> Topics:
-    for name in ("queries.jsonl", "queries.jsonl.gz"):
-        if (collection / name).is_file():
-            return read_topics(collection / name)
-    raise QPeftError(f"{collection} has no queries.jsonl or queries.jsonl.gz: give a BEIR folder.")
 
 
 def _passage(document: Document, score: float | None) -> TrainingPassage:

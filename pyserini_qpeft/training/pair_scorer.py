@@ -1,4 +1,4 @@
-"""A model that scores batches of pairs with gradients: what the trainer trains."""
+"""The module that the trainer trains: it scores batches of pairs, with gradients."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,24 +7,22 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
-from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import Batch
+from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache
 
 
 class PairScorer(nn.Module):
-    """Scores all batches of a step in one call, so that gradients meet once over processes.
+    """Scores all batches of a step in one call, so that several processes exchange gradients once per step.
 
     Args:
         model: A `PeftModel`.
-        cache: Key-values of passages, where nothing that is trained stands before their end; the batches are then of
-            what stands behind them, and gradients are the same.
-        constant_memory: Keep the activations of one batch at a time. Scores are then computed without them, and once
-            more, batch by batch with the same dropout, when the loss's derivative by the scores is known; gradients
-            are the same.
+        cache: Key-values of passages, or None. Possible if nothing trainable stands before the end of a passage. The
+            batches then begin after the passages; gradients are the same.
+        constant_memory: Keep the activations of one batch at a time (gradient checkpointing over batches). Each batch
+            is computed a second time in the backward pass, with the same dropout; gradients are the same.
     """
 
     def __init__(self, model: Any, *, cache: PassageCache | None = None, constant_memory: bool = False) -> None:
@@ -32,14 +30,14 @@ class PairScorer(nn.Module):
         self.model = model
         self.cache = cache
         self.constant_memory = constant_memory
-        self._with_prompt = active_adapter(model) is not None
+        self._pairs = PairModel(model)
 
     def forward(self, batches: list[Batch], shared: Sequence[Sequence[TokenIds]] = ()) -> torch.Tensor:
         """Mean log-likelihood of each pair's query, batch after batch: float32 `[pairs]`.
 
         Args:
             batches: Keyword arguments of one forward pass each.
-            shared: With a cache, what stands before the pairs of each batch.
+            shared: With a cache, the token ids that stand before each pair of each batch.
         """
         before: list[CachedPassages | None] = [None] * len(batches)
         if self.cache is not None:
@@ -52,6 +50,4 @@ class PairScorer(nn.Module):
         return torch.cat([self._scores(*both) for both in zip(batches, before, strict=True)])
 
     def _scores(self, batch: Batch, cached: CachedPassages | None) -> torch.Tensor:
-        if self._with_prompt:
-            return cast(torch.Tensor, self.model(**batch, cached=cached).scores)
-        return cast(torch.Tensor, query_likelihood(self.model, **batch, cached=cached).scores)
+        return cast(torch.Tensor, self._pairs.likelihood(batch, cached).scores)

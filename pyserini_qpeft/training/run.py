@@ -1,21 +1,23 @@
-"""A training run from its settings to the adapter's folder."""
+"""One training run, from its settings to the folder of the adapter."""
 
 import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import PartialState
-from transformers import EarlyStoppingCallback
+from transformers import EarlyStoppingCallback, TrainingArguments
 
 from pyserini_qpeft.data.dpr import read_examples
 from pyserini_qpeft.data.examples import TrainingExample, fingerprint, overlap
-from pyserini_qpeft.data.trec import read_run
-from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+from pyserini_qpeft.data.files import atomic_write
+from pyserini_qpeft.data.runs import read_run
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import NO_ADAPTER
 from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
@@ -29,9 +31,16 @@ from pyserini_qpeft.training.adapters import (
 from pyserini_qpeft.training.arguments import trainer_arguments
 from pyserini_qpeft.training.batches import StepCollator, Teacher
 from pyserini_qpeft.training.card import TrainingRecord, model_card
-from pyserini_qpeft.training.checkpoints import FINISHED, RunDirectory, last_checkpoint, remove_incomplete
+from pyserini_qpeft.training.checkpoints import (
+    FINISHED,
+    RunDirectory,
+    last_checkpoint,
+    remove_incomplete,
+    saving_errors,
+)
 from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
 from pyserini_qpeft.training.dev import DevSet
+from pyserini_qpeft.training.losses.compute import learns_from_negatives, learns_without_negatives
 from pyserini_qpeft.training.pair_scorer import PairScorer
 from pyserini_qpeft.training.sampling import TrainingGroups, draw
 from pyserini_qpeft.training.trainer import AdapterTrainer
@@ -40,20 +49,20 @@ logger = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None:
-    """Trains an adapter and puts it, with its model card, at `config.output`.
+    """Trains an adapter and writes it, with a model card and a training record, to `config.output`.
 
-    Runs in every process that `torchrun` starts, and shares the queries of each step out among them.
+    Under `torchrun` every process calls this; the queries of each step are divided between the processes.
 
     Args:
         config: The settings.
-        resume: Go on with the unfinished run beside the output, if there is one; the outcome is the same to the last
-            bit as without the interruption.
+        resume: Go on with an unfinished run beside the output folder, if there is one. The weights are then the same,
+            to the last bit, as without the interruption.
 
     Returns:
-        What came of it; None if `resume` found the run finished already.
+        The result; None if `resume` is given and the run is finished already.
 
     Raises:
-        QPeftError: If something given is not as it should be, the output is taken, or training broke down.
+        QPeftError: A setting or a file is wrong, the output folder cannot be used, or training diverged.
     """
     place = RunDirectory(config.output)
     if resume and place.is_finished:
@@ -61,15 +70,32 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     place.check(resume=resume)
     check_adapter(config.adapter)
     examples, dev_examples = _read(config)
+    _check_negatives(examples, config)
     arguments = trainer_arguments(config, place.folder, len(examples))
     processes = PartialState()
-    base, tokenizer = _base(config, arguments.device)
-    # No process may make the folder before all have looked for it.
+    base, tokenizer = load_model(replace(config.base, adapter=NO_ADAPTER, device=str(arguments.device)))
+    # No process may make the folder before every process has looked for it.
     processes.wait_for_everyone()
-    if processes.is_main_process:
-        place.open({**config.settings(), "examples": fingerprint([*examples, *dev_examples])})
-        remove_incomplete(place.folder)
+    with place.locked() if processes.is_main_process else nullcontext():
+        if processes.is_main_process:
+            place.write_settings({**config.settings(), "examples": fingerprint([*examples, *dev_examples])})
+            remove_incomplete(place.folder)
+        processes.wait_for_everyone()
+        record = _train(config, place, base, tokenizer, examples, dev_examples, arguments)
     processes.wait_for_everyone()
+    return record
+
+
+def _train(
+    config: TrainConfig,
+    place: RunDirectory,
+    base: Any,
+    tokenizer: Any,
+    examples: Sequence[TrainingExample],
+    dev_examples: Sequence[TrainingExample],
+    arguments: TrainingArguments,
+) -> TrainingRecord:
+    processes = PartialState()
     scoring = ScoringConfig(
         passage_tokens=config.sampling.passage_tokens, batch_tokens=config.optimization.batch_tokens
     )
@@ -79,10 +105,10 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     model = make_adapter(base, tokenizer, config.adapter, config.seed)
     if config.optimization.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
-    scorer = LikelihoodScorer(model, tokenizer, scoring)
     if _keeps_passages(config.optimization, model):
-        # Alone, for a resumed run reads passages anew and in other company.
-        scorer.cache = scorer.passage_cache(config.optimization.passage_cache_bytes, alone=True)
+        scoring = replace(scoring, passage_cache_bytes=config.optimization.passage_cache_bytes)
+    # Passages are read alone, since a resumed run reads them again, and with other passages in the batch.
+    scorer = LikelihoodScorer(model, tokenizer, scoring, read_alone=True)
     trainer = AdapterTrainer(
         scorer=scorer,
         dev=dev,
@@ -110,8 +136,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
         trainable=sum(weight.numel() for weight in trainable(model).values()),
     )
     if processes.is_main_process:
-        place.finish(_written(model, record, place.folder / "adapter"))
-    processes.wait_for_everyone()
+        with saving_errors(place.folder):
+            place.finish(_written(model, record, place.folder / "adapter"))
     return record
 
 
@@ -125,8 +151,8 @@ def _read(config: TrainConfig) -> tuple[list[TrainingExample], list[TrainingExam
     shared = overlap(dev, examples)
     if shared.queries or shared.passages:
         logger.warning(
-            "dev overlaps train: %d of %d dev queries, and %d positive passages of dev, are in train too; "
-            "dev figures will be too good",
+            "dev overlaps train: %d of %d dev queries and %d positive passages of dev are also in train, so the dev "
+            "figures are too high",
             shared.queries,
             len(dev),
             shared.passages,
@@ -134,21 +160,24 @@ def _read(config: TrainConfig) -> tuple[list[TrainingExample], list[TrainingExam
     return examples, dev
 
 
-def _base(config: TrainConfig, device: torch.device) -> tuple[Any, Any]:
-    chosen = ModelConfig(
-        model=config.model,
-        adapter=NO_ADAPTER,
-        device=str(device),
-        dtype=config.dtype,
-        quantize=config.quantize,
-        trust_remote_code=config.trust_remote_code,
-    )
-    base, tokenizer = load_model(chosen)
-    return base, tokenizer
+def _check_negatives(examples: Sequence[TrainingExample], config: TrainConfig) -> None:
+    """Looks for queries from which the loss cannot learn, because they have no negatives.
+
+    Raises:
+        QPeftError: No query has negatives, and the loss has no gradient without them.
+    """
+    if config.sampling.in_batch > 1 or not learns_from_negatives(config.loss):
+        return
+    without = sum(not (example.negatives and config.sampling.negatives) for example in examples)
+    advice = "use the passages of other queries (--in-batch 2 or more), or find hard negatives with qpeft mine"
+    if without == len(examples) and not learns_without_negatives(config.loss):
+        raise QPeftError(f"no training query has a negative, and the loss {config.loss.loss} needs them: {advice}.")
+    if without:
+        logger.warning("%d of %d training queries have no negative: %s", without, len(examples), advice)
 
 
 def _keeps_passages(wanted: OptimizationConfig, model: Any) -> bool:
-    # Under gradient checkpointing transformers' layers take no key-values.
+    # Layers with gradient checkpointing do not accept key-values.
     return bool(wanted.passage_cache_bytes) and not wanted.gradient_checkpointing and passages_are_frozen(model)
 
 
@@ -171,18 +200,22 @@ def _teacher(config: TrainConfig) -> Teacher | None:
 
 
 def _bare(dev: DevSet | None, scorer: LikelihoodScorer, folder: Path, processes: PartialState) -> dict[str, float]:
-    """Dev figures of the base without an adapter; measured once, and kept for a resumed run."""
+    """Measures dev with the base model without an adapter, once; a resumed run reads the figures."""
     if dev is None:
         return {}
     file = folder / "bare.json"
-    if file.is_file():
-        figures: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-        return figures
+    # A version of this package that did not write it in one piece may have left a part of it.
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        kept: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+        return kept
     measured = {**asdict(dev.measure(scorer)), "first_stage_ndcg": dev.first_stage_ndcg()}
     figures = {name: value for name, value in measured.items() if value is not None}
     if processes.is_main_process:
-        file.write_text(json.dumps(figures), encoding="utf-8")
-    logger.info("bare model on dev: %s", ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        with atomic_write(file) as written:
+            written.write(json.dumps(figures))
+    logger.info(
+        "base model without an adapter, on dev: %s", ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    )
     processes.wait_for_everyone()
     return figures
 
@@ -198,8 +231,8 @@ def _curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 
 def _written(model: Any, record: TrainingRecord, folder: Path) -> Path:
     save_adapter(model, folder)
-    if record.config.model is None:
-        # The shipped model lies wherever the package was installed.
+    if record.config.base.model is None:
+        # The path of the shipped model is different on every machine.
         for file in folder.rglob("adapter_config.json"):
             settings = json.loads(file.read_text(encoding="utf-8"))
             settings["base_model_name_or_path"] = None

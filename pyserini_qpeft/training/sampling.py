@@ -1,4 +1,4 @@
-"""Which passages each query gets in each epoch, and in what order queries come: all from the seed and the epoch."""
+"""The order of the queries and the passages of each query, which depend on the seed and the epoch only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _TRAIN, _DEV, _DRAW = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class CandidateList:
-    """A query with the passages that its loss compares; `positive` is parallel to `passages`."""
+    """A query with the passages that its loss is computed on; `positive[i]` is about `passages[i]`."""
 
     qid: str
     query: str
@@ -22,15 +22,15 @@ class CandidateList:
 
 
 class TrainingGroups:
-    """A torch map-style dataset: an entry is a group of queries that share their passages, of one query by default.
+    """A torch map-style dataset whose entries are groups of queries; the queries of a group share their passages.
 
-    Entries depend on the seed, the epoch and their place alone, so neither the number of processes nor an
-    interruption changes them.
+    By default a group is one query. An entry depends on the seed, the epoch and its index only, so neither the number
+    of processes nor an interruption changes it.
 
     Args:
-        examples: At least as many as one group has queries.
-        config: How many passages a query gets, and how many queries share theirs.
-        seed: Fixes order and samples.
+        examples: At least as many examples as a group has queries.
+        config: How many passages a query gets, and how many queries a group has.
+        seed: Seed of the order and the samples.
     """
 
     def __init__(self, examples: Sequence[TrainingExample], config: SamplingConfig, seed: int) -> None:
@@ -40,7 +40,7 @@ class TrainingGroups:
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Puts the queries in the order of an epoch; called by the trainer."""
+        """Shuffles the queries for an epoch; the trainer calls this."""
         self.epoch = epoch
         self._order = np.random.default_rng([self.seed, _TRAIN, epoch]).permutation(len(self.examples))
 
@@ -61,12 +61,12 @@ class TrainingGroups:
 
 
 def dev_lists(examples: Sequence[TrainingExample], config: SamplingConfig, seed: int) -> list[CandidateList]:
-    """The fixed dev pairs: sampled as in training, once."""
+    """Samples the passages of the dev queries as in training, but once for the whole run."""
     return [_sample(example, config, [seed, _DEV, place]) for place, example in enumerate(examples)]
 
 
 def draw(examples: Sequence[TrainingExample], count: int | None, seed: int) -> list[TrainingExample]:
-    """So many of the examples, drawn by the seed, in their order; all of them where there are no more."""
+    """Draws `count` examples and returns them in their order; all examples if there are not more than `count`."""
     if count is None or count >= len(examples):
         return list(examples)
     chosen = np.random.default_rng([seed, _DRAW]).choice(len(examples), count, replace=False)
@@ -74,7 +74,10 @@ def draw(examples: Sequence[TrainingExample], count: int | None, seed: int) -> l
 
 
 def share_passages(lists: Sequence[CandidateList], examples: Sequence[TrainingExample]) -> list[CandidateList]:
-    """Adds to each list the passages of the others as negatives, but for its query's own and all its positives."""
+    """Adds the passages of the other lists to each list, as negatives.
+
+    A passage is not added to a list that has it already, nor to that of a query of which it is a positive.
+    """
     shared = []
     for own, example in zip(lists, examples, strict=True):
         known = {passage.text for passage in (*own.passages, *example.positives)}

@@ -1,4 +1,4 @@
-"""transformers' Trainer over lists of candidates: adapter-only checkpoints, dev by reranking, a stop at NaN."""
+"""transformers' Trainer for lists of candidates: checkpoints of the adapter only, dev by reranking, a stop at NaN."""
 
 import logging
 from dataclasses import asdict
@@ -12,23 +12,24 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import load_weights, save_adapter, trainable
 from pyserini_qpeft.training.batches import as_lists
-from pyserini_qpeft.training.checkpoints import last_checkpoint, mark_complete
+from pyserini_qpeft.training.checkpoints import last_checkpoint, mark_complete, saving_errors
 from pyserini_qpeft.training.config import OptimizationConfig
 from pyserini_qpeft.training.dev import DevSet
-from pyserini_qpeft.training.losses import LOSSES, LossConfig
+from pyserini_qpeft.training.losses.compute import query_losses
+from pyserini_qpeft.training.losses.config import LossConfig
 
 logger = logging.getLogger(__name__)
 
 
 class AdapterTrainer(Trainer):  # type: ignore[misc]
-    """Trains an adapter; everything that is not about lists of candidates is transformers' own.
+    """Trains an adapter with transformers' training loop.
 
     Args:
-        scorer: Scores dev with the model that is trained.
+        scorer: Scores the dev pairs with the model that is trained.
         dev: The dev set, or None.
-        loss: The loss.
-        optimization: Rates, where the LoRA has one of its own.
-        **kwargs: Go to `Trainer`; `model` is a `PairScorer`.
+        loss: Which loss, and its numbers.
+        optimization: Gives the learning rate of the LoRA.
+        **kwargs: Arguments of `Trainer`; `model` is a `PairScorer`.
     """
 
     def __init__(
@@ -44,29 +45,29 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.dev = dev
         self.loss = loss
         self.optimization = optimization
-        # Our loss is a mean over the queries of a pass: Trainer is to divide it by the number of passes.
+        # Our loss is a mean over the queries of a pass, so Trainer has to divide it by the number of passes.
         self.model_accepts_loss_kwargs = False
         self.remove_callback(PrinterCallback)
         self.add_callback(TrainingGuard())
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> torch.Tensor:
-        """The mean over queries of the loss."""
+        """Returns the mean loss of the queries, a float32 scalar."""
         lists = as_lists(model(inputs["batches"], inputs["shared"]), inputs)
-        return LOSSES[self.loss.loss](lists, self.loss).mean()
+        return query_losses(lists, self.loss).mean()
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """One forward and backward pass.
+        """Runs one forward and backward pass.
 
         Raises:
-            QPeftError: If the loss is no number any more.
+            QPeftError: The loss is NaN or infinite.
         """
         loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
         if not loss.isfinite():
-            raise _no_number("the loss", float(loss), self.state.global_step + 1, self.args)
+            raise _diverged("the loss", float(loss), self.state.global_step + 1, self.args)
         return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Measures dev and logs it."""
+        """Measures dev and logs the figures."""
         assert self.dev is not None
         figures = {f"eval_{name}": value for name, value in asdict(self.dev.measure(self.scorer)).items()}
         metrics: dict[str, float] = {name: value for name, value in figures.items() if value is not None}
@@ -75,7 +76,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         return metrics
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW, the LoRA underneath at its own rate where it has one."""
+        """Makes AdamW, with a separate learning rate for the LoRA if there is one."""
         rate = self.optimization.lora_learning_rate
         optimizer: Any = self.optimizer
         if optimizer is None and rate is not None:
@@ -90,8 +91,12 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         return created
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
-        # The examples shuffle themselves, by seed and epoch.
+        # `TrainingGroups` shuffles, by seed and epoch.
         return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with saving_errors(Path(self.args.output_dir)):
+            super()._save_checkpoint(*args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         save_adapter(self.model.model, Path(output_dir or self.args.output_dir))
@@ -104,41 +109,41 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
 
 class TrainingGuard(TrainerCallback):  # type: ignore[misc]
-    """Logs the figures, stops training at numbers that are not finite, and marks checkpoints that are whole."""
+    """Logs figures, stops training if a gradient or weight is not finite, and marks complete checkpoints."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Logs the figures."""
         if state.is_world_process_zero and logs:
-            told = ", ".join(
+            figures = ", ".join(
                 f"{name} {value:.4g}" for name, value in logs.items() if isinstance(value, float) and name != "epoch"
             )
-            logger.info("step %d: %s", state.global_step, told)
+            logger.info("step %d: %s", state.global_step, figures)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        """Stops at a gradient that is not finite."""
+        """Raises a QPeftError if a gradient is not finite."""
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
-        _refuse_no_numbers("the gradient", gradients, state.global_step + 1, args)
+        _check_finite("the gradient", gradients, state.global_step + 1, args)
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        """Stops at a weight that is not finite."""
-        _refuse_no_numbers("a weight", list(trainable(model).values()), state.global_step + 1, args)
+        """Raises a QPeftError if a weight is not finite."""
+        _check_finite("a weight", list(trainable(model).values()), state.global_step + 1, args)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Marks the checkpoint as whole."""
+        """Marks the checkpoint as complete."""
         if state.is_world_process_zero:
             mark_complete(Path(args.output_dir), state.global_step)
 
 
-def _refuse_no_numbers(what: str, tensors: list[torch.Tensor], step: int, args: TrainingArguments) -> None:
+def _check_finite(what: str, tensors: list[torch.Tensor], step: int, args: TrainingArguments) -> None:
     total = torch.stack([tensor.detach().abs().amax() for tensor in tensors]).amax() if tensors else torch.zeros(())
     if not total.isfinite():
-        raise _no_number(what, float(total), step, args)
+        raise _diverged(what, float(total), step, args)
 
 
-def _no_number(what: str, value: float, step: int, args: TrainingArguments) -> QPeftError:
-    good = last_checkpoint(Path(args.output_dir))
-    kept = f"the last good checkpoint is {good}" if good else "no checkpoint was written before it"
+def _diverged(what: str, value: float, step: int, args: TrainingArguments) -> QPeftError:
+    checkpoint = last_checkpoint(Path(args.output_dir))
+    kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "there is no checkpoint yet"
     return QPeftError(
-        f"{what} became {value} at step {step}, and training stopped; {kept}. Try a smaller learning rate, "
-        "or dtype float32."
+        f"{what} became {value} at step {step}, and training stopped; {kept}. Try a smaller learning rate or "
+        "dtype float32."
     )

@@ -1,1 +1,1 @@
-"""The base models, made from scratch: a *plain* one from running text, and the *shipped* one taught the task."""
+"""Trains the base models from scratch: *plain* on running text, then *shipped* on queries of passages."""

@@ -1,8 +1,8 @@
-"""Batches of pairs: each row a prompt, then several queries side by side that cannot see each other.
+"""Batches of pairs: each row is a prompt followed by several queries that cannot attend to each other.
 
-A row reads `[BOS]{instruction}\\nPassage: {passage}\\n` once and then each of its queries as
-`Question: {query}[EOS]`. A query sees the prompt and itself, and its positions go on where the prompt ends: to the
-model each is alone, at the price of the query's own tokens.
+A row has `[BOS]{instruction}\\nPassage: {passage}\\n` once and then each of its queries as `Question: {query}[EOS]`. A
+query attends to the prompt and to itself, and its positions continue after the prompt. Its likelihood is therefore that
+of the query alone with the passage.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 INSTRUCTION = "given the hints, please generate a question for the input passage"
 CUE = "Question:"
 QUERY_TOKENS = 40
-STEP = 64  # lengths are rounded up to a multiple of it
+STEP = 64  # lengths are rounded up to a multiple of this
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Token ids of a prompt up to and with the newline after the passage, and of the queries with cue and EOS."""
+    """Token ids of a prompt, with the newline after the passage, and of the queries with cue and EOS."""
 
     prompt: tuple[int, ...]
     queries: tuple[tuple[int, ...], ...]
 
     @property
     def length(self) -> int:
-        """Tokens of the row."""
+        """Number of tokens in the row."""
         return len(self.prompt) + sum(map(len, self.queries))
 
 
@@ -45,11 +45,11 @@ class Batch:
 
     Attributes:
         ids: int64 [rows, length], token ids.
-        positions: int64 [rows, length], where each token stands for the model.
+        positions: int64 [rows, length], position ids of the tokens.
         segments: int64 [rows, length], 0 = prompt, 1... = the row's queries, -1 = padding.
-        scored: bool [rows, length], the tokens whose likelihood is the query's: those after the cue, without EOS.
-        ends: bool [rows, length], the EOS tokens.
-        columns: The most queries that a row has.
+        scored: bool [rows, length], true at the query's tokens, without cue and EOS.
+        ends: bool [rows, length], true at EOS tokens.
+        columns: Largest number of queries in a row.
     """
 
     ids: NDArray[np.int64]
@@ -66,13 +66,13 @@ def tokenize(
     budgets: Sequence[int],
     random: Random,
 ) -> list[list[Row]]:
-    """Tokenises groups in the package's prompt, a row for each passage with its own queries.
+    """Tokenises groups in the package's prompt; each passage with its own queries becomes a row.
 
     Args:
-        groups: the pairs.
-        tokenizer: of the model.
-        budgets: passages are cut to one of these many tokens, drawn for each group.
-        random: draws the budgets.
+        groups: The pairs.
+        tokenizer: The tokenizer of the model.
+        budgets: Numbers of tokens that passages are cut to; one is drawn for each group.
+        random: Draws the budgets.
     """
     cue = cue_tokens(tokenizer)
     newline = tokenizer("\n", add_special_tokens=False)["input_ids"]
@@ -93,19 +93,19 @@ def tokenize(
 
 
 def cue_tokens(tokenizer: PreTrainedTokenizerFast) -> int:
-    """How many tokens stand between the newline and the query."""
+    """Returns the number of tokens between the newline and the query."""
     return len(tokenizer(CUE, add_special_tokens=False)["input_ids"])
 
 
 def for_copying(groups: Iterable[Sequence[Row]], own: int, random: Random) -> Iterator[list[Row]]:
-    """Every row by itself, with `own` of its queries at most."""
+    """Yields every row alone, with at most `own` of its queries."""
     for group in groups:
         for row in group:
             yield [Row(row.prompt, tuple(random.sample(row.queries, min(own, len(row.queries)))))]
 
 
 def for_ranking(groups: Iterable[Sequence[Row]], own: int, random: Random) -> Iterator[list[Row]]:
-    """Groups whose rows all hold `own` queries of each of the group's passages, in the passages' order."""
+    """Yields groups in which every row has `own` queries of each passage of the group, in the order of the passages."""
     for group in groups:
         queries = [query for row in group for query in random.sample(row.queries, min(own, len(row.queries)))]
         if len(queries) == own * len(group):
@@ -113,9 +113,9 @@ def for_ranking(groups: Iterable[Sequence[Row]], own: int, random: Random) -> It
 
 
 def batches(units: Iterable[list[Row]], tokens: int, cue: int, pad: int) -> Iterator[Batch]:
-    """Batches of at most `tokens` padded tokens made of rows of like lengths; rows of a unit stay together.
+    """Yields batches of at most `tokens` tokens, padding included, from rows of similar length.
 
-    What does not fill a batch at the end is left out.
+    Rows of a unit stay together. Rows at the end that do not fill a batch are left out.
     """
     pools: dict[int, list[Row]] = {}
     for unit in units:
@@ -128,13 +128,13 @@ def batches(units: Iterable[list[Row]], tokens: int, cue: int, pad: int) -> Iter
 
 
 def collate(rows: Sequence[Row], cue: int, pad: int, length: int) -> Batch:
-    """Lays rows out to `length` tokens.
+    """Pads rows to `length` tokens.
 
     Args:
-        rows: at least one.
-        cue: how many tokens the cue has.
-        pad: id of the padding token.
-        length: at least that of the longest row.
+        rows: One or more rows.
+        cue: Number of tokens of the cue.
+        pad: Id of the padding token.
+        length: At least the length of the longest row.
     """
     shape = (len(rows), length)
     ids = np.full(shape, pad, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Everything that a base model depends on, in one place: a frozen dataclass read from a YAML file."""
+"""All settings of the recipe, as frozen dataclasses read from a YAML file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PlainConfig:
-    """Running text: how much of each source (in characters; absent = none) and how it is cut."""
+    """Running text: characters of each source (a source that is not named is not read), and how text is cut."""
 
     characters: dict[str, int] = field(default_factory=dict)
     tokenizer_characters: int = 12_000_000
@@ -52,15 +52,15 @@ class PlainConfig:
 
 @dataclass(frozen=True, slots=True)
 class PairsConfig:
-    """(passage, query) pairs: groups of passages that are close to each other, each with some queries.
+    """Groups of similar passages, each passage with queries.
 
     Attributes:
-        passages: How many of each source.
-        real: Passages with real questions alone, shown whole; a made query only stands beside a single question.
+        passages: Number of passages of each source.
+        real: Use only passages with real questions, uncut; a generated query is added if a passage has one question.
         group: Passages in a group.
-        queries: The most queries of a passage.
-        passage_tokens: Passages are cut to one of these many tokens.
-        batch_tokens: Tokens of a batch, padding included.
+        queries: Largest number of queries of a passage.
+        passage_tokens: Numbers of tokens that passages are cut to; one is drawn for each group.
+        batch_tokens: Tokens per batch, padding included.
     """
 
     passages: dict[str, int] = field(default_factory=dict)
@@ -76,10 +76,10 @@ class LessonConfig:
     """A part of the second training.
 
     Attributes:
-        own: How many of its queries a passage is trained on.
-        contrast: Weight of telling the group's passages apart; without it a row holds its own passage's queries alone.
-        contrast_scale: What mean log-likelihoods are multiplied by in the softmax over the group.
-        optimizer: Steps and rates.
+        own: Queries of a passage that it is trained on.
+        contrast: Weight of the softmax loss over the passages of a group; with 0 a row has queries of its passage only.
+        contrast_scale: Factor of mean log-likelihoods in the softmax over the group.
+        optimizer: Steps and learning rates.
     """
 
     own: int = 8
@@ -103,7 +103,7 @@ class RecipeConfig:
 
     @classmethod
     def read(cls, path: Path = SETTINGS) -> Self:
-        """Reads the YAML file at `path`; a key that the recipe does not know is an error."""
+        """Reads the YAML file at `path`; an unknown key raises a ValueError."""
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         built: Self = _build(cls, values)
         return built

@@ -50,14 +50,14 @@ _C_MODULES = """
 
 
 def licence_of(distribution: str) -> str:
-    """The licence a distribution states: expression, classifiers or text, whichever comes first."""
+    """Returns the licence of a distribution: from the expression, the classifiers or the text, in this order."""
     stated = metadata.metadata(distribution)
     classifiers = [c for c in stated.get_all("Classifier") or [] if c.startswith("License ::")]
     return stated.get("License-Expression") or "; ".join(classifiers) or (stated.get("License") or "unknown")[:60]
 
 
 def standard_library() -> Iterator[Passage]:
-    """Docstrings of public names of the standard library, C modules last; tests and private modules left out."""
+    """Yields docstrings of public names of the standard library, C modules last, without tests and private modules."""
     root = Path(sysconfig.get_path("stdlib"))
     skipped = {"test", "tests", "idle_test", "site-packages", "lib2to3", "__pycache__", "idlelib"}
     yield from _from_folder(root, "", "stdlib", skipped)
@@ -70,7 +70,7 @@ def standard_library() -> Iterator[Passage]:
 
 
 def packages() -> Iterator[Passage]:
-    """Docstrings of public names of those `PACKAGES` that are installed and permissively licensed."""
+    """Yields docstrings of public names of the `PACKAGES` that are installed and have a permissive licence."""
     root = Path(sysconfig.get_path("purelib"))
     for distribution, package in PACKAGES.items():
         try:

@@ -1,7 +1,7 @@
-"""Writes a base model as it is shipped: bf16 safetensors, configuration, tokenizer.
+"""Writes a base model for shipping: bfloat16 safetensors, configuration, tokenizer.
 
-Run: `python -m recipes.base_model.export --work FOLDER --training shipped-training --output FOLDER`. It takes the
-last checkpoint, so that a model can be looked at while it is still being trained.
+Run: `python -m recipes.base_model.export --work FOLDER --training shipped-training --output FOLDER`. It reads
+the last checkpoint, so it also works during training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Writes what `from_pretrained` needs into `folder`, the weights rounded to bf16; `model` is left as it is."""
+    """Writes the files that `from_pretrained` needs, with weights in bfloat16; `model` itself is not changed."""
     import copy
 
     import torch

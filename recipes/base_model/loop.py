@@ -1,4 +1,4 @@
-"""The training loop of both bases: optimizers, schedule, log, and checkpoints from which it goes on after a kill."""
+"""The training loop of both models: optimizers, schedule, log, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def train(
     """Runs the remaining steps of `config.steps`.
 
     Args:
-        model: the model in float32; changed in place.
-        loss_at: step -> the loss of that step's batch and figures to log (`tokens` is summed). It depends on the
-            step alone, so that a run that was interrupted sees the same batches.
-        config: steps, rates, how often to log and to save.
-        folder: where `checkpoint.pt` and `log.jsonl` are written, and read when they are there.
+        model: The model in float32; changed in place.
+        loss_at: Returns the loss of a step's batch and figures for the log (`tokens` is summed). It depends on the
+            step only, so that a resumed run uses the same batches.
+        config: Steps, learning rates, intervals of log and checkpoints.
+        folder: Folder of `checkpoint.pt` and `log.jsonl`; training resumes from them if they exist.
 
     Returns:
-        Seconds spent in training, over all parts of an interrupted run.
+        Seconds of training, summed over all parts of an interrupted run.
     """
     import torch
 
@@ -98,7 +98,7 @@ def train(
 
 
 def schedule(step: int, config: OptimizerConfig) -> float:
-    """Linear warm-up over the first share of the steps, then a cosine down to `config.floor`."""
+    """Returns the factor of the learning rate: linear warm-up, then a cosine down to `config.floor`."""
     warmup = max(1, round(config.warmup * config.steps))
     if step < warmup:
         return (step + 1) / warmup

@@ -1,6 +1,6 @@
-"""Queries made from a passage alone: a sentence of it, its rarer words, its title, a question-like reshaping.
+"""Queries generated from a passage: a sentence of it, its rarer words, its title, or words in the form of a question.
 
-They have no annotator behind them and no end; what they teach is that a query's words come from its passage.
+They need no annotators. They teach the model that the words of a query come from its passage.
 """
 
 from __future__ import annotations
@@ -52,25 +52,25 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order, lower-cased; numbers are words, underscores part them."""
+    """Returns the words and numbers of a text in order, in lower case; underscores separate words."""
     return _WORD.findall(text.lower())
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and lines of a text."""
+    """Returns the sentences and lines of a text."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
-    """How rare words are: the negative logarithm of the share of documents that hold them."""
+    """Rarity of words: the negative logarithm of the share of documents that have the word."""
 
     documents: int
     counts: Counter[str]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Rarity:
-        """Counts the documents of every word."""
+        """Counts the documents that have each word."""
         counts: Counter[str] = Counter()
         documents = 0
         for text in texts:
@@ -83,12 +83,12 @@ class Rarity:
 
 
 def keywords(text: str, rarity: Rarity, random: Random) -> str | None:
-    """Two to eight words of the text, the rarer the likelier, mostly in random order; None for too short a text."""
+    """Draws two to eight words of the text, rare ones more often, mostly in random order; None if it is too short."""
     distinct = [w for w in dict.fromkeys(words(text)) if w not in FUNCTION_WORDS and len(w) > 1]
     if len(distinct) < 4:
         return None
     count = min(random.randint(2, 8), len(distinct) // 2)
-    # The largest of u^(1/weight) is a draw without replacement in proportion to the weights.
+    # The words with the largest u^(1/weight) are a sample without replacement in proportion to the weights.
     drawn = sorted(distinct, key=lambda w: random.random() ** (1 / max(rarity(w), 0.1) ** 2), reverse=True)[:count]
     if random.random() < 0.4:
         drawn.sort(key=distinct.index)
@@ -96,13 +96,13 @@ def keywords(text: str, rarity: Rarity, random: Random) -> str | None:
 
 
 def sentence_left_in(text: str, random: Random) -> str | None:
-    """A sentence of 5 to 25 words of the text, half the time as bare words."""
+    """Draws a sentence of 5 to 25 words from the text; half of the time only its words, without punctuation."""
     fitting = [part for part in sentences(text) if 5 <= len(words(part)) <= 25]
     return _bare(random.choice(fitting), random) if fitting else None
 
 
 def sentence_taken_out(text: str, random: Random) -> tuple[str, str] | None:
-    """A sentence of 5 to 25 words, and the text without it; None when less than 20 words would be left."""
+    """Draws a sentence of 5 to 25 words, returns it and the rest of the text; None if the rest is under 20 words."""
     parts = sentences(text)
     fitting = [index for index, part in enumerate(parts) if 5 <= len(words(part)) <= 25]
     if not fitting:
@@ -113,10 +113,10 @@ def sentence_taken_out(text: str, random: Random) -> tuple[str, str] | None:
 
 
 def question(text: str, random: Random) -> str | None:
-    """A question's first words and then the words of a stretch of a sentence, some of its function words dropped.
+    """Joins the first words of a question with words of a part of a sentence, without some of its function words.
 
-    "In 1902 the company moved its works to Leeds." may become "when did the company moved works to leeds": not
-    grammar, but the habit of questions to begin alike and go on with words of the passage.
+    "In 1902 the company moved its works to Leeds." may become "when did the company moved works to leeds". This is not
+    grammatical, but real questions also begin alike and go on with words of the passage.
     """
     fitting = [found for part in sentences(text) if len(found := words(part)) >= 6]
     if not fitting:
@@ -131,7 +131,7 @@ def question(text: str, random: Random) -> str | None:
 
 
 def how_to(text: str, random: Random) -> str | None:
-    """The first sentence of a docstring as somebody asks for it: "how do i split the pathname path"."""
+    """Returns the first sentence of a docstring as a question: "how do i split the pathname path"."""
     first = words(sentences(text)[0]) if sentences(text) else []
     if not 3 <= len(first) <= 25:
         return None
@@ -142,7 +142,7 @@ def how_to(text: str, random: Random) -> str | None:
 
 
 def title(passage: Passage) -> tuple[str, str] | None:
-    """The title as the query for the text without it."""
+    """Returns the title as a query, and the text without the title."""
     if len(words(passage.title)) < 2 or len(words(passage.text)) < 15:
         return None
     return passage.title, passage.text

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def new_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A randomly initialised float32 Llama for `tokenizer`; `seed` fixes its weights."""
+    """Returns a randomly initialised float32 Llama for `tokenizer`; `seed` fixes its weights."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -35,8 +35,9 @@ def new_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 
 
 def mixed_precision() -> AbstractContextManager[None]:
-    """Autocast to bf16 where the CPU multiplies bf16 matrices in hardware (AMX); elsewhere float32 is faster."""
+    """Returns autocast to bfloat16 on CPUs that multiply it in hardware (AMX); elsewhere float32 is faster."""
     import torch
 
-    amx = torch.cpu._is_amx_tile_supported()
+    # With ATEN_CPU_CAPABILITY=avx2 torch does not use the kernels that AMX needs.
+    amx = torch.cpu._is_amx_tile_supported() and torch.backends.cpu.get_cpu_capability() == "AVX512"
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=amx)

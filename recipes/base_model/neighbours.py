@@ -1,4 +1,4 @@
-"""Grouping passages that are hard to tell apart."""
+"""Groups of similar passages, which are hard to distinguish."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from recipes.base_model.made_queries import Rarity, words
 from recipes.base_model.sources import Passage
 
-# Where passages of one group already are about one thing; elsewhere neighbours are found by their words.
+# Sources whose passages are grouped by topic already; in other sources, similar passages are found by their words.
 ADJACENT = ("books", "wikitext", "squad-v1.1-dev", "stdlib", "packages")
 _CHUNK = 1000
 
 
 def grouped(passages: Sequence[Passage], size: int, random: Random) -> Iterator[list[Passage]]:
-    """Groups of `size` passages of one source in random order; each passage in at most one group."""
+    """Yields groups of `size` passages of one source in random order; a passage is in at most one group."""
     if not passages:
         return
     close = _by_group if passages[0].source in ADJACENT else _by_words
@@ -35,7 +35,7 @@ def _by_group(passages: Sequence[Passage], size: int, random: Random) -> list[li
     order: list[list[int]] = []
     left: list[int] = []
     for rows in members.values():
-        # A shift, so that another pass over the source makes other groups.
+        # The shift gives other groups in another pass over the source.
         shift = random.randrange(size)
         rows = rows[shift:] + rows[:shift]
         whole = len(rows) - len(rows) % size

@@ -1,10 +1,10 @@
-"""Groups of passages that lie close to each other, each passage with queries of its own: what the shipped base learns.
+"""Groups of similar passages, each passage with queries: the training data of the shipped model.
 
-Within a group the other passages' queries serve as the wrong ones, so a group should be hard to tell apart: passages
-of one article or module, or nearest neighbours by tf-idf.
+Within a group the queries of the other passages are the wrong ones, so the passages should be similar: they are from
+one article or module, or nearest neighbours by tf-idf.
 
 Run: `python -m recipes.base_model.pairs --shared ../shared --work FOLDER` writes `FOLDER/pairs.jsonl.gz` and
-`FOLDER/questions.jsonl.gz`, which are all that the second training sees and what `recipes.check_leaks` reads.
+`FOLDER/questions.jsonl.gz`. The second training reads only these files, and `recipes.check_leaks` checks them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from random import Random
 
 from recipes.base_model import docstrings, made_queries, sources
 from recipes.base_model.config import SETTINGS, PairsConfig, RecipeConfig
+from recipes.base_model.forbidden import Forbidden
 from recipes.base_model.made_queries import Rarity, words
 from recipes.base_model.neighbours import grouped
 from recipes.base_model.questions import Questions
 from recipes.base_model.sources import Passage
 from recipes.base_model.text import documents
-from recipes.check_leaks import Forbidden
 
 PAIRS, QUESTIONS = "pairs.jsonl.gz", "questions.jsonl.gz"
-RUNNING_TEXT = 6_000_000  # characters of books that passages are cut from
+RUNNING_TEXT = 6_000_000  # characters of books that are cut into passages
 
 
 KINDS = ("keywords", "keywords", "keywords", "reshaped", "reshaped", "sentence-in")
@@ -37,7 +37,7 @@ HOW_TO_KINDS = ("keywords", "keywords", "how-to", "how-to", "reshaped", "sentenc
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A passage as it is shown, its queries, and how each of them was made."""
+    """A passage as the model reads it, its queries, and the kind of each query."""
 
     passage: str
     queries: tuple[str, ...]
@@ -45,7 +45,7 @@ class Pair:
 
 
 def write_pairs(shared: Path, config: PairsConfig, seed: int, path: Path, forbidden: Forbidden) -> Counter[str]:
-    """Writes the groups of all sources in one shuffled order; returns how many queries of each kind there are."""
+    """Writes the groups of all sources in random order, and returns the number of queries of each kind."""
     counts: Counter[str] = Counter()
     lines: list[str] = []
     for source, number in config.passages.items():
@@ -62,14 +62,14 @@ def write_pairs(shared: Path, config: PairsConfig, seed: int, path: Path, forbid
 
 
 def read_pairs(path: Path) -> Iterator[list[Pair]]:
-    """The groups of a file that `write_pairs` wrote."""
+    """Reads the groups of a file from `write_pairs`."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             yield [Pair(passage, tuple(queries), tuple(kinds)) for passage, queries, kinds in json.loads(line)]
 
 
 def passages_of(source: str, shared: Path, seed: int) -> list[Passage]:
-    """The passages of a source; running text is cut into passages of some sentences."""
+    """Returns the passages of a source; running text is cut into passages of a few sentences."""
     if source == "stdlib":
         return list(docstrings.standard_library())
     if source == "packages":
@@ -80,7 +80,7 @@ def passages_of(source: str, shared: Path, seed: int) -> list[Passage]:
 
 
 def some_groups(passages: Sequence[Passage], number: int, random: Random) -> list[Passage]:
-    """All passages of randomly chosen groups, of half as many again as are wanted: the rest need not be looked at."""
+    """Returns the passages of randomly chosen groups, 1.5 times as many as are needed, which saves reading the rest."""
     by_group: dict[str, list[Passage]] = {}
     for passage in passages:
         by_group.setdefault(passage.group, []).append(passage)
@@ -102,7 +102,7 @@ def groups(
     random: Random,
     forbidden: Forbidden,
 ) -> Iterator[list[Pair]]:
-    """Groups until `number` passages have been used, going through `passages` as often as that needs."""
+    """Yields groups until `number` passages have been used, with several passes over `passages` if necessary."""
     if config.real:
         passages = [passage for passage in passages if passage.docid in questions.by_docid]
     rarity = Rarity.of(p.full for p in passages)
@@ -128,11 +128,11 @@ def pair_of(
     random: Random,
     forbidden: Forbidden,
 ) -> Pair | None:
-    """A passage with up to `config.queries` distinct queries, none of them forbidden; None where it has not two.
+    """Returns a passage with two to `config.queries` distinct queries, none of them forbidden; None if it has fewer.
 
-    Now and then the passage is shown without a sentence or its title, which is then one of its queries. Real
-    questions come next, three of four of those there are; the rest is made. With `config.real` the passage is whole,
-    has all its questions, and nothing is made but a second query for a single one.
+    Sometimes a sentence or the title is removed from the passage and becomes a query. Three quarters of the real
+    questions are used; the other queries are generated. With `config.real` the passage is uncut and has all of its
+    questions, and a query is generated only if there is one question.
     """
     shown, taken_out, kind = (passage.full, "", "") if config.real else _shown(passage, questions, random)
     candidates = [(taken_out, kind)] if taken_out else []
@@ -164,7 +164,7 @@ def pair_of(
 
 
 def _shown(passage: Passage, questions: Questions, random: Random) -> tuple[str, str, str]:
-    """The passage's text as it is shown, what was taken out of it ("" for nothing), and which kind of query that is."""
+    """Returns the text of the passage, what was removed from it ("" for nothing), and the kind of this query."""
     chance = random.random()
     if chance < 0.3 and (parted := made_queries.sentence_taken_out(passage.text, random)):
         return f"{passage.title}\n{parted[1]}".strip(), parted[0], "sentence-out"

@@ -1,6 +1,7 @@
-"""The plain base: next-token prediction on running text, no question and no made pair in it.
+"""The plain model: next-token prediction on running text, without questions.
 
-Run: `python -m recipes.base_model.plain --shared ../shared --work FOLDER`; run again, it goes on where it stopped.
+Run: `python -m recipes.base_model.plain --shared ../shared --work FOLDER`. An interrupted run is resumed by the same
+command.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def windows(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, size: int, seed: int) -> NDArray[np.uint16]:
-    """Cuts the texts, joined by EOS, into shuffled windows of `size` tokens that each begin with BOS."""
+    """Joins the texts with EOS and cuts them into windows of `size` tokens, in random order, each with BOS first."""
     stream: list[NDArray[np.uint16]] = []
     for start in range(0, len(texts), 1000):
         encoded = tokenizer(list(texts[start : start + 1000]), add_special_tokens=False, verbose=False)["input_ids"]
@@ -42,7 +43,7 @@ def windows(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, size: int,
 
 
 def head(texts: Sequence[str], characters: int) -> Iterator[str]:
-    """The first texts, about `characters` of them."""
+    """Yields the first texts, with about `characters` characters in total."""
     for text in texts:
         if characters <= 0:
             return
@@ -53,7 +54,7 @@ def head(texts: Sequence[str], characters: int) -> Iterator[str]:
 def train_plain(
     model: LlamaForCausalLM, corpus: NDArray[np.uint16], config: RecipeConfig, folder: Path, *, compiled: bool = True
 ) -> float:
-    """Trains `model` on the windows in their order, over again when they run out. Returns the seconds it took."""
+    """Trains `model` on the windows in order, again from the first if needed, and returns the seconds of training."""
     import torch
     import torch.nn.functional as F
 
@@ -64,13 +65,13 @@ def train_plain(
         logits = model.lm_head(states[:, :-1])
         return F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
 
-    # Compiled as one with the head and the loss: a quarter faster than the body alone.
+    # Compiling body, head and loss together is a quarter faster than compiling the body alone.
     fast_loss = torch.compile(loss_of, dynamic=False) if compiled else loss_of
 
     def loss_at(step: int) -> tuple[Tensor, dict[str, float]]:
         rows = np.arange(step * batch, (step + 1) * batch) % len(corpus)
         ids = torch.from_numpy(corpus[rows].astype(np.int64))
-        # Around the compiled part: inside, asking the processor what it can do would break it in two.
+        # Outside the compiled function, because the question about the processor would break its graph.
         with mixed_precision():
             return fast_loss(ids), {"tokens": ids.numel()}
 

@@ -1,4 +1,4 @@
-"""Real questions that training may use: train splits of collections whose licence allows it, less what is held out."""
+"""Real questions for training: train splits of collections with a suitable licence, without held-out questions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Self
 
 from recipes.base_model import sources
 
-# SciFact has no dev split; settings are chosen on so many of its train claims, which training never sees.
+# SciFact has no dev split: this many of its train claims are held out, and settings are chosen on them.
 SCIFACT_DEV = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions of one source by the docid they are answered in.
+    """The questions of one source by the docid of their answer.
 
     Attributes:
-        by_docid: docid -> its questions.
-        barred_titles: Documents that a dev or test query judges relevant: their titles are no training queries.
+        by_docid: Questions by docid.
+        barred_titles: Documents that are relevant to a dev or test query; their titles are not used as queries.
     """
 
     by_docid: Mapping[str, tuple[str, ...]]
@@ -29,7 +29,7 @@ class Questions:
 
     @classmethod
     def of(cls, shared: Path, source: str, seed: int) -> Self:
-        """The train questions of `source`; none for a source that is not a collection."""
+        """Reads the train questions of `source`; a source that is not a collection has none."""
         folder = shared / "data" / source
         if source not in sources.COLLECTIONS:
             return cls({}, frozenset())
@@ -42,12 +42,12 @@ class Questions:
         return cls({k: tuple(v) for k, v in found.items()}, frozenset(sources.judged(folder, "dev", "test")))
 
     def draw(self, docid: str, count: int, random: Random) -> list[str]:
-        """At most `count` of a document's questions, at random."""
+        """Draws at most `count` of a document's questions."""
         have = list(dict.fromkeys(self.by_docid.get(docid, ())))
         return random.sample(have, min(count, len(have)))
 
 
 def scifact_dev(folder: Path, seed: int) -> list[str]:
-    """Ids of the train claims of SciFact that are held out of training."""
+    """Returns the ids of SciFact's train claims that are held out of training."""
     claims = sorted({qid for qid, _ in sources.qrels(folder, "train")})
     return Random(seed).sample(claims, SCIFACT_DEV)

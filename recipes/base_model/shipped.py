@@ -1,11 +1,11 @@
-"""The shipped base: the plain one taught to give a passage's queries, then to tell close passages apart.
+"""The shipped model: the plain model, trained to predict the queries of a passage and to distinguish similar passages.
 
 First lesson (`copying`): mean -log p per token of many queries of each passage. Second lesson (`ranking`): the same
-over a passage's own queries, plus contrast * mean over queries of -log softmax(scale * mean log-likelihood)[own
+for a passage's own queries, plus contrast * mean over queries of -log softmax(scale * mean log-likelihood)[own
 passage], over the passages of a group. Third lesson (`answering`): the same with real questions and larger groups.
 
-Run: `python -m recipes.base_model.shipped --work FOLDER` after `plain` and `pairs`; run again, it goes on where it
-stopped.
+Run: `python -m recipes.base_model.shipped --work FOLDER` after `plain` and `pairs`. An interrupted run is resumed by
+the same command.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def log_likelihoods(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, Tens
     """Scores every query of every row.
 
     Returns:
-        Mean log-likelihood per query token, float32 [rows, columns], 0 where a row has no such query; the
+        Mean log-likelihood per query token, float32 [rows, columns], 0 if a row has no such query; the
         log-likelihood of every query token and EOS, float32 [tokens]; the cell (row * columns + column) of each.
     """
     import torch
@@ -62,7 +62,7 @@ def log_likelihoods(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, Tens
 
 
 def copying_loss(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-    """The mean negative log-likelihood per token of all queries, EOS included."""
+    """Returns the mean negative log-likelihood per token of all queries, EOS included."""
     _, log_p, _ = log_likelihoods(model, batch)
     return -log_p.mean(), {"tokens": int((batch.segments >= 0).sum())}
 
@@ -70,7 +70,7 @@ def copying_loss(model: LlamaForCausalLM, batch: Batch) -> tuple[Tensor, dict[st
 def ranking_loss(
     model: LlamaForCausalLM, batch: Batch, group: int, config: LessonConfig
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of groups, and its parts: `nll` per token of own queries, `contrast`, `accuracy` of the ranking."""
+    """Returns the loss of groups, and its parts: `nll` per token of own queries, `contrast`, `accuracy`."""
     import torch
     import torch.nn.functional as F
 
@@ -79,7 +79,7 @@ def ranking_loss(
     own_row = torch.arange(columns) // config.own
     row, column = cell // columns, cell % columns
     nll = -log_p[own_row[column] == row % group].mean()
-    # For each query (column) the passages (rows) of its group compete.
+    # The softmax of a query (column) is over the passages (rows) of its group.
     rivals = config.contrast_scale * means.view(-1, group, columns).transpose(1, 2).reshape(-1, group)
     target = own_row.repeat(len(means) // group)
     contrast = F.cross_entropy(rivals, target)
@@ -96,15 +96,15 @@ def train_shipped(
     config: RecipeConfig,
     folder: Path,
 ) -> None:
-    """Gives `model` its lessons one after the other, and logs the seconds each took.
+    """Trains `model` in three lessons, and logs the seconds of each.
 
     Args:
-        model: The plain base; changed in place.
-        groups: What `copying` and, in the opposite order, `ranking` see.
-        asked: What `answering` sees.
-        tokenizer: Of the model.
+        model: The plain model; changed in place.
+        groups: Training data of `copying` and, in reverse order, of `ranking`.
+        asked: Training data of `answering`.
+        tokenizer: The tokenizer of the model.
         config: The recipe.
-        folder: Where each lesson has a folder with its log and its checkpoint.
+        folder: Parent of the folders with the log and the checkpoint of each lesson.
     """
     cue, pad = cue_tokens(tokenizer), tokenizer.pad_token_id
 

@@ -1,18 +1,20 @@
-"""The text that the base models are made of: books, Wikipedia, passages of collections whose licence allows it.
+"""The training text of the base models: books, Wikipedia, and passages of collections with a suitable licence.
 
-Collections are in the BEIR layout (`corpus.jsonl.gz`, `queries.jsonl.gz`, `qrels/*.tsv`) under one folder, as
-`../shared/data` has them.
+Collections are in the BEIR layout in one folder, such as `../shared/data`.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pyserini_qpeft.data.beir import BeirFolder
+from pyserini_qpeft.data.json_stream import json_objects
+from pyserini_qpeft.data.qrels import read_qrels
 
 # The licence of each lets weights made from it be passed on: CC BY-SA, CC BY, ODC-By, MIT.
 COLLECTIONS = (
@@ -27,7 +29,7 @@ COLLECTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text; passages of one `group` (an article, a module, a book) stand near each other."""
+    """A piece of text; passages of one `group` are from one article, module or book."""
 
     source: str
     group: str
@@ -37,12 +39,12 @@ class Passage:
 
     @property
     def full(self) -> str:
-        """Title, newline, text; an empty title leaves nothing behind."""
+        """Title, newline and text; the text only if the title is empty."""
         return f"{self.title}\n{self.text}".strip()
 
 
 def books(path: Path) -> Iterator[str]:
-    """The documents of the file of classic books, line breaks inside paragraphs undone."""
+    """Yields the documents of the file of classic books, without line breaks inside paragraphs."""
     with gzip.open(path, "rt", encoding="utf-8", errors="replace") as file:
         lines: list[str] = []
         for line in file:
@@ -55,7 +57,7 @@ def books(path: Path) -> Iterator[str]:
 
 
 def wikitext(path: Path) -> Iterator[str]:
-    """The articles of WikiText with its tokenisation undone."""
+    """Yields the articles of WikiText, with its tokenisation undone."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines: list[str] = []
         for line in file:
@@ -67,23 +69,21 @@ def wikitext(path: Path) -> Iterator[str]:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a gzipped JSONL file."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+    """Yields the records of a JSONL file, gzipped or not."""
+    return (record for _, record in json_objects(path, what="records"))
 
 
 def passages(folder: Path) -> list[Passage]:
-    """The passages of one collection that training may see.
+    """Returns the passages of a collection that training may read.
 
-    Of SQuAD's dev articles those that carry dev or test queries are left out whole; the other collections have no
-    such division of their documents, and all of them may be read as text.
+    Articles of SQuAD with dev or test queries are left out. The other collections do not divide their documents into
+    splits, so all of them are read.
     """
     name = folder.name
     kept = []
     held = judged(folder, "dev", "test") if name == "squad-v1.1-dev" else set()
     held_groups = {_group(docid) for docid in held}
-    for row in rows(folder / "corpus.jsonl.gz"):
+    for row in rows(BeirFolder(folder).corpus):
         if row["text"] and _group(row["_id"]) not in held_groups:
             kept.append(Passage(name, _group(row["_id"]), row.get("title") or "", row["text"], row["_id"]))
     return kept
@@ -94,23 +94,21 @@ def _group(docid: str) -> str:
 
 
 def qrels(folder: Path, split: str) -> Iterator[tuple[str, str]]:
-    """The (query id, docid) pairs that a split judges relevant; nothing when the collection lacks the split."""
-    path = folder / "qrels" / f"{split}.tsv"
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            qid, docid, grade = line.split("\t")
-            if int(grade) > 0:
-                yield qid, docid
+    """Yields the relevant (query id, docid) pairs of a split; none if the collection does not have the split."""
+    beir = BeirFolder(folder)
+    if split in beir.splits:
+        for qid, grades in read_qrels(beir.qrels(split)).items():
+            yield from ((qid, docid) for docid, grade in grades.items() if grade > 0)
 
 
 def judged(folder: Path, *splits: str) -> set[str]:
-    """Ids of the documents that any query of `splits` judges relevant."""
+    """Returns the ids of the documents that are relevant to any query of `splits`."""
     return {docid for split in splits for _, docid in qrels(folder, split)}
 
 
 def queries(folder: Path) -> dict[str, str]:
-    """Query id to query, of all splits."""
-    return {row["_id"]: row["text"] for row in rows(folder / "queries.jsonl.gz")}
+    """Returns the queries of all splits by id."""
+    return {row["_id"]: row["text"] for row in rows(BeirFolder(folder).topics)}
 
 
 def _unwrap(text: str) -> str:

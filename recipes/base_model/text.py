@@ -1,4 +1,4 @@
-"""Running text for the plain base: the sources mixed by their character budgets, in one seeded order."""
+"""Running text for the plain model: a number of characters from each source, in random order fixed by the seed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from recipes.base_model import docstrings, sources
 
 
 def documents(shared: Path, characters: dict[str, int], seed: int) -> list[str]:
-    """Documents up to `characters[source]` of each source, shuffled.
+    """Returns documents with up to `characters[source]` characters of each source, in random order.
 
     Args:
-        shared: folder with `text/` and `data/`.
-        characters: source name -> how many characters of it at most; a source that is not named is not read.
-        seed: fixes which documents are taken and their order.
+        shared: Folder with `text/` and `data/`.
+        characters: Largest number of characters by source; a source that is not named is not read.
+        seed: Seed of the choice and the order of documents.
     """
     chosen: list[str] = []
     for source, budget in characters.items():

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Repeated in the tokenizer's training text, so that the prompt's own words cost one token each.
+# Repeated in the tokenizer's training text, so that each word of the prompt becomes one token.
 PROMPT = "given the hints, please generate a question for the input passage\nPassage: \nHints: \nQuestion: \n"
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
 
-# A newline stands alone, so that text cut after a newline tokenises as the whole does; a word takes the space
-# before it along; every digit is a token.
+# A newline is a token of its own, so that text cut after a newline keeps its tokens; a word includes the space
+# before it; every digit is a token.
 PIECES = r"\n| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|[^\S\n]+(?!\S)|[^\S\n]+"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, positions: int) -> PreTrainedTokenizerFast:
     """Trains a tokenizer of `vocabulary` entries on `texts`.
 
-    It lower-cases (as BM25 does): a small model that scores queries by copying then meets one form of each word.
+    Like BM25 it lower-cases text: a small model that scores queries by copying then sees one form of each word.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast

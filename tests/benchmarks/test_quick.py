@@ -89,7 +89,7 @@ def test_batches_change_no_score_and_integers_do(outcome: dict[str, Any]) -> Non
     assert rows["int8"]["largest_difference"] > 1e-5
 
 
-def test_a_profile_tells_all_parts(outcome: dict[str, Any]) -> None:
+def test_a_profile_has_all_parts(outcome: dict[str, Any]) -> None:
     for row in outcome["tables"]["profile"]:
         parts = [row[name] for name in ("matrix_products_share", "attention_share", "elsewhere_share")]
         assert all(0 < part < 1 for part in parts)
@@ -101,7 +101,7 @@ def test_times_outside_the_forward_are_parts_of_the_whole(outcome: dict[str, Any
     assert all(0 < row["outside_share"] < 1 for row in outcome["tables"]["outside"])
 
 
-def test_the_page_tells_the_machine_but_no_folder_of_it(outcome: dict[str, Any], folder: Path) -> None:
+def test_the_page_names_the_machine_but_no_folder_of_it(outcome: dict[str, Any], folder: Path) -> None:
     written = (folder / "benchmark.md").read_text() + (folder / "benchmark.json").read_text()
     assert outcome["machine"]["packages"]["torch"]
     assert str(folder) not in written

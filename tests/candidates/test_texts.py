@@ -76,7 +76,7 @@ def test_a_mapping_gives_texts_as_they_are_and_joins_the_fields_of_documents():
 
 
 def test_a_mapping_of_something_else_is_refused():
-    with pytest.raises(QPeftError, match="the text of 1 is no string or mapping of fields but list"):
+    with pytest.raises(QPeftError, match="the text of 1 is not a string or mapping of fields but list"):
         from_mapping({"1": ["a"]})("1")
 
 

@@ -113,3 +113,13 @@ def lists() -> Callable[[Path], dict[str, list[tuple[str, float]]]]:
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def scores(lists) -> Callable[[Path], dict[tuple[str, str], float]]:
+    """Reads the score of each query and document of a TREC run: what two loadings of a model agree on, but for rounding."""
+
+    def read(file: Path) -> dict[tuple[str, str], float]:
+        return {(qid, docid): score for qid, hits in lists(file).items() for docid, score in hits}
+
+    return read

@@ -10,7 +10,7 @@ def test_an_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
     done = qpeft("index", "--corpus", beir, "--index", tmp_path / "index")
     assert done.code == 0
     assert done.out == ""
-    assert "6 documents, 1 of them with no word to search for" in done.err.splitlines()[-1]
+    assert "6 documents, 1 of them without a word that can be searched" in done.err.splitlines()[-1]
     assert StoredTexts(tmp_path / "index")("7") == (
         "Seven \U0001f600\nRome, the capital of Italy, was built on seven hills by a river."
     )

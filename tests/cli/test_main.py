@@ -98,9 +98,15 @@ def test_interrupting_is_quiet(tmp_path):
         time.sleep(0.01)
         with contextlib.suppress(OSError):  # until the program has come to read
             writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
     assert writing is not None
+    for _ in range(6):
+        process.send_signal(signal.SIGINT)
+        # An interrupt just before the program blocks in a read is noticed at the next one only.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+            break
+    err = process.stderr.read()
+    process.stderr.close()
     os.close(writing)
     assert (process.returncode, err) == (130, "qpeft: interrupted\n")
 

@@ -58,13 +58,13 @@ def test_cacm_from_its_topics_to_a_reranked_run_of_texts_without_markup(qpeft, c
         assert all(hit["text"] and "<" not in hit["text"][:5] for hit in hits)
 
 
-def test_search_in_one_go_equals_search_and_then_rerank(qpeft, beir, index, run_file, model, tmp_path, lists):
+def test_search_in_one_go_equals_search_and_then_rerank(qpeft, beir, index, run_file, model, tmp_path, lists, scores):
     topics = beir / "queries.jsonl.gz"
     search = ["search", "--index", index, "--topics", topics, "--output", tmp_path / "one", "--quiet"]
     assert qpeft(*search, *prefixed(model)).code == 0
     rerank = ["rerank", "--run", run_file, "--topics", topics, "--corpus", beir, "--output", tmp_path / "two"]
     assert qpeft(*rerank, *model, "--quiet").code == 0
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert scores(tmp_path / "one") == pytest.approx(scores(tmp_path / "two"), abs=1e-5)
     assert lists(tmp_path / "one").keys() == {"q1", "2", "q4"}  # nothing is found for the zebra
 
 

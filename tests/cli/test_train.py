@@ -1,4 +1,4 @@
-"""`qpeft train` trains what it is told to, and tells a mistake in one sentence."""
+"""`qpeft train` passes its options on, and a mistake is one sentence."""
 
 import json
 from pathlib import Path
@@ -31,9 +31,9 @@ def test_options_reach_the_adapter(arguments: list[str], tmp_path: Path, capsys:
     dev = questions(tmp_path / "dev.json", 2, "who runs")
     options = "--variant attention --num-heads 4 --filters stopwords query --margin 0.5 --hint-position prefix"
     assert main([*arguments, "--dev", str(dev), *options.split()]) == 0
-    told = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
-    assert (told["variant"], told["num_heads"], told["hint_position"]) == ("attention", 4, "prefix")
-    assert told["filters"] == ["stopwords", "query"]
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (config["variant"], config["num_heads"], config["hint_position"]) == ("attention", 4, "prefix")
+    assert config["filters"] == ["stopwords", "query"]
     record = json.loads((tmp_path / "adapter" / "training.json").read_text())
     assert record["settings"]["loss"]["margin"] == 0.5
     error = capsys.readouterr().err

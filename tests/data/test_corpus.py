@@ -68,7 +68,7 @@ def test_a_document_that_occurs_twice_with_one_text_is_one_passage(tmp_path):
     [
         ("", "c is empty, where a corpus was expected"),
         ('{"_id": "1", "text": "a"}\n{"_id": "2"', "c:2: broken JSON"),
-        ('{"_id": "1", "text": "a"}\n\n["2"]', "c:3: not a document"),
+        ('{"_id": "1", "text": "a"}\n\n["2"]', "c:3: expected a JSON object for a corpus, not str"),
         ('{"text": "a"}', "c:1: the document's _id is missing"),
         ('{"_id": "", "text": "a"}', "c:1: the document's _id is missing"),
         ('{"_id": "1", "title": "T"}', "c:1: document 1 has no text"),
@@ -97,3 +97,61 @@ def test_a_plain_corpus_is_taken_where_there_are_both(folder, tmp_path):
     shutil.copy(next(folder.iterdir()), other)
 
     assert len(Corpus.open(folder)) == len(PASSAGES)
+
+
+MSMARCO_V2 = [
+    {"pid": "msmarco_passage_00_100", "passage": "The moon.", "spans": "(0,9)", "docid": "msmarco_doc_00_7"},
+    {"docid": "msmarco_doc_00_7", "pid": "msmarco_passage_00_200", "passage": "Yeast.", "spans": "(9,15)"},
+    {"docid": "msmarco_v2.1_doc_00_0#1", "title": "T", "segment": "Segment.", "start_char": 0},
+    {"docid": "msmarco_doc_00_8", "title": "", "headings": "h", "body": "Body."},
+    {"id": "wiki:1", "text": "DPR.", "title": "Title"},
+]
+MSMARCO_V2_PASSAGES = {
+    "msmarco_passage_00_100": "The moon.",
+    "msmarco_passage_00_200": "Yeast.",
+    "msmarco_v2.1_doc_00_0#1": "T\nSegment.",
+    "msmarco_doc_00_8": "Body.",
+    "wiki:1": "Title\nDPR.",
+}
+
+
+@pytest.mark.parametrize("wanted", [None, set(MSMARCO_V2_PASSAGES) | {"msmarco_doc_00_7"}])
+def test_a_passage_of_msmarco_v2_has_its_own_id_and_not_that_of_its_document(tmp_path, wanted):
+    (tmp_path / "c").write_text("\n".join(map(json.dumps, MSMARCO_V2)))
+
+    assert dict(Corpus.open(tmp_path / "c", wanted)) == MSMARCO_V2_PASSAGES
+    assert [document.docid for document in iter_documents(tmp_path / "c")] == list(MSMARCO_V2_PASSAGES)
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+@pytest.mark.parametrize("layout", ["array", "objects", "object of objects", "object"])
+@pytest.mark.parametrize("wanted", [None, ["2"]])
+def test_arrays_and_documents_on_several_lines_are_read_too(tmp_path, layout, indent, wanted):
+    documents = [{"_id": "1", "title": "T", "text": "a"}, {"_id": "2", "text": "b", "metadata": {}}]
+    passages = {"1": "T\na", "2": "b"}
+    text = {
+        "array": json.dumps(documents, indent=indent),
+        "objects": "\n".join(json.dumps(document, indent=indent) for document in documents),
+        "object of objects": json.dumps({one["_id"]: {**one, "_id": "x"} for one in documents}, indent=indent),
+        "object": json.dumps(documents[1], indent=indent),
+    }[layout]
+    (tmp_path / "c").write_text(text)
+
+    expected = {docid: passage for docid, passage in passages.items() if layout != "object" or docid == "2"}
+    assert dict(Corpus.open(tmp_path / "c", wanted)) == {
+        docid: passage for docid, passage in expected.items() if wanted is None or docid in wanted
+    }
+
+
+def test_a_bad_record_that_is_not_wanted_is_counted_and_a_wanted_one_is_refused(tmp_path, caplog):
+    (tmp_path / "c").write_text('{"text": "no id"}\n{"title": "no text", "_id": "2"}\n{"_id": "3", "text": "a"}\n')
+
+    assert dict(Corpus.open(tmp_path / "c", ["3"])) == {"3": "a"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 records that no query needs are not documents and are left out, first "
+        f"{tmp_path}/c:1: the document's _id is missing"
+    ]
+    with pytest.raises(QPeftError, match="c:2: document 2 has no text"):
+        Corpus.open(tmp_path / "c", ["2"])
+    with pytest.raises(QPeftError, match="c:1: the document's _id is missing"):
+        Corpus.open(tmp_path / "c")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyserini_qpeft.data import json_stream
 from pyserini_qpeft.data.dpr import ExampleReader, read_examples, write_examples
 from pyserini_qpeft.data.examples import Overlap, TrainingExample, TrainingPassage, fingerprint, overlap
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.training import json_stream
 
 NILE = {
     "question": "what runs through Egypt?",
@@ -100,11 +100,20 @@ def test_a_large_file_is_read_one_object_at_a_time(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", r"train.json is empty"),
-        ("[]", r"train.json is empty"),
+        ("[]", r"none of the 0 questions has a positive"),
         ('[\n{"question": "a",\n "positive_ctxs": [}\n]', r"train.json:3: broken JSON"),
         ('{"question": "a", "positive_ctxs": []}\n{"question": "b", \n', r"train.json:[23]: broken JSON"),
         ('[{"question": "a", "positive_ctxs": [{"text": "b"}]}', r"the array is not closed"),
-        ("[1, 2]", r"train.json:1: expected an object"),
+        ('{"question": "a", "n": ' + "1" * 5000 + "}", r"train.json:1: a number in this JSON has too many digits"),
+        (
+            '{"question": "a", "positive_ctxs": [{"text": "b", "score": ' + "1" * 400 + "}]}",
+            r"train.json:1: the score is too large",
+        ),
+        (
+            '{"question": "a", "qid": "\\ud800", "positive_ctxs": []}',
+            r"train.json:1: the query id .* half of a surrogate pair",
+        ),
+        ("[1, 2]", r"train.json:1: expected a JSON object"),
         ('[\n{"question": "a"}]', r"train.json:2: question 'a' has no list positive_ctxs"),
         ('[{"question": " ", "positive_ctxs": []}]', r"train.json:1: the query is empty"),
         ('[{"question": "a", "positive_ctxs": ["b"]}]', r"train.json:1: positive_ctxs must be a list of passages"),
@@ -134,7 +143,7 @@ def test_what_cannot_be_trained_on_is_left_out_and_counted(tmp_path: Path, caplo
     assert (report.questions, report.without_positives, report.positives_among_negatives) == (2, 1, 1)
     assert [passage.text for passage in examples[0].negatives] == ["Paris\nThe Seine runs through it.", "Amazon"]
     assert "1 of 2 questions have no positive passage" in caplog.text
-    assert "1 negatives are positives of the same question" in caplog.text
+    assert "1 negatives are also positives of the same question" in caplog.text
 
 
 def test_overlap_looks_past_case_and_blanks(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyserini_qpeft.candidates.texts import raw_text, stored_text
-from pyserini_qpeft.data.passage import TEXT_FIELDS, document_text, passage_text
+from pyserini_qpeft.data.fields import TEXT_FIELDS
+from pyserini_qpeft.data.passage import document_text, passage_text
 
 TEXTS = st.text(st.sampled_from('ab "\n\t{}<>é\u2028\U0001f642\ud83d'), max_size=12)
 

@@ -31,7 +31,7 @@ def test_judgements_read_the_same_from_every_form(qrels_file, text, tmp_path):
     path = qrels_file(text)
     (tmp_path / "zipped").write_bytes(gzip.compress(path.read_bytes()))
 
-    assert read_qrels(path) == read_qrels(path, strict=True) == read_qrels(tmp_path / "zipped") == QRELS
+    assert read_qrels(path) == read_qrels(tmp_path / "zipped") == QRELS
     assert list(read_qrels(path)) == ["1", "q2"]
 
 
@@ -49,15 +49,18 @@ def test_ir_measures_reads_the_same_judgements(qrels_file):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is empty, where judgements were expected"),
-        ("query-id\tcorpus-id\tscore\n", "is empty, where judgements were expected"),
-        ("1 a\n", "qrels:1: 2 columns, where judgements have 4"),
+        ("", "is empty, where qrels were expected"),
+        ("query-id\tcorpus-id\tscore\n", "is empty, where qrels were expected"),
+        ("1 a\n", "qrels:1: 2 columns, where qrels have 4"),
         ("1 0 a 1 x\n", "qrels:1: 5 columns"),
         ("1 0 a 1\n1 b 1\n", "qrels:2: 3 columns, where the lines before have 4"),
         ("1 0 a high\n", "qrels:1: the grade 'high' is not a whole number"),
         ("1 0 a 0.5\n", "qrels:1: the grade '0.5' is not a whole number"),
         ("1 0 a nan\n", "qrels:1: the grade 'nan' is not a whole number"),
-        ("1 0 a 1\n1 0 a 0\n", "qrels:2: document a is judged twice for query 1"),
+        ("1 0 a 1\n1 0 a 0\n", "qrels:2: document a has two different grades for query 1"),
+        ("1 0 a 200000\n", "qrels:1: the grade '200000' is not a whole number up to 100000"),
+        ("1 0 a 1e300\n", "qrels:1: the grade '1e300' is not a whole number"),
+        ("query-id Q0 corpus-id score\n", "qrels:1: BEIR's header must be"),
     ],
 )
 def test_what_are_no_judgements_is_refused_in_one_sentence(qrels_file, text, message):
@@ -65,18 +68,16 @@ def test_what_are_no_judgements_is_refused_in_one_sentence(qrels_file, text, mes
         read_qrels(qrels_file(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("query-id corpus-id score\n1 a 1\n", "qrels:1: BEIR's header must be .* parted by tabs"),
-        ("query-id\tcorpus-id\tscore\n1\ta\t1\n1 b 1\n", "qrels:3: spaces where BEIR's qrels have tabs"),
-        ("1 0 a 1\n1 0 b -2\n", "qrels:2: negative grade -2"),
-        ("1 0 a 1\n1 0 a 1\n", "qrels:2: document a is judged twice for query 1"),
-    ],
-)
-def test_strictly_more_is_refused_that_reading_takes(qrels_file, text, message):
-    path = qrels_file(text)
+def test_negative_grades_and_repeated_lines_are_read_with_a_note(qrels_file, caplog):
+    path = qrels_file("1 0 a -2\n2 0 c 1\n1 0 b 1\n1 0 b 1\n")
 
-    assert read_qrels(path)
-    with pytest.raises(QPeftError, match=message):
-        read_qrels(path, strict=True)
+    assert read_qrels(path) == {"1": {"a": 0, "b": 1}, "2": {"c": 1}}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: 1 lines repeat an earlier one and count once",
+        f"{path}: 1 grades are negative and count as not relevant",
+    ]
+
+
+def test_blanks_may_stand_for_the_tabs_of_beir_and_tabs_keep_a_docid_with_a_blank(qrels_file):
+    assert read_qrels(qrels_file("query-id corpus-id score\n1 a 1\n")) == {"1": {"a": 1}}
+    assert read_qrels(qrels_file("query-id\tcorpus-id\tscore\n1\ta b\t1\n1 c 0\n")) == {"1": {"a b": 1, "c": 0}}

@@ -5,7 +5,7 @@ import pytest
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
 from pyserini_qpeft.data.records import RankedHit, RankedList
-from pyserini_qpeft.data.writers import write_jsonl, write_trec
+from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 
 HITS = [
@@ -17,7 +17,7 @@ HITS = [
 def test_lists_read_back_as_they_were_written(tmp_path):
     lists = [RankedList("1", "a query", HITS, [["heart"], None], 0.25), RankedList("2", "é", [], [])]
 
-    write_jsonl(tmp_path / "run.gz", lists)
+    write_run(tmp_path / "run.gz", lists, "jsonl")
 
     assert holds_ranked_lists(tmp_path / "run.gz")
     assert read_ranked_lists(tmp_path / "run.gz") == lists
@@ -25,7 +25,7 @@ def test_lists_read_back_as_they_were_written(tmp_path):
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_first_stage_score_that_is_not_finite_is_null_in_json_and_comes_back_as_nan(tmp_path, score):
-    write_jsonl(tmp_path / "run", [RankedList("1", "a query", [RankedHit("a", -1.5, 1, score, 1)])])
+    write_run(tmp_path / "run", [RankedList("1", "a query", [RankedHit("a", -1.5, 1, score, 1)])], "jsonl")
 
     (hit,) = json.loads((tmp_path / "run").read_text(), parse_constant=pytest.fail)["hits"]
     assert hit["first_stage_score"] is None
@@ -33,7 +33,7 @@ def test_a_first_stage_score_that_is_not_finite_is_null_in_json_and_comes_back_a
 
 
 def test_a_trec_run_holds_one_score_of_a_hit_and_not_two(tmp_path):
-    write_trec(tmp_path / "run", [RankedList("1", "a query", HITS)])
+    write_run(tmp_path / "run", [RankedList("1", "a query", HITS)])
 
     assert not holds_ranked_lists(tmp_path / "run")
 

@@ -4,8 +4,8 @@ import pytest
 
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
-from pyserini_qpeft.data.trec import read_run
 
 COLLECTIONS = {  # documents, judged queries of each split
     "nfcorpus": (3_633, {"train": 2_590, "dev": 324, "test": 323}),
@@ -31,7 +31,7 @@ def test_a_collection_has_the_documented_counts(shared, name):
 
     corpus = Corpus.open(folder)
     topics = read_topics(folder / "queries.jsonl.gz")
-    qrels = {split: read_qrels(folder / "qrels" / f"{split}.tsv", strict=True) for split in splits}
+    qrels = {split: read_qrels(folder / "qrels" / f"{split}.tsv") for split in splits}
 
     assert len(corpus) == documents
     assert {split: len(judged) for split, judged in qrels.items()} == splits
@@ -49,7 +49,7 @@ def test_every_query_of_a_question_answering_collection_has_answers(shared, name
 @pytest.mark.parametrize("year", [2020, 2021])
 def test_stored_runs_are_whole_and_their_corpus_has_every_hit(shared, year):
     folder = shared / "data" / f"trec-dl-{year}-hits"
-    runs = {path.stem: read_run(path, strict=True) for path in (folder / "runs").glob("*.trec")}
+    runs = {path.stem: read_run(path) for path in (folder / "runs").glob("*.trec")}
     hits = {hit.docid for run in runs.values() for listed in run.values() for hit in listed}
 
     assert {"BM25", "BM25_RM3", "SPLADE_P_P_ENSEMBLE_DISTIL"} <= runs.keys()

@@ -2,6 +2,8 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyserini_qpeft.data.topics import read_answers, read_topics
 from pyserini_qpeft.errors import QPeftError
@@ -87,26 +89,76 @@ def test_a_query_with_half_a_surrogate_pair_can_be_written_again(topics_file):
     assert query.encode("utf-8").decode() == "broken \ufffd emoji"
 
 
+def test_an_empty_query_is_left_out_with_a_note(topics_file, caplog):
+    path = topics_file("1\ta\n2\t \n3\t\n")
+
+    assert read_topics(path) == {"1": "a"}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: 2 queries are empty and are left out, first query 2"
+    ]
+
+
+QUESTIONS = {"0": "who pulls the tides", "1": 'who said "no"', "2": "who"}
+ANSWERS = {"0": ["the moon"], "1": ["it's", 'a "b"']}
+
+
+def test_dpr_question_files_are_numbered_and_their_answers_are_no_queries(topics_file):
+    path = topics_file('who pulls the tides\t[\'the moon\']\n"who said ""no"""\t"[""it\'s"", \'a ""b""\']"\nwho\t[]\n')
+
+    assert read_topics(path) == QUESTIONS
+    assert read_answers(path) == ANSWERS
+
+
+@given(
+    records=st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_characters='\t\n\r"', exclude_categories=["Cs"]), min_size=1).filter(
+                str.strip
+            ),
+            st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
+        ),
+        min_size=1,
+    )
+)
+def test_no_answer_of_a_dpr_question_file_ever_becomes_a_query(records, tmp_path_factory):
+    path = tmp_path_factory.mktemp("dpr") / "nq.qas.csv"
+    path.write_bytes("".join(f"{question}\t{answers!r}\n" for question, answers in records).encode())
+
+    assert read_topics(path) == {str(n): question.strip() for n, (question, _) in enumerate(records)}
+    assert read_answers(path) == {str(n): answers for n, (_, answers) in enumerate(records) if answers}
+
+
+def test_questions_without_ids_are_numbered_alike_as_topics_and_answers(topics_file):
+    path = topics_file(json.dumps([{"question": "a", "answers": ["x"]}, {"question": "b", "answers": ["y"]}], indent=1))
+
+    assert read_topics(path) == {"0": "a", "1": "b"}
+    assert read_answers(path) == {"0": ["x"], "1": ["y"]}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "topics is empty, where a list of topics was expected"),
         ("1\ta\n2 b\n", "topics:2: no tab: topics are qid, tab, query"),
-        ("1\ta\n2\t \n", "topics:2: query 2: the query is empty"),
         ("\tquery\n", "topics:1: the query id is missing"),
         ("1\ta\n2\tb\n1\ta\n", "topics:3: query id 1 occurs a second time"),
         ('{"_id": "1", "text": "a"}\n{"_id": "2", "text"\n', "topics:2: broken JSON"),
         ('{"_id": "1", "text": "a"}\n{"_id": 1, "text": "b"}\n', "topics:2: query id 1 occurs a second time"),
-        ('{"_id": "1", "text": ""}', "topics:1: query 1: the query is empty"),
+        ('{"_id": "1", "text": ""}', "topics holds no query that is not empty"),
         ('{"_id": "1"}', "topics:1: query 1: the query has no text"),
         ('{"text": "a"}', "topics:1: the query id is missing"),
         ('{"_id": 1.5, "text": "a"}', "topics:1: the query id 1.5 is no id"),
         ('{"_id": true, "text": "a"}', "topics:1: the query id True is no id"),
-        ("[]", "topics holds no topic"),
-        ("<html>\n<p>no topics</p>\n</html>\n", "topics holds no topic"),
+        ("[]", "topics holds no query"),
+        ("<html>\n<p>no topics</p>\n</html>\n", "topics holds no query"),
         ("<top>\n<num> 1\n<title> a\n", "topics:1: this topic is never closed"),
         ("<top>\n<title> a\n</top>\n", "topics:1: the topic's number is missing"),
-        ("<top>\n<num> 1\n</top>\n", "topics:1: query 1: the query is empty"),
+        ("<top>\n<num> 1\n</top>\n", "topics holds no query that is not empty"),
+        ("1\ta\nwho\t['he']\n", "topics:2: a list of answers, where the lines before have qid"),
+        ("who\t['he']\n1\ta\n", "topics:2: no list of answers after the tab"),
+        ('{"question": "a"}\n{"question": "b", "id": 1}', "topics:2: a query id, where the records before have none"),
+        ('{"id": 1, "question": "a"}\n{"question": "b"}', "topics:2: the query id is missing"),
+        ('{"_id": "\\ud800", "text": "a"}', "topics:1: the query id .* has half of a surrogate pair"),
     ],
 )
 def test_what_is_no_topic_is_refused_in_one_sentence(topics_file, text, message):

@@ -28,7 +28,7 @@ def test_every_question_has_an_answer(collection: DemoCollection) -> None:
 
 def test_there_are_many_questions_all_different_and_all_judged() -> None:
     topics = read_topics(QUESTIONS / "queries.jsonl")
-    qrels = read_qrels(QUESTIONS / "qrels.tsv", strict=True)
+    qrels = read_qrels(QUESTIONS / "qrels.tsv")
     assert len(topics) >= 70
     assert len({question.casefold() for question in topics.values()}) == len(topics)
     assert list(qrels) == list(topics)
@@ -45,7 +45,7 @@ def test_the_folder_is_a_beir_collection(collection: DemoCollection) -> None:
     assert len(corpus) == collection.documents
     assert corpus["os.path.splitext"].startswith("os.path.splitext(p)\nSplit the extension from a pathname.")
     assert read_topics(collection.folder / "queries.jsonl") == collection.topics
-    assert read_qrels(collection.folder / "qrels" / "test.tsv", strict=True) == collection.qrels
+    assert read_qrels(collection.folder / "qrels" / "test.tsv") == collection.qrels
 
 
 def test_the_fingerprint_is_the_corpus_alone(collection: DemoCollection, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_r_and_h_equal_an_independent_count(shared: Path, name: str):
     assert 0 < frame["in_list"].mean() < 1
 
 
-def test_a_passage_without_text_and_an_empty_answer_are_told():
+def test_a_passage_without_text_and_an_empty_answer_are_refused():
     with pytest.raises(QPeftError, match="no document a"):
         score_answers(run_of(q="a"), {"q": ["x"]}, {}.get)
     with pytest.raises(QPeftError, match="query q has an answer without"):

@@ -86,7 +86,7 @@ def test_a_single_run_is_no_comparison_but_a_table(qrels):
 
 
 def test_mistakes_name_the_run(qrels):
-    with pytest.raises(QPeftError, match="the baseline 'x' is none of the runs; they are a"):
+    with pytest.raises(QPeftError, match="there is no run 'x' to be the baseline: the runs are a"):
         compare({"a": noisy_run(0, 1.0)}, qrels, ComparisonConfig(baseline="x"))
     with pytest.raises(QPeftError, match=r"^b: no query of the run is in the qrels"):
         compare({"a": noisy_run(0, 1.0), "b": {"other": [ScoredDoc("d", 1.0)]}}, qrels)
@@ -108,12 +108,12 @@ def test_coverage_counts_depth_gaps_and_what_nobody_judged():
     assert (found.depth, found.max_depth) == (3.0, 4)
     assert found.unjudged == pytest.approx(2 / 4)
     assert (found.docids, found.unknown_docids) == (5, 2)
-    told = " ".join(remarks("bm25", found))
-    assert "lacks 1 judged query, counted as 0" in told
-    assert "has 1 query without judgements" in told
-    assert "2 of the 5 docids of bm25 are in no judgement" in told
+    text = " ".join(remarks("bm25", found))
+    assert "1 judged query is missing from" in text
+    assert "1 query is in" in text
+    assert "2 of the 5 docids of bm25 are not in the qrels" in text
 
 
 def test_docids_of_another_numbering_are_remarked():
     found = cover({"q": [ScoredDoc("1", 1.0)]}, {"q": {"doc1": 1}})
-    assert remarks("bm25", found) == ["no docid of bm25 is in the qrels; do they number documents in another way?"]
+    assert remarks("bm25", found) == ["no docid of bm25 is in the qrels: check that both use the same docids."]

@@ -49,5 +49,5 @@ def test_a_value_that_never_changes_goes_with_nothing():
 
 
 def test_two_columns_are_too_few():
-    with pytest.raises(QPeftError, match="needs three pairs of values or more, and there are 2"):
+    with pytest.raises(QPeftError, match="needs at least three pairs of values, and there are 2"):
         correlate([1, 2], [2, 1])

@@ -58,7 +58,7 @@ def test_the_dev_choice_is_marked_on_its_curve():
     assert "chosen on dev: 0.25 (0.4000)" in legend(figure)
 
 
-def test_one_choice_for_several_runs_is_told_once():
+def test_one_choice_for_several_runs_is_drawn_once():
     curves = {name: pd.Series([0.3, 0.5], index=[0.0, 1.0]) for name in "ab"}
     figure = plot_fusion_weight(curves, "AP", {"a": 0.5, "b": 0.5})
     assert [text for text in legend(figure) if "dev" in text] == ["chosen on dev: 0.5 (0.4000, 0.4000)"]
@@ -90,8 +90,8 @@ def test_first_stages_are_named_above_their_points():
     first_stage = pd.Series({"BM25": 0.48, "TAS-B": 0.68})
     figure = plot_gain_against_first_stage(first_stage, {"R": first_stage * 0.1}, "AP", named=True)
     (names,) = figure.axes[0].child_axes
-    told = {label.get_text(): place for label, place in zip(names.get_xticklabels(), names.get_xticks(), strict=True)}
-    assert told == first_stage.to_dict()
+    shown = {label.get_text(): place for label, place in zip(names.get_xticklabels(), names.get_xticks(), strict=True)}
+    assert shown == first_stage.to_dict()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["R"]
 
 
@@ -128,9 +128,9 @@ def test_figures_are_written_without_a_window(gains, tmp_path: Path, suffix: str
     assert (tmp_path / f"plot{suffix}").read_bytes().startswith(magic)
 
 
-def test_a_place_that_cannot_be_written_is_told(gains, tmp_path: Path):
+def test_a_place_that_cannot_be_written_is_refused(gains, tmp_path: Path):
     figure = plot_query_gains(gains, "a", "b", "AP")
-    with pytest.raises(QPeftError, match=r"plots end in one of .*\.png"):
+    with pytest.raises(QPeftError, match=r"the name of a plot must end in one of .*\.png"):
         save_plot(figure, tmp_path / "plot.doc")
     with pytest.raises(QPeftError, match="does not exist"):
         save_plot(figure, tmp_path / "missing" / "plot.png")

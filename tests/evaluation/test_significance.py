@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyserini_qpeft.data.qrels import read_qrels
-from pyserini_qpeft.data.trec import read_run
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.significance import SignificanceConfig, bootstrap_interval, holm, paired_p_value

@@ -8,7 +8,7 @@ from tiny import tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
 from pyserini_qpeft.data.records import RankedList, ScoredDoc
-from pyserini_qpeft.data.writers import write_jsonl, write_trec
+from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.sweep import TwoStageHit, from_ranked_lists, join_runs, rank, reach, sweep
 from pyserini_qpeft.reranking.config import RerankConfig
@@ -44,7 +44,7 @@ def reranked(hits) -> dict[str, QPeftReranker]:
 def test_ranking_from_stored_scores_is_the_rerankers(name, hits, reranked, tmp_path: Path):
     query = "splits the path of a file"
     whole = RankedList("q", query, reranked["alone"].rerank(query, hits))
-    write_jsonl(tmp_path / "run.jsonl", [whole])
+    write_run(tmp_path / "run.jsonl", [whole], "jsonl")
     stored = from_ranked_lists(read_ranked_lists(tmp_path / "run.jsonl"))
     config = reranked[name].config
     ours = [hit.docid for hit in rank(stored, config.depth, config.fusion)["q"]]
@@ -53,7 +53,7 @@ def test_ranking_from_stored_scores_is_the_rerankers(name, hits, reranked, tmp_p
 
 def test_reranked_lists_come_back_as_they_were_written(hits, reranked, tmp_path: Path):
     lists = [RankedList("q é", "path", reranked["depth 5"].rerank("path", hits), [["a"]] * 12, seconds=0.25)]
-    write_jsonl(tmp_path / "run.jsonl.gz", lists)
+    write_run(tmp_path / "run.jsonl.gz", lists, "jsonl")
     assert holds_ranked_lists(tmp_path / "run.jsonl.gz")
     read = read_ranked_lists(tmp_path / "run.jsonl.gz")
     assert [(one.qid, one.query, one.seconds, list(one.hits), one.hints) for one in read] == [
@@ -106,7 +106,7 @@ def test_a_list_cut_after_reranking_is_told(hits, reranked):
 
 
 def test_a_trec_run_has_no_second_stage(hits, reranked, tmp_path: Path):
-    write_trec(tmp_path / "run.txt", [RankedList("q", "path", reranked["alone"].rerank("path", hits))])
+    write_run(tmp_path / "run.txt", [RankedList("q", "path", reranked["alone"].rerank("path", hits))])
     assert not holds_ranked_lists(tmp_path / "run.txt")
     with pytest.raises(QPeftError):
         read_ranked_lists(tmp_path / "run.txt")

@@ -67,11 +67,11 @@ def test_answers_are_shown_on_all_queries_and_on_those_with_an_answer(comparison
 
 
 def test_the_notes_say_how_trec_eval_counts_and_how_it_was_tested(comparison):
-    told = " ".join(notes(comparison))
-    assert "ties by docid descending" in told
-    assert "a run lacks count as 0" in told
-    assert "paired t-test, two-sided, Holm-corrected over 2 comparisons" in told
-    assert "answers matched as in DPR" in told
+    text = " ".join(notes(comparison))
+    assert "equal scores by docid, descending" in text
+    assert "missing from a run count as 0" in text
+    assert "paired t-test, two-sided, Holm-corrected over 2 comparisons" in text
+    assert "answers are matched as in DPR" in text
 
 
 @pytest.mark.parametrize("written", [to_text, to_markdown])
@@ -114,18 +114,18 @@ def test_csv_reads_back(comparison):
 
 
 def test_json_holds_everything_and_is_strict(comparison):
-    told = json.loads(to_json(comparison), parse_constant=pytest.fail)
-    assert told["runs"][ODD]["per_query"]["q2"]["RR@10"] == 0.5
-    assert told["runs"][ODD]["latency"]["mean"] == pytest.approx(0.2)
-    assert told["runs"]["bm25"]["answers"]["all queries"]["H@5"] == 0.5
-    assert told["differences"][0]["wins"] == 8
+    record = json.loads(to_json(comparison), parse_constant=pytest.fail)
+    assert record["runs"][ODD]["per_query"]["q2"]["RR@10"] == 0.5
+    assert record["runs"][ODD]["latency"]["mean"] == pytest.approx(0.2)
+    assert record["runs"]["bm25"]["answers"]["all queries"]["H@5"] == 0.5
+    assert record["differences"][0]["wins"] == 8
 
 
 def test_json_of_a_single_query_has_no_p_value():
     run = {"q": [ScoredDoc("a", 1.0)]}
     comparison = compare({"a": run, "b": {"q": [ScoredDoc("b", 2.0), *run["q"]]}}, {"q": {"a": 1}})
-    told = json.loads(to_json(comparison), parse_constant=pytest.fail)
-    assert told["differences"][0]["p"]["t"] is None
+    record = json.loads(to_json(comparison), parse_constant=pytest.fail)
+    assert record["differences"][0]["p"]["t"] is None
     assert "–" in to_text(sections(comparison), notes(comparison))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -163,24 +164,37 @@ def test_the_async_twins_give_the_same_even_side_by_side(rank_llm_reranker, rera
         )
 
     one, batch = asyncio.run(side_by_side())
-    assert one == ours.rerank(request_, rank_end=4)
-    assert batch == ours.rerank_batch([other, request_], 1, 5)
+    expected = [ours.rerank(request_, rank_end=4), *ours.rerank_batch([other, request_], 1, 5)]
+    for result, alone in zip([one, *batch], expected, strict=True):
+        assert result.query == alone.query
+        assert docids(result) == docids(alone)
+        assert scores(result) == pytest.approx(scores(alone), abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["rerank_async", "rerank_batch_async"])
-def test_the_event_loop_stays_free_while_the_model_scores(reranker, request_, method):
+def test_the_event_loop_stays_free_while_the_model_scores(reranker, request_, method, monkeypatch):
+    """Scoring waits for what the loop does meanwhile: a loop that scoring blocked could never do it."""
+    scoring_began, loop_ran = threading.Event(), threading.Event()
+    score = reranker.rerank_batch
+
+    def score_after_the_loop_ran(requests):
+        scoring_began.set()
+        assert loop_ran.wait(timeout=60), "the event loop did not run while the model scored"
+        return score(requests)
+
+    monkeypatch.setattr(reranker, "rerank_batch", score_after_the_loop_ran)
     ours = RankLLMReranker(reranker)
 
-    async def turns_of_the_loop():
+    async def rerank_while_the_loop_runs():
         scoring = asyncio.create_task(getattr(ours, method)([request_] if "batch" in method else request_))
-        turns = 0
-        while not scoring.done():
-            await asyncio.sleep(0.0005)
-            turns += 1
-        await scoring
-        return turns
+        await asyncio.to_thread(scoring_began.wait, 60)
+        assert not scoring.done()
+        loop_ran.set()
+        return await scoring
 
-    assert asyncio.run(turns_of_the_loop()) > 2
+    result = asyncio.run(rerank_while_the_loop_runs())
+    monkeypatch.undo()
+    assert docids(result[0] if "batch" in method else result) == docids(ours.rerank(request_))
 
 
 def test_a_fusing_reranker_mixes_in_the_scores_of_the_candidates_it_reranks(fusing, passages, query, request_):

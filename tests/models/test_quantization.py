@@ -1,4 +1,4 @@
-"""A base in 8-bit integers: smaller weights, scores close by, hints the same; what is missing is told."""
+"""A base model in 8-bit integers: smaller weights, close scores, the same hints; a missing package is named."""
 
 import importlib.util
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_scores_are_close_and_hints_the_same(full: QPeftReranker, quantised: QPe
 
 
 def test_queries_of_a_passage_share_its_row_there_too(quantised: QPeftReranker) -> None:
-    assert quantised.scorer.packs
+    assert quantised.scorer.planner.packs
 
 
 def test_its_passages_on_disk_are_not_those_of_the_full_base(quantised: QPeftReranker, tmp_path: Path) -> None:
@@ -57,13 +57,13 @@ def test_its_passages_on_disk_are_not_those_of_the_full_base(quantised: QPeftRer
 
 
 @pytest.mark.parametrize(("way", "package"), [("int8", "torchao"), ("4bit", "bitsandbytes")])
-def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, way: Any, package: str) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, way: Any, package: str) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
-    with pytest.raises(QPeftError, match=f"quantising as {way} needs {package}: pip install"):
+    with pytest.raises(QPeftError, match=f"quantize=.{way}. needs {package}: pip install"):
         load_model(ModelConfig(device="cpu", quantize=way))
 
 
-def test_an_unknown_way_is_told_with_those_there_are() -> None:
+def test_an_unknown_value_is_refused_with_the_known_ones() -> None:
     with pytest.raises(QPeftError, match=r"int8, 8bit, 4bit, not .3bit."):
         ModelConfig(quantize="3bit")  # type: ignore[arg-type]

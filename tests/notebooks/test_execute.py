@@ -1,4 +1,4 @@
-"""`make notebooks` saves what a notebook shows, and nothing of one that fails or warns."""
+"""`make notebooks` saves the outputs of a notebook, unless it fails or warns."""
 
 import runpy
 from pathlib import Path
@@ -32,15 +32,15 @@ def test_outputs_are_saved_and_nothing_that_differs_from_run_to_run(execute, tmp
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("import warnings\nwarnings.warn('mind this')", r"(?s)a.ipynb: cell 1 wrote to stderr.*mind this"),
         ("1 / 0", r"(?s)a.ipynb: a cell failed.*ZeroDivisionError"),
     ],
 )
-def test_a_notebook_that_fails_or_warns_stays_as_it_was(execute, tmp_path: Path, source: str, told: str):
+def test_a_notebook_that_fails_or_warns_stays_as_it_was(execute, tmp_path: Path, source: str, message: str):
     path = notebook(tmp_path / "a.ipynb", source)
     before = path.read_bytes()
-    with pytest.raises(RuntimeError, match=told):
+    with pytest.raises(RuntimeError, match=message):
         execute(path)
     assert path.read_bytes() == before

@@ -1,7 +1,7 @@
-"""The notebooks run from top to bottom, and are saved as a reader should find them.
+"""The notebooks run from top to bottom, and are saved with the outputs of one run.
 
-They run in a process of their own each, offline, with smaller numbers than they are saved with: a cell with those is
-put behind the one tagged `parameters`, as papermill does it. What a notebook says otherwise stays as it is.
+Each runs offline in its own process, with smaller numbers than in the saved notebook: a cell with these numbers is added
+after the cell tagged `parameters`, as papermill does it.
 """
 
 import ast
@@ -43,24 +43,24 @@ def code_cells(notebook: Any) -> list[Any]:
 
 
 def parsed(notebook: Any) -> ast.Module:
-    """The code of all cells; a line that is IPython's and not Python's is left out."""
+    """The code of all cells, without lines of IPython (%...)."""
     lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
     return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
 
 
 def texts(notebook: Any) -> list[str]:
-    """Everything a notebook says, sources and outputs, but pictures."""
-    told = [cell.source for cell in notebook.cells]
+    """All text of a notebook: sources and outputs, without pictures."""
+    found = [cell.source for cell in notebook.cells]
     for cell in code_cells(notebook):
         for output in cell.outputs:
             shown = {kind: part for kind, part in output.get("data", {}).items() if not kind.startswith("image/")}
-            told += [json.dumps(shown), output.get("text", ""), *output.get("traceback", [])]
-    return told
+            found += [json.dumps(shown), output.get("text", ""), *output.get("traceback", [])]
+    return found
 
 
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a kernel that is this Python, known to this test alone."""
+    """The name of a kernel that runs this Python, known only in this test."""
     folder = tmp_path / "jupyter" / "kernels" / "here"
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -71,7 +71,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "here"
 
 
-def test_every_notebook_is_executed_here() -> None:
+def test_every_notebook_is_tested_here() -> None:
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == SMALLER.keys()
 
 
@@ -81,7 +81,7 @@ def test_it_runs_from_top_to_bottom(name: str, kernel: str) -> None:
     places = [place for place, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     assert len(places) == 1
     known = {target.id for node in ast.walk(parsed(notebook)) for target in ast.walk(node) if is_assigned(target)}
-    assert SMALLER[name].keys() <= known, "a number that is made smaller has another name in the notebook"
+    assert SMALLER[name].keys() <= known, "the notebook has no parameter of this name"
     lines = [f"{parameter} = {value!r}" for parameter, value in SMALLER[name].items()]
     notebook.cells.insert(places[0] + 1, nbformat.v4.new_code_cell("\n".join(lines)))
 
@@ -89,9 +89,9 @@ def test_it_runs_from_top_to_bottom(name: str, kernel: str) -> None:
         notebook, timeout=300, kernel_name=kernel, resources={"metadata": {"path": str(NOTEBOOKS)}}
     ).execute()
 
-    told = "\n".join(texts(notebook))
+    shown = "\n".join(texts(notebook))
     for path in (str(NOTEBOOKS.parent), str(Path.home()), tempfile.gettempdir() + "/", sys.prefix):
-        assert path not in told
+        assert path not in shown
 
 
 def is_assigned(node: ast.AST) -> bool:
@@ -99,7 +99,7 @@ def is_assigned(node: ast.AST) -> bool:
 
 
 @every_notebook
-def test_it_is_saved_as_one_run_left_it(name: str) -> None:
+def test_it_is_saved_with_the_outputs_of_one_run(name: str) -> None:
     cells = code_cells(read(name))
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
@@ -109,13 +109,13 @@ def test_it_is_saved_as_one_run_left_it(name: str) -> None:
 
 
 @every_notebook
-def test_it_names_no_place_of_a_machine(name: str) -> None:
-    for told in texts(read(name)):
-        assert not re.search(r"/(root|home|Users|work|tmp|var|opt|mnt|private)/|[A-Z]:\\", told)
+def test_it_names_no_path_of_a_machine(name: str) -> None:
+    for text in texts(read(name)):
+        assert not re.search(r"/(root|home|Users|work|tmp|var|opt|mnt|private)/|[A-Z]:\\", text)
 
 
 @every_notebook
-def test_it_leans_on_public_names_alone(name: str) -> None:
+def test_it_uses_only_public_names(name: str) -> None:
     tree = parsed(read(name))
     imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
     attributes = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
@@ -124,7 +124,7 @@ def test_it_leans_on_public_names_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GUARDS))
-def test_what_needs_a_network_or_a_large_model_runs_only_if_asked_for(name: str) -> None:
+def test_a_network_or_a_large_model_is_used_only_if_asked_for(name: str) -> None:
     tree = parsed(read(name))
     for flag, function in GUARDS[name].items():
         values = [

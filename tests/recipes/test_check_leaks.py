@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from recipes.base_model.config import PairsConfig
+from recipes.base_model.forbidden import Forbidden, demo_questions, normalized
 from recipes.base_model.pairs import read_pairs, write_pairs
-from recipes.check_leaks import Forbidden, demo_questions, leaks, normalized
+from recipes.check_leaks import leaks
 
 ROOT = Path(__file__).parents[2]
 PAIRS = PairsConfig(passages={"squad-v1.1-dev": 40})

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from pyserini_qpeft.data.ranked_lists import read_ranked_lists
 from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredDoc
-from pyserini_qpeft.data.trec import read_run
-from pyserini_qpeft.data.writers import write_jsonl, write_trec
+from pyserini_qpeft.data.runs import read_run, write_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import trec_eval_order
 from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs, rank
@@ -138,15 +137,15 @@ def test_the_ranking_of_tune_is_the_file_of_rerank_byte_for_byte(
         ranked = QPeftReranker(_Scorer(), config).rerank_batch([("query", hits) for hits in run.values()])  # type: ignore[arg-type]
         return [RankedList(qid, "query", hits) for qid, hits in zip(run, ranked, strict=True)]
 
-    write_jsonl(tmp_path / "scored.jsonl", reranked(RerankConfig(fusion=None)))
+    write_run(tmp_path / "scored.jsonl", reranked(RerankConfig(fusion=None)), "jsonl")
     stages = from_ranked_lists(read_ranked_lists(tmp_path / "scored.jsonl"))
-    write_trec(tmp_path / "likelihoods.txt", reranked(RerankConfig(fusion=None)))
+    write_run(tmp_path / "likelihoods.txt", reranked(RerankConfig(fusion=None)))
     joined = join_runs(run, read_run(tmp_path / "likelihoods.txt"))
     assert joined == stages
 
-    write_trec(tmp_path / "reranked.txt", reranked(RerankConfig(depth=depth, fusion=fusion)))
+    write_run(tmp_path / "reranked.txt", reranked(RerankConfig(depth=depth, fusion=fusion)))
     ranking = rank(stages, depth, fusion)
-    write_trec(tmp_path / "tuned.txt", [ranked_list(qid, hits) for qid, hits in ranking.items()])
+    write_run(tmp_path / "tuned.txt", [ranked_list(qid, hits) for qid, hits in ranking.items()])
     assert (tmp_path / "tuned.txt").read_bytes() == (tmp_path / "reranked.txt").read_bytes()
 
     written = read_run(tmp_path / "reranked.txt")

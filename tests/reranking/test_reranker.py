@@ -340,7 +340,9 @@ def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_whe
     trained = QPeftReranker(LikelihoodScorer(model, tokenizer))
     before = trained.score(QUERY, texts)
 
-    batch = trained.scorer.collate([[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])])
+    batch = trained.scorer.row_scorer.collate(
+        [[one] for one in trained.scorer.sequences([(QUERY, text) for text in texts])]
+    )
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.001)
     (-PairScorer(model)([batch]).mean()).backward()
     optimizer.step()
@@ -349,4 +351,4 @@ def test_a_pretrained_model_made_elsewhere_learns_a_step_and_scores_the_same_whe
     assert after.mean() > before.mean()
     model.save_pretrained(tmp_path)
     loaded = QPeftReranker.from_pretrained(shared / "models", tmp_path, **options)
-    np.testing.assert_array_equal(loaded.score(QUERY, texts), after)
+    np.testing.assert_allclose(loaded.score(QUERY, texts), after, rtol=0, atol=1e-5)

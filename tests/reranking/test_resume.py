@@ -5,13 +5,13 @@ import sys
 import pytest
 
 from pyserini_qpeft.data.records import RankedHit, RankedList
-from pyserini_qpeft.data.writers import write_jsonl, write_msmarco, write_trec
+from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.resume import ResumableWriter
 
 QIDS = ["q1", "q2", "é3", "q4"]
 SETTINGS = {"model": "tiny", "depth": 100}
-WRITERS = {"trec": write_trec, "msmarco": write_msmarco, "jsonl": write_jsonl}
+FORMATS = ("trec", "msmarco", "jsonl")
 
 
 def results(qid: str) -> RankedList:
@@ -40,7 +40,7 @@ def interrupted(output, upto, **options):
         work(output, upto=upto, **options)
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", ["run", "run.gz"])
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_interrupted_run_ends_byte_for_byte_as_an_uninterrupted_one(tmp_path, form, name, order):
@@ -50,7 +50,7 @@ def test_an_interrupted_run_ends_byte_for_byte_as_an_uninterrupted_one(tmp_path,
 
     assert len(work(output, form=form)) == 2
 
-    WRITERS[form](tmp_path / f"whole-{name}", [results(qid) for qid in QIDS])
+    write_run(tmp_path / f"whole-{name}", [results(qid) for qid in QIDS], form)
     assert output.read_bytes() == (tmp_path / f"whole-{name}").read_bytes()
     assert not (tmp_path / f"{name}.partial").exists()
 
@@ -59,7 +59,7 @@ def test_a_kill_at_any_byte_loses_no_more_than_the_query_it_hit(tmp_path):
     output, partial = tmp_path / "run", tmp_path / "run.partial"
     interrupted(output, 3)
     left = partial.read_bytes()
-    write_trec(tmp_path / "whole", [results(qid) for qid in QIDS])
+    write_run(tmp_path / "whole", [results(qid) for qid in QIDS])
     line_ends = [place for place, byte in enumerate(left, start=1) if byte == ord("\n")]
 
     for cut in sorted({0, 1, 15, *(end + near for end in line_ends for near in (-40, -2, -1, 0, 1, 20))}):

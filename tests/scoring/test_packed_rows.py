@@ -31,20 +31,8 @@ def one_by_one(model: Any, pairs: list[tuple[str, str]], tokenizer: Any = TOKENI
 
 def together(model: Any, pairs: list[tuple[str, str]], tokenizer: Any = TOKENIZER, **config: Any) -> Any:
     scorer = LikelihoodScorer(model, tokenizer, ScoringConfig(**config))
-    assert scorer.packs
+    assert scorer.planner.packs
     return scorer.score(scorer.sequences(pairs))
-
-
-def rows_read(scorer: LikelihoodScorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pairs stand in each row that the model reads."""
-    forward, counts = scorer.forward, []
-
-    def counting(rows: Any) -> Any:
-        counts.extend(len(row) for row in rows)
-        return forward(rows)
-
-    monkeypatch.setattr(scorer, "forward", counting)
-    return counts
 
 
 @pytest.mark.parametrize("variant", ["bare", "retrieval", "attention"])
@@ -100,15 +88,6 @@ def test_half_precision_packs_and_scores_close_by() -> None:
     np.testing.assert_allclose(together(model, POOL), one_by_one(model, POOL), atol=0.1)
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_each_passage_is_read_once_unless_told_otherwise(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = adapted("llama", TOKENIZER, variant="retrieval")
-    scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(share_passages=shared))
-    counts = rows_read(scorer, monkeypatch)
-    scorer.score(scorer.sequences([*POOL, ("nile", "a passage of one query alone")]))
-    assert sorted(counts) == ([1, *[len(PAIRS)] * len(PAIRS)] if shared else [1] * (len(POOL) + 1))
-
-
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 400)), max_size=60), st.integers(410, 4000))
 def test_a_row_has_one_passage_and_an_end(pairs: list[tuple[int, int]], window: int) -> None:
     shared = [np.arange(place) for place in range(5)]
@@ -126,26 +105,6 @@ class _Sequence:
         self.following = following
 
 
-@pytest.mark.parametrize(
-    ("architecture", "settings", "reason"),
-    [
-        ("bloom", {}, "does not take their mask and positions"),
-        ("gemma3", {}, "sliding-window"),
-        ("llama", {"hint_position": "prefix"}, "hints stand before the passage"),
-    ],
-)
-def test_where_pairs_cannot_be_packed_each_reads_its_passage(
-    architecture: str, settings: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scorer = LikelihoodScorer(adapted(architecture, TOKENIZER, variant="retrieval", **settings), TOKENIZER)
-    counts = rows_read(scorer, monkeypatch)
-    scores = scorer.score(scorer.sequences(POOL))
-    assert counts == [1] * len(POOL)
-    np.testing.assert_allclose(scores, one_by_one(scorer.model, POOL), atol=1e-5)
-    assert scorer.adapter is not None
-    assert reason in (why_not_packed(scorer.model.base_model.model, scorer.adapter, 512) or "")
-
-
 def test_an_attention_that_takes_no_mask_is_told_by_its_name() -> None:
     model = tiny_model()
     model.config._attn_implementation = "flash_attention_2"
@@ -159,7 +118,7 @@ def test_with_the_adapter_disabled_pairs_score_alone_and_packed_ones_are_refused
     with model.disable_adapter():
         np.testing.assert_allclose(scorer.score(sequences), one_by_one(tiny_model(), POOL), atol=1e-5)
         with pytest.raises(QPeftError, match="disabled"):
-            scorer.forward([sequences[:: len(PAIRS)]])
+            scorer.row_scorer.forward([sequences[:: len(PAIRS)]])
     np.testing.assert_allclose(scorer.score(sequences), one_by_one(model, POOL), atol=1e-5)
 
 
@@ -167,7 +126,10 @@ def test_a_model_that_counts_positions_by_itself_is_found_out(monkeypatch: pytes
     model = tiny_model()
     forward = model.forward
     monkeypatch.setattr(model, "forward", lambda *args, position_ids=None, **rest: forward(*args, **rest))
-    assert why_not_packed(model, None, 512) == "it scores them otherwise than alone"
+    assert (
+        why_not_packed(model, None, 512)
+        == "it gives packed pairs other scores than the same pairs in rows of their own"
+    )
 
 
 @pytest.mark.parametrize("reach", [16, 256])
@@ -179,34 +141,7 @@ def test_a_model_whose_layers_look_back_so_far_is_found_out(reach: int) -> None:
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(5)  # so that it matters what is seen
-    assert why_not_packed(model, None, 2048) == "it scores them otherwise than alone"
-
-
-def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = LikelihoodScorer(adapted("llama", TOKENIZER, variant="retrieval"), TOKENIZER)
-    sequences = scorer.sequences(POOL)
-    longest = max(len(sequence) for sequence in sequences)
-    forward = scorer.forward
-
-    def scarce(rows: Any) -> Any:
-        if sum(len(row[0].shared_ids) + sum(len(pair.following) for pair in row) for row in rows) > longest:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return forward(rows)
-
-    monkeypatch.setattr(scorer, "forward", scarce)
-    np.testing.assert_allclose(scorer.score(sequences), one_by_one(scorer.model, POOL), atol=1e-5)
-
-
-def test_logits_count_among_what_a_batch_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(batch_tokens=600, share_passages=False))
-    monkeypatch.setattr("pyserini_qpeft.scoring.budget.BYTES_OF_A_TOKEN", 12 * 400 // 10)  # a logit is ten tokens
-    forward, scored = scorer.forward, []
-
-    def counting(rows: Any) -> Any:
-        scored.append(sum(len(pair.scored) for row in rows for pair in row))
-        return forward(rows)
-
-    monkeypatch.setattr(scorer, "forward", counting)
-    scorer.score(scorer.sequences([(f"river {n}", "Nile") for n in range(30)]))
-    assert len(scored) > 1
-    assert all(10 * count <= 600 for count in scored)
+    assert (
+        why_not_packed(model, None, 2048)
+        == "it gives packed pairs other scores than the same pairs in rows of their own"
+    )

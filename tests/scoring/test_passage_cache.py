@@ -8,13 +8,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
 from tiny import PAIRS, adapted, tiny_configs, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-from pyserini_qpeft.scoring.stored_passages import model_fingerprint
 
 TOKENIZER = tiny_tokenizer()
 WORDS = st.sampled_from(["Paris", "the", "river", "prophet", "Nile", "of", "é", "日本", "6,650", "\n", "sings", "—"])
@@ -66,78 +64,60 @@ def test_scores_depend_on_neither_limit_nor_order(
         np.testing.assert_allclose(scorer.score(scorer.sequences(pairs)), expected, atol=1e-5)
 
 
-def counted(scorer: LikelihoodScorer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many passages the model reads, call by call."""
-    assert scorer.cache is not None
-    read, numbers = scorer.cache.read, []
-
-    def counting(ids: Any) -> torch.Tensor:
-        numbers.append(len(ids))
-        return read(ids)
-
-    monkeypatch.setattr(scorer.cache, "read", counting)
-    return numbers
-
-
-def test_a_passage_is_read_once_for_all_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passage_is_read_once_for_all_queries(passages_read: Any) -> None:
     scorer = LikelihoodScorer(adapted("llama", TOKENIZER), TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
-    numbers = counted(scorer, monkeypatch)
+    numbers = passages_read(scorer)
     scorer.score(scorer.sequences(POOL))
     scorer.score(scorer.sequences(POOL[::-1]))
     assert sum(numbers) == len(PAIRS)
 
 
-def test_the_least_recently_used_goes_first_and_the_limit_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_goes_first_and_the_limit_holds(passages_read: Any) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=1))
     cache = scorer.cache
     assert cache is not None
     a, b, c = (scorer.sequences([("nile", text)])[0] for text in ("Paris one", "Paris two", "Paris three"))
     shared = {name: one.shared_ids for name, one in (("a", a), ("b", b), ("c", c))}
     cache.limit = sum(cache.weigh(len(ids)) for ids in shared.values()) - 1
-    numbers = counted(scorer, monkeypatch)
+    numbers = passages_read(scorer)
     for name, expected in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
         cache.fill([shared[name]])
         assert sum(numbers) == expected, name
         assert cache.bytes <= cache.limit
 
 
+def test_read_alone_each_passage_has_the_same_key_values_in_any_company(passages_read: Any) -> None:
+    config = ScoringConfig(passage_cache_bytes=PLENTY)
+    model = tiny_model()
+    one, other = (LikelihoodScorer(model, TOKENIZER, config, read_alone=True) for _ in range(2))
+    assert one.cache is not None
+    assert other.cache is not None
+    numbers = passages_read(one)
+    shared = [sequence.shared_ids for sequence in one.sequences(PAIRS)]
+    one.cache.fill(shared)
+    assert numbers == [1] * len(PAIRS)
+    for ids in shared:
+        other.cache.fill([ids])
+    assert torch.equal(one.cache.batch(shared).states, other.cache.batch(shared).states)
+
+
+def test_a_batch_is_complete_whatever_the_limit_and_lasts_unless_its_memory_is_reused() -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=1))
+    assert scorer.cache is not None
+    first, second = ([one.shared_ids for one in scorer.sequences(PAIRS)[a:b]] for a, b in ((0, 2), (2, 5)))
+    kept = scorer.cache.batch(first)
+    states = kept.states.clone()
+    assert kept.lengths.tolist() == [len(ids) for ids in first]
+    scorer.cache.batch(second)
+    assert torch.equal(kept.states, states)
+    with scorer.row_scorer.budget.lock:
+        reused = scorer.cache.batch(first, reuse=True)
+        torch.testing.assert_close(reused.states, states, rtol=0, atol=1e-5)
+        assert scorer.cache.batch(first, reuse=True).states.data_ptr() == reused.states.data_ptr()
+
+
 def test_a_limit_that_holds_no_passage_still_scores() -> None:
     np.testing.assert_allclose(scores(tiny_model(), POOL, passage_cache_bytes=1), scores(tiny_model(), POOL), atol=1e-5)
-
-
-def test_what_is_on_disk_is_read_by_the_next_run_of_the_same_model_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = ScoringConfig(passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path / "passages")
-    model = adapted("llama", TOKENIZER, variant="retrieval")
-    first = LikelihoodScorer(model, TOKENIZER, config)
-    expected = first.score(first.sequences(POOL))
-    files = sorted((tmp_path / "passages").rglob("*"))
-    with safe_open(next(file for file in files if file.suffix == ".safetensors"), framework="pt") as opened:
-        assert list(opened.keys())
-
-    # Hints stand behind the passage: another adapter over the same base reads the same passages.
-    for again in (LikelihoodScorer(model, TOKENIZER, config), LikelihoodScorer(tiny_model(), TOKENIZER, config)):
-        numbers = counted(again, monkeypatch)
-        got = again.score(again.sequences(POOL))
-        assert not numbers
-        assert again.adapter is None or np.array_equal(got, expected)
-    assert sorted((tmp_path / "passages").rglob("*")) == files
-
-    other = LikelihoodScorer(tiny_model(seed=5), TOKENIZER, config)
-    numbers = counted(other, monkeypatch)
-    got = other.score(other.sequences(POOL))
-    assert sum(numbers) >= len(PAIRS)
-    np.testing.assert_allclose(got, scores(tiny_model(seed=5), POOL), atol=1e-5)
-
-
-def test_a_broken_file_on_disk_is_told(tmp_path: Path) -> None:
-    config = ScoringConfig(passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path)
-    scores(tiny_model(), POOL, passage_cache_bytes=PLENTY, passage_cache_folder=tmp_path)
-    file = next(tmp_path.rglob("*.safetensors"))
-    file.write_bytes(b"\0" * 20)
-    with pytest.raises(QPeftError, match=f"{file.name} is no file of key-values"):
-        LikelihoodScorer(tiny_model(), TOKENIZER, config)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +148,4 @@ def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytes
     monkeypatch.setattr(scorer.cache, "read", scarce)
     got = scorer.score(scorer.sequences(POOL))
     np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
-    assert scorer.budget.tokens <= 60
-
-
-def test_whole_numbers_below_zero_have_a_fingerprint_too() -> None:
-    model = tiny_model()
-    before = model_fingerprint(model)
-    weight = model.model.layers[0].mlp.up_proj
-    weight.weight = torch.nn.Parameter((weight.weight * 50).to(torch.int8), requires_grad=False)
-    assert (weight.weight < 0).any()
-    assert model_fingerprint(model) != before
+    assert scorer.row_scorer.budget.tokens <= 60

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import SENTENCES
 
+from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
 
 WORDS = sorted({word for sentence in SENTENCES for word in re.findall("[a-z]{3,}", sentence.lower())})
@@ -66,9 +67,7 @@ def configured(tiny_model_dir: Path, train_file: Path, tmp_path: Path) -> Callab
             train=(train,),
             dev=() if dev is None else (dev,),
             output=tmp_path / output,
-            model=str(tiny_model_dir),
-            device="cpu",
-            dtype="float32",
+            base=ModelConfig(model=str(tiny_model_dir), device="cpu", dtype="float32"),
             progress=False,
             adapter=AdapterConfig(**adapter),
             sampling=SamplingConfig(**{"negatives": 2, **groups.pop("sampling", {})}),

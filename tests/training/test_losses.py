@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.training.losses import LOSSES, LossConfig, ScoredLists
+from pyserini_qpeft.training.losses import LOSSES
+from pyserini_qpeft.training.losses.compute import learns_from_negatives, learns_without_negatives, query_losses
+from pyserini_qpeft.training.losses.config import LossConfig
+from pyserini_qpeft.training.losses.lists import ScoredLists
 
 Query = list[tuple[float, bool, float]]
 """Score, whether it is a positive, and the teacher's score of each candidate."""
@@ -65,7 +68,7 @@ def written_out(name: str, query: Query, config: LossConfig) -> float:
 def test_a_loss_equals_its_formula_and_has_a_finite_gradient(name: Any, queries: list[Query], margin: float) -> None:
     config = LossConfig(loss=name, margin=margin, temperature=0.7)
     lists = as_lists(queries)
-    values = LOSSES[name](lists, config)
+    values = query_losses(lists, config)
     expected = [written_out(name, query, config) for query in queries]
     torch.testing.assert_close(values, torch.tensor(expected), rtol=1e-4, atol=1e-4)
     (gradient,) = torch.autograd.grad(values.mean(), lists.scores, allow_unused=True)
@@ -77,11 +80,21 @@ def test_a_loss_equals_its_formula_and_has_a_finite_gradient(name: Any, queries:
 def test_a_better_positive_never_costs_more(name: Any) -> None:
     config = LossConfig(loss=name, margin=0.5)
     values = [
-        LOSSES[name](as_lists([[(score, True, 0.0), (-2.0, False, 0.0), (-3.0, False, 0.0)]]), config).item()
+        query_losses(as_lists([[(score, True, 0.0), (-2.0, False, 0.0), (-3.0, False, 0.0)]]), config).item()
         for score in (-4.0, -2.5, -2.0, -1.0)
     ]
     assert values == sorted(values, reverse=True)
     assert len(set(values)) > 1
+
+
+def test_losses_that_only_compare_learn_nothing_without_negatives() -> None:
+    assert {name for name in LOSSES if learns_without_negatives(LossConfig(loss=name))} == {"both", "pointwise"}
+    assert {name for name in LOSSES if not learns_from_negatives(LossConfig(loss=name))} == {"pointwise"}
+
+
+def test_a_loss_that_does_not_exist_is_refused_with_the_ones_that_do() -> None:
+    with pytest.raises(QPeftError, match="there is no loss 'magic': use one of both, pointwise"):
+        LossConfig(loss="magic")
 
 
 @pytest.mark.parametrize("setting", [{"margin": -1.0}, {"temperature": 0.0}, {"teacher_scale": 0.0}])

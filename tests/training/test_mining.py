@@ -67,7 +67,10 @@ def test_the_seed_draws_from_the_window(collection: Path) -> None:
 
 def test_what_was_left_out_is_counted(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mined(collection)
-    assert "1 queries, 3 hard negatives; 1 queries without a positive" in capsys.readouterr().err
+    assert (
+        "1 queries, 3 hard negatives; 1 queries left out because no positive is in the corpus"
+        in capsys.readouterr().err
+    )
 
 
 def test_an_index_gives_the_hits_of_bm25(collection: Path, tmp_path: Path) -> None:
@@ -88,10 +91,10 @@ def test_an_index_gives_the_hits_of_bm25(collection: Path, tmp_path: Path) -> No
     assert scores == sorted(scores, reverse=True)
 
 
-def test_mistakes_are_told(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_sentence(collection: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(collection.parent / "run.trec")
     assert mine(collection, "--run", run, "--split", "dev") == 2
-    assert "has no judgements qrels/dev.tsv" in capsys.readouterr().err
+    assert "has no qrels/dev.tsv: its splits are train" in capsys.readouterr().err
     assert mine(collection, "--run", run, "--skip", "50") == 2
     assert "skip below top_n" in capsys.readouterr().err
     assert mine(collection.parent, "--run", run) == 2

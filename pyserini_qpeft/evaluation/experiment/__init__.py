@@ -1,1 +1,1 @@
-"""A whole experiment as one YAML file: what is compared, run by one command, checked against what it expects."""
+"""A whole experiment in one YAML file: it is run by one command and compared with the scores that it expects."""

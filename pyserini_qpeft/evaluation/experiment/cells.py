@@ -1,4 +1,4 @@
-"""Every cell of an experiment's table: scored once at the greatest depth, ranked for each depth and fusion."""
+"""The cells of an experiment: hits are scored once at the greatest depth, and ranked for each depth and fusion."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.data.corpus import corpus_file
+from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.ranked_lists import read_ranked_lists
 from pyserini_qpeft.data.records import Run
 from pyserini_qpeft.errors import QPeftError
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One row of one column, for one seed.
+    """The result of one row in one column, for one seed.
 
     Attributes:
         row: `first stage`, or model, adapter, depth and fusion.
-        column: collection and first stage.
-        seed: None where nothing depends on it.
-        scores: float64 frame, qids by measures.
-        commands: what makes this cell from nothing, in order.
+        column: Collection and first stage.
+        seed: The seed; None if the result does not depend on one.
+        scores: Float64 frame, qids by measures.
+        commands: The commands that compute this cell, in order.
     """
 
     row: str
@@ -52,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class _Column:
-    """A collection with one of its first stages, searched or read."""
+    """A collection with one of its first stages, and the hits of that first stage."""
 
     inputs: CollectionInputs
     stage: FirstStage
@@ -69,12 +69,12 @@ class _Column:
 
 @dataclass(frozen=True)
 class ExperimentRunner:
-    """Runs what is not done yet and measures everything.
+    """Runs the commands whose output does not exist yet, and measures all runs.
 
     Attributes:
-        experiment: what is compared.
-        folder: where all that is made is kept.
-        run_verb: runs a verb of `qpeft`.
+        experiment: The experiment.
+        folder: Folder for all files that the experiment writes; they are kept.
+        run_verb: Runs a verb of `qpeft`.
     """
 
     experiment: Experiment
@@ -83,7 +83,7 @@ class ExperimentRunner:
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def cells(self) -> Iterator[Cell]:
-        """Yields the cells, column by column."""
+        """Yield the cells, column by column."""
         for collection in self.experiment.collections:
             for stage in collection.first_stages:
                 column = self._column(collection, stage)
@@ -122,7 +122,7 @@ class ExperimentRunner:
         return self._columns[key]
 
     def _training(self, adapter: Adapter, variant: Variant) -> tuple[list[Step], Step | None]:
-        """The commands that make the training examples, and the one that trains the adapter."""
+        """Return the commands that write the training examples, and the command that trains the adapter."""
         if variant.train is None:
             return [], None
         options = dict(variant.train)
@@ -139,7 +139,7 @@ class ExperimentRunner:
         step = Step(
             "train",
             {"seed": variant.seed, "resume": True, **options},
-            # Not by the adapter's name: several rows may score with the same one.
+            # The folder does not have the adapter's name in the table: several rows may use one trained adapter.
             self.folder / "adapters" / slug(str(options.get("variant", "adapter"))),
         )
         step.make(self.run_verb)
@@ -153,15 +153,15 @@ class ExperimentRunner:
         training: Step | None,
         options: dict[str, object] | None = None,
     ) -> Step:
-        """The command that reranks a column; at the greatest depth and without fusion unless told otherwise."""
+        """Return the command that reranks a column, by default at the greatest depth and without fusion."""
         return Step(
             "rerank",
             {
                 "run": column.first.file,
                 "topics": column.inputs.topics_file,
-                "corpus": corpus_file(column.inputs.collection.folder),
+                "corpus": BeirFolder(column.inputs.collection.folder).corpus,
                 **variant.options,
-                **({"passage-cache-folder": str(self.folder / "passages")} if _keeps_passages(variant) else {}),
+                **({"passage-cache-folder": str(self.folder / "passages")} if _stores_passages(variant) else {}),
                 **({"adapter": training.output} if training else {}),
                 **(options or {"depth": max(self.experiment.depths), "fusion": "none"}),
                 "output-format": "jsonl",
@@ -177,7 +177,7 @@ class ExperimentRunner:
     def _tuning(
         self, column: _Column, adapter: Adapter, variant: Variant, training: Step | None, depth: int
     ) -> tuple[_Column, Step]:
-        """The dev queries, and the command that chooses the fusion weight on them."""
+        """Return the dev queries, and the command that chooses the fusion weight on them."""
         collection = column.inputs.collection
         if collection.dev is None:
             raise QPeftError(f"collections: {collection.name} has no dev queries to choose the fusion weight on")
@@ -209,6 +209,6 @@ class ExperimentRunner:
         return Cell(row, column.name, seed, scores, (*(step.command for step in steps), command_line(evaluate)))
 
 
-def _keeps_passages(variant: Variant) -> bool:
-    """Whether what the model has read of passages is kept for the rows to come."""
+def _stores_passages(variant: Variant) -> bool:
+    """Return whether the passage cache is kept on disk for the following rows."""
     return bool(variant.options.get("passage-cache-bytes"))

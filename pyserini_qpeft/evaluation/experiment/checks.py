@@ -1,4 +1,4 @@
-"""Values out of YAML, of the kind they must be; `where` is their place in the file, for messages."""
+"""Checks of the types of values from a YAML file; `where` is their place in the file, for messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _KINDS = {str: "text", int: "a whole number", float: "a number"}
 def keys_of(
     read: Any, where: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] | None = None
 ) -> Mapping[str, Any]:
-    """The mapping at a place, its keys as text; any key is allowed where none are required or optional."""
+    """Return a mapping with its keys as text, after checking the keys; `optional=None` allows any other key."""
     if not isinstance(read, Mapping):
         raise QPeftError(f"{where}: expected keys and values, not {read!r}")
     keys = {str(key): value for key, value in read.items()}
@@ -27,7 +27,7 @@ def keys_of(
 
 
 def value_of(read: Any, kind: type | tuple[type, ...], where: str) -> Any:
-    """A single value of a kind; true and false are no numbers."""
+    """Return a value after checking its type; true and false are not numbers."""
     if not isinstance(read, kind) or isinstance(read, bool):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         raise QPeftError(f"{where} must be {' or '.join(_KINDS[one] for one in kinds)}, and is {read!r}")
@@ -35,17 +35,17 @@ def value_of(read: Any, kind: type | tuple[type, ...], where: str) -> Any:
 
 
 def several(read: Any, kind: type, where: str) -> list[Any]:
-    """A value of a kind, or a list of such values, as a list."""
+    """Return a value, or a list of values, as a list, after checking the type of each."""
     return [value_of(value, kind, where) for value in listed(read)]
 
 
 def listed(read: Any) -> list[Any]:
-    """What is no list as a list of one."""
+    """Return a list as it is, and any other value as a list of one."""
     return read if isinstance(read, list) else [read]
 
 
 def at_least_one(numbers: list[int], where: str) -> list[int]:
-    """The numbers, none of which may be 0 or less."""
+    """Return the numbers after checking that each is 1 or more."""
     for number in numbers:
         if number < 1:
             raise QPeftError(f"{where} must be 1 or more, and is {number}")

@@ -1,4 +1,4 @@
-"""What an experiment says beyond its scores: rows against each other, and gain against the first stage's quality."""
+"""Comparisons between rows of an experiment, and the correlation of gains with the quality of the first stage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Score:
     """One measure in one row and column.
 
     Attributes:
-        mean: over queries and seeds.
+        mean: Mean over queries and seeds.
         interval: 95 % t-interval of the mean over the seeds; None for one seed.
-        per_query: mean over the seeds of each query.
-        significant: whether it differs from the first stage; never for the first stage itself.
+        per_query: For each query, the mean over the seeds.
+        significant: Whether the difference from the first stage is significant; false for the first stage.
     """
 
     mean: float
@@ -38,15 +38,15 @@ class Score:
 
 
 Scores = Mapping[tuple[str, str], Score]
-"""One measure's scores by row and column."""
+"""Scores of one measure by row and column."""
 
 
 def over_seeds(values: Sequence["pd.Series[float]"], confidence: float = 0.95) -> Score:
-    """The score of a row in a column.
+    """Combine the values of several seeds into the score of a row in a column.
 
     Args:
-        values: for each seed, the measure's value for each query.
-        confidence: level of the interval.
+        values: For each seed, the measure's value for each query.
+        confidence: Confidence level of the interval.
     """
     import pandas as pd
     from scipy import stats
@@ -59,24 +59,24 @@ def over_seeds(values: Sequence["pd.Series[float]"], confidence: float = 0.95) -
     return Score(mean, interval, pd.concat(list(values), axis=1).mean(axis=1))
 
 
-def held_against(
+def compare_rows(
     scores: Scores,
     pairs: Sequence[tuple[str, str]],
     columns: Sequence[str],
     measure: str,
     config: SignificanceConfig,
 ) -> list[tuple[str, Difference]]:
-    """Rows against each other in every column that has both.
+    """Compare rows with each other, in every column that has both.
 
     Args:
-        scores: of the measure.
-        pairs: a row and its baseline each.
-        columns: of the table.
-        measure: name of the measure.
-        config: the tests and the interval.
+        scores: Scores of the measure.
+        pairs: Pairs of a row and its baseline.
+        columns: Columns of the table.
+        measure: Name of the measure.
+        config: The tests and the interval.
 
     Returns:
-        A column and the difference in it for each comparison; their p-values are one family of Holm's.
+        For each comparison, the column and the difference. Their p-values are one family of Holm's correction.
     """
     places = [(pair, column) for pair in pairs for column in columns if all((row, column) in scores for row in pair)]
     found = []
@@ -88,15 +88,17 @@ def held_against(
 
 
 def comparison_section(measure: str, found: Sequence[tuple[str, Difference]], config: SignificanceConfig) -> Section:
-    """What `held_against` found, as a table."""
+    """Return the result of `compare_rows` as a table."""
     rows = [(one.run, one.baseline, column, *difference_cells(one, config)) for column, one in found]
     return Section(
-        f"{measure}: rows against each other", ("run", "baseline", "column", *difference_heads(config)), tuple(rows)
+        f"{measure}: rows compared with each other",
+        ("run", "baseline", "column", *difference_heads(config)),
+        tuple(rows),
     )
 
 
 def correlation_section(measure: str, scores: Scores, columns: Sequence[str]) -> Section | None:
-    """Each row's gain over the first stage, against the first stage's quality, over the columns; None below three."""
+    """Correlate each row's gain with the quality of the first stage, over the columns; None for fewer than three."""
     known = [column for column in columns if (FIRST_STAGE, column) in scores]
     reranked = [row for row in dict.fromkeys(row for row, _ in scores) if row != FIRST_STAGE]
     if len(known) < 3 or not reranked:
@@ -108,4 +110,8 @@ def correlation_section(measure: str, scores: Scores, columns: Sequence[str]) ->
         pearson, spearman = (number_shown(value) for value in (found.pearson, found.spearman))
         cells.append((row, pearson, p_shown(found.pearson_p), spearman, p_shown(found.spearman_p)))
     heads = ("run", "Pearson's r", "p (r)", "Spearman's rho", "p (rho)")
-    return Section(f"{measure}: gain against the first stage's quality, {len(known)} columns", heads, tuple(cells))
+    return Section(
+        f"{measure}: correlation of the gain with the quality of the first stage, {len(known)} columns",
+        heads,
+        tuple(cells),
+    )

@@ -1,17 +1,17 @@
-"""What an experiment reads of a collection: judged queries, their judgements and answers, first-stage hits."""
+"""What an experiment reads from a collection: judged queries, their qrels and answers, first-stage hits."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pyserini_qpeft.data.corpus import corpus_file, iter_documents
+from pyserini_qpeft.data.beir import BeirFolder, write_qrels, write_topics
+from pyserini_qpeft.data.corpus import iter_documents
 from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, Run, Topics
+from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
-from pyserini_qpeft.data.trec import read_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
 from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
@@ -22,8 +22,8 @@ class CollectionInputs:
     """The judged queries of a collection, and their files under the experiment's folder.
 
     Attributes:
-        collection: what is read.
-        folder: where the files go.
+        collection: The collection.
+        folder: Folder for the files.
     """
 
     collection: Collection
@@ -31,58 +31,59 @@ class CollectionInputs:
 
     @cached_property
     def qrels(self) -> Qrels:
-        """Judgements of the queries that count."""
-        qrels = read_qrels(self.collection.folder / "qrels" / f"{self.collection.split}.tsv", strict=True)
-        # Neighbours in a file often ask about the same article, so a sample goes through all of it.
+        """Qrels of the queries that are used."""
+        qrels = read_qrels(BeirFolder(self.collection.folder).qrels(self.collection.split))
+        # Queries that are adjacent in a file are often about the same article, so the sample is spread over the file.
         judged = list(qrels.items())
         count = min(self.collection.queries or len(judged), len(judged))
         return dict(judged[place * len(judged) // count] for place in range(count))
 
     @cached_property
     def topics(self) -> Topics:
-        """Their texts."""
+        """Texts of the queries that are used."""
         known = read_topics(self.queries_file)
         missing = [qid for qid in self.qrels if qid not in known]
         if missing:
-            raise QPeftError(f"{self.queries_file} lacks the judged query {missing[0]}")
+            raise QPeftError(f"{self.queries_file} has no text for the judged query {missing[0]}")
         return {qid: known[qid] for qid in self.qrels}
 
     @cached_property
     def answers(self) -> dict[str, list[str]]:
-        """Their answers, where the collection has them."""
+        """Answers to the queries that are used, if the collection has them."""
         answers = read_answers(self.queries_file)
         return {qid: answers[qid] for qid in self.qrels if qid in answers}
 
     def text_of(self, run: Run) -> Callable[[str], str | None]:
-        """The texts, without titles, of a run's passages."""
+        """Return a function from docid to text, without title, for the passages of a run."""
         wanted = {hit.docid for hits in run.values() for hit in hits}
         texts = {one.docid: one.text for one in iter_documents(self.collection.folder) if one.docid in wanted}
         return texts.get
 
     @cached_property
     def topics_file(self) -> Path:
-        """The judged queries as a file."""
-        lines = (json.dumps({"_id": qid, "text": text}, ensure_ascii=False) for qid, text in self.topics.items())
-        return _written(self.folder / "topics.jsonl", "\n".join(lines) + "\n")
+        """The queries that are used, as a file."""
+        path = self.folder / "topics.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_topics(path, self.topics)
+        return path
 
     @cached_property
     def qrels_file(self) -> Path:
-        """Their judgements as a file."""
-        lines = (f"{qid}\t{docid}\t{grade}\n" for qid, grades in self.qrels.items() for docid, grade in grades.items())
-        return _written(self.folder / "qrels.tsv", "query-id\tcorpus-id\tscore\n" + "".join(lines))
+        """The qrels that are used, as a file."""
+        path = self.folder / "qrels.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_qrels(path, self.qrels)
+        return path
 
     @property
     def queries_file(self) -> Path:
-        """All queries of the folder, with their answers where it has them."""
-        for name in ("queries.jsonl", "queries.jsonl.gz"):
-            if (self.collection.folder / name).is_file():
-                return self.collection.folder / name
-        raise QPeftError(f"{self.collection.folder} holds no queries.jsonl or queries.jsonl.gz")
+        """The file of all queries of the collection, with their answers if it has them."""
+        return BeirFolder(self.collection.folder).topics
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStageRun:
-    """First-stage hits of a collection's judged queries, and the commands that made them."""
+    """First-stage hits of the judged queries of a collection, and the commands that produce them."""
 
     run: Run
     file: Path
@@ -90,16 +91,16 @@ class FirstStageRun:
 
 
 def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_verb: RunVerb) -> FirstStageRun:
-    """Search the collection, or take the stored run, for the queries that count.
+    """Search the collection for the queries that are used, or read the stored run.
 
     Args:
-        inputs: the collection.
-        stage: where hits come from.
-        hits: how many of each query.
-        run_verb: runs a verb.
+        inputs: The collection.
+        stage: The first stage.
+        hits: Hits per query.
+        run_verb: Runs a verb of `qpeft`.
 
     Raises:
-        QPeftError: a step failed, or no judged query has hits.
+        QPeftError: A step failed, or no judged query has hits.
     """
     steps: tuple[Step, ...] = ()
     if stage.run is None:
@@ -126,13 +127,13 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
 
 
 def index_step(collection: Path, experiment: Path) -> Step:
-    """The command that indexes a BEIR folder; the same whatever split of it is used, for its corpus alone matters."""
-    options = {"corpus": corpus_file(collection), "overwrite": True}
+    """Return the command that indexes the corpus of a BEIR folder; all splits use the same index."""
+    options = {"corpus": BeirFolder(collection).corpus, "overwrite": True}
     return Step("index", options, experiment / "indexes" / "index", "index")
 
 
 def mining_steps(examples: Examples, experiment: Path, run_verb: RunVerb) -> tuple[Step, Step]:
-    """The commands that make training examples, the second of which writes them; both are run if they have not been."""
+    """Return the commands that index a collection and mine training examples, after running them if necessary."""
     index = index_step(examples.folder, experiment)
     options = {"collection": examples.folder, "index": index.make(run_verb), **examples.options}
     mining = Step("mine", options, experiment / "examples" / f"{slug(examples.name)}.json")

@@ -1,4 +1,4 @@
-"""What came of an experiment: its tables, and which scores are not those expected."""
+"""The result of an experiment: its tables, and the scores that differ from the expected ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pyserini_qpeft.evaluation.experiment.cells import Cell
 from pyserini_qpeft.evaluation.experiment.findings import (
     Score,
+    compare_rows,
     comparison_section,
     correlation_section,
-    held_against,
     over_seeds,
 )
 from pyserini_qpeft.evaluation.experiment.spec import FIRST_STAGE, Experiment
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A score that is not the expected one; `found` is None where the experiment has no such cell."""
+    """A score that differs from the expected one; `found` is None if the experiment has no such cell."""
 
     row: str
     column: str
@@ -38,15 +38,15 @@ class Moved:
 
 
 class Outcome:
-    """The cells of an experiment, put together.
+    """All cells of an experiment, with comparisons and correlations.
 
     Args:
-        experiment: what was compared.
-        cells: all of them.
+        experiment: The experiment.
+        cells: Its cells.
 
     Attributes:
-        scores: for each measure, by row and column.
-        comparisons: for each measure, every pair of rows that the experiment names, in each column.
+        scores: For each measure, scores by row and column.
+        comparisons: For each measure, the comparisons that the experiment asks for, in each column.
     """
 
     def __init__(self, experiment: Experiment, cells: Iterable[Cell]) -> None:
@@ -58,14 +58,14 @@ class Outcome:
         self.measures = list(dict.fromkeys(str(name) for cell in self.cells for name in cell.scores.columns))
         self.scores = {measure: self._scores(measure) for measure in self.measures}
         self.comparisons = {
-            measure: held_against(scores, experiment.comparisons, self.columns, measure, self._tests)
+            measure: compare_rows(scores, experiment.comparisons, self.columns, measure, self._tests)
             for measure, scores in self.scores.items()
         }
         correlations = [correlation_section(measure, scores, self.columns) for measure, scores in self.scores.items()]
         self._correlations = [section for section in correlations if section is not None]
 
     def sections(self) -> list[Section]:
-        """For each measure its scores, rows by columns; then rows against each other; then gain against quality."""
+        """Return a table of scores for each measure, then comparisons between rows, then correlations."""
         tables = [
             Section(
                 measure,
@@ -80,39 +80,39 @@ class Outcome:
         return tables + self._correlations
 
     def notes(self) -> list[str]:
-        """How the tables are to be read."""
+        """Return the notes below the tables."""
         tests = self._tests
-        told = [
+        sentences = [
             CONVENTIONS,
             f"{SIGNIFICANT}: p < {tests.alpha:g} against the first stage of the column (paired t-test, two-sided, "
-            "Holm-corrected over all comparisons of the table; with several seeds, on each query's mean over them).",
+            "Holm-corrected over all comparisons of the table; with several seeds, on the means over the seeds).",
         ]
         if any(score.interval is not None for scores in self.scores.values() for score in scores.values()):
-            told.append("(low … high): 95 % t-interval of the mean over the seeds.")
+            sentences.append("(low … high): 95 % t-interval of the mean over the seeds.")
         if self.experiment.comparisons:
-            told.append(
-                "Rows against each other: the run minus the baseline; 95 % percentile bootstrap over queries, "
-                f"{tests.resamples:,} resamples, seed {tests.seed}; Holm over all comparisons of the table."
+            sentences.append(
+                "Rows compared with each other: the run minus the baseline; intervals: 95 % percentile bootstrap over "
+                f"queries, {tests.resamples:,} resamples, seed {tests.seed}; Holm over all comparisons of the table."
             )
         if self._correlations:
-            told.append(
-                "Gain against the first stage's quality: over the means of the columns; p two-sided, of rho by "
-                "permutations, not corrected. The first stage is part of the gain with a minus sign, which by itself "
-                "pulls the correlation below 0."
+            sentences.append(
+                "Correlation of the gain with the quality of the first stage: over the means of the columns; p-values "
+                "are two-sided, not corrected, and of rho by permutations. The gain contains the value of the first "
+                "stage with a minus sign, which alone makes the correlation negative."
             )
         if "dev" in self.experiment.fusions:
-            told.append(f"fused (dev): weight chosen on the dev queries by {self.experiment.measures[0]}.")
-        return told
+            sentences.append(f"fused (dev): weight chosen on the dev queries by {self.experiment.measures[0]}.")
+        return sentences
 
     def commands(self) -> dict[str, tuple[str, ...]]:
-        """The commands that make each cell from nothing, by its name."""
+        """Return the commands that compute each cell, by the name of the cell."""
         return {
             f"{cell.row} | {cell.column}" + ("" if cell.seed is None else f" | seed {cell.seed}"): cell.commands
             for cell in self.cells
         }
 
     def as_expected(self) -> dict[str, dict[str, dict[str, float]]]:
-        """All scores, rounded to four places, in the shape of the file's `expected`."""
+        """Return all scores, rounded to four places, in the form of `expected` in the YAML file."""
         found: dict[str, dict[str, dict[str, float]]] = {}
         for measure, scores in self.scores.items():
             for (row, column), score in scores.items():
@@ -120,20 +120,20 @@ class Outcome:
         return found
 
     def moved(self) -> list[Moved]:
-        """The expected scores that the experiment did not give, within its tolerance."""
-        told = []
+        """Return the scores that differ from the expected ones by more than the tolerance."""
+        moved: list[Moved] = []
         for row, columns in self.experiment.expected.items():
             for column, values in columns.items():
                 for measure, expected in values.items():
                     score = self.scores.get(measure, {}).get((row, column))
                     found = None if score is None else score.mean
-                    # Half a unit of the fourth place is what rounding the expected value may cost.
+                    # Rounding the expected value to four places changes it by up to half a unit of the fourth.
                     if found is None or abs(found - expected) > self.experiment.tolerance + 0.00005:
-                        told.append(Moved(row, column, measure, expected, found))
-        return told
+                        moved.append(Moved(row, column, measure, expected, found))
+        return moved
 
     def first_stage_and_gains(self) -> tuple["pd.Series[float]", dict[str, "pd.Series[float]"]]:
-        """The first measure of each column's first stage, and what each row gains over it."""
+        """Return the first measure of the first stage of each column, and the gain of each row over it."""
         import pandas as pd
 
         scores = self.scores[self.measures[0]]

@@ -1,4 +1,4 @@
-"""The YAML file of an experiment, read and checked."""
+"""Reads and checks the YAML file of an experiment."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,11 +27,11 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 def read_experiment(path: PathLike) -> Experiment:
     """Read an experiment.
 
-    A text that names a file or folder beside the YAML file is that path; any other (a hub id, a shipped name)
-    stays as it is.
+    A text that is the name of a file or folder beside the YAML file becomes its path; any other text (a hub id, the
+    name of a shipped adapter) is not changed.
 
     Raises:
-        QPeftError: broken YAML (with its line), an unknown or missing key, or a value of the wrong kind.
+        QPeftError: The YAML is broken (with the line), a key is unknown or missing, or a value has the wrong type.
     """
     try:
         read = yaml.safe_load(read_whole(path))
@@ -87,7 +87,7 @@ def _experiment(read: Any, home: Path) -> Experiment:
     )
     for row in (row for pair in experiment.comparisons for row in pair):
         if row not in experiment.rows:
-            raise QPeftError(f"comparisons: there is no row {row!r}; the rows are {'; '.join(experiment.rows)}")
+            raise QPeftError(f"comparisons: there is no row {row!r}: the rows are {'; '.join(experiment.rows)}")
     return experiment
 
 

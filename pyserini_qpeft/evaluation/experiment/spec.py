@@ -1,4 +1,4 @@
-"""What an experiment compares."""
+"""The parts of an experiment, as dataclasses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ Options = Mapping[str, Any]
 """Options of a verb without their dashes; a path in them is a `Path`."""
 
 Fusion = Literal["none", "dev"] | float
-"""No fusion, the weight that is best on the dev queries, or this weight."""
+"""No fusion, the weight that is best on the dev queries, or a weight."""
 
 Expected = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Value by row, column and measure."""
+"""Expected values by row, column and measure."""
 
 FIRST_STAGE = "first stage"
-"""The row of hits as they are before reranking."""
+"""The row of the hits before reranking."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStage:
-    """Where first-stage hits come from: a stored run, or a search of the collection's index with `options`."""
+    """A first stage: a stored run, or a search of the collection's index with the options of `qpeft search`."""
 
     name: str
     run: Path | None = None
@@ -35,12 +35,12 @@ class Collection:
     """Judged queries over a BEIR folder.
 
     Attributes:
-        name: as in the table.
+        name: Name in the table.
         folder: BEIR folder.
-        split: whose judgements count.
-        queries: how many judged queries, spread evenly over the file; None is all.
-        first_stages: each makes a column.
-        dev: what fusion weights are chosen on.
+        split: The split whose qrels are used.
+        queries: Number of judged queries, spread evenly over the file; None is all.
+        first_stages: First stages; each becomes a column.
+        dev: The queries on which fusion weights are chosen.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Questions with passages that `qpeft mine` makes of a BEIR folder, BM25 finding the negatives.
+    """Training examples that `qpeft mine` writes from a BEIR folder, with negatives from BM25.
 
     Attributes:
-        name: what `train` calls them by.
+        name: Their name in `train`.
         folder: BEIR folder.
-        options: of `qpeft mine`.
+        options: Options of `qpeft mine`.
     """
 
     name: str
@@ -71,10 +71,9 @@ class Variant:
     """A model with an adapter, for one seed.
 
     Attributes:
-        seed: None where nothing depends on it.
-        options: of `qpeft rerank`.
-        train: options of `qpeft train` where the adapter is trained first; the name of mined examples stands for
-            their file.
+        seed: The seed; None if the result does not depend on one.
+        options: Options of `qpeft rerank`.
+        train: Options of `qpeft train` if the adapter is trained first; mined examples are given by name.
     """
 
     seed: int | None
@@ -84,7 +83,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A model with an adapter, for each seed that it depends on; its name is `model/adapter`."""
+    """A model with an adapter, for each seed; its name is `model/adapter`."""
 
     name: str
     variants: tuple[Variant, ...]
@@ -92,22 +91,22 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Everything that an experiment compares.
+    """An experiment.
 
     Attributes:
-        name: title of the table.
-        collections: each with its first stages.
-        adapters: each with its model.
-        examples: what adapters are trained on, by name.
-        depths: numbers of hits rescored.
-        fusions: how the first stage is mixed in, each a row of its own.
-        method: method of fusion.
-        hits: hits of the first stage.
-        measures: the first is what weights are chosen by.
-        answer_cutoffs: the k of R@k and H@k, where the queries have answers.
-        comparisons: pairs of rows held against each other, the second the baseline of the first.
-        expected: scores that a run of this file should give.
-        tolerance: how far a score may be from what is expected.
+        name: Title of the table.
+        collections: Collections, each with its first stages.
+        adapters: Adapters, each with its model.
+        examples: Training examples by name.
+        depths: Numbers of hits that are rescored; each is a row.
+        fusions: No fusion, or fusion weights; each is a row.
+        method: Fusion method.
+        hits: Hits per query of the first stage.
+        measures: Measures; weights are chosen by the first.
+        answer_cutoffs: The values of k of R@k and H@k, for queries with answers.
+        comparisons: Pairs of rows that are compared; the second row is the baseline.
+        expected: Scores that a run of this file should give.
+        tolerance: Largest allowed difference from an expected score.
     """
 
     name: str
@@ -126,7 +125,7 @@ class Experiment:
 
     @property
     def rows(self) -> list[str]:
-        """The rows of the table, in their order."""
+        """The rows of the table, in order."""
         reranked = [
             row_name(adapter, depth, fusion)
             for adapter in self.adapters
@@ -137,6 +136,6 @@ class Experiment:
 
 
 def row_name(adapter: Adapter, depth: int, fusion: Fusion) -> str:
-    """How a row is called, in the table, under `comparisons` and under `expected`."""
+    """Return the name of a row in the table, under `comparisons` and under `expected`."""
     fused = {"none": "", "dev": ", fused (dev)"}.get(fusion) if isinstance(fusion, str) else f", fused ({fusion:g})"
     return f"{adapter.name}, depth {depth}{fused}"

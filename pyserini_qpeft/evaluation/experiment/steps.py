@@ -1,4 +1,4 @@
-"""One command of an experiment: run once, kept under a fingerprint of all that it depends on, and reused."""
+"""One command of an experiment; its output is kept and reused as long as options and input files are the same."""
 
 import hashlib
 import json
@@ -20,18 +20,18 @@ from pyserini_qpeft.evaluation.experiment.spec import Options
 _logger = logging.getLogger(__name__)
 
 RunVerb = Callable[[Sequence[str]], int]
-"""Runs one command line of `qpeft`, without the program's name, and gives its exit code."""
+"""Runs a command line of `qpeft`, given without the program's name, and returns the exit code."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A verb of `qpeft` with its options, its output named by a hash of them and of the files they name.
+    """A verb of `qpeft` with its options. The output's name has a hash of the options and of the input files.
 
     Attributes:
-        verb: such as `rerank`.
-        options: without the output; what a step needs must be there before its output's name is asked for.
-        place: where the output goes, before the hash is put into its name.
-        output_option: name of the option that takes it.
+        verb: The verb, such as `rerank`.
+        options: Options of the verb without the output. The input files must exist before `output` is read.
+        place: Path of the output, without the hash.
+        output_option: Name of the option for the output.
     """
 
     verb: str
@@ -41,7 +41,7 @@ class Step:
 
     @cached_property
     def output(self) -> Path:
-        """The file or folder that the step makes."""
+        """The file or folder that the step writes."""
         return self.place.with_name(f"{self.place.stem}-{self._fingerprint()}{self.place.suffix}")
 
     @property
@@ -51,18 +51,18 @@ class Step:
 
     @property
     def command(self) -> str:
-        """The command line as one types it."""
+        """The command line as a user types it."""
         return command_line(self.arguments)
 
     def make(self, run_verb: RunVerb) -> Path:
-        """The output; the command is run unless it has been before.
+        """Return the output, after running the command if the output does not exist yet.
 
         Raises:
-            QPeftError: the command failed; it has said why.
+            QPeftError: The command failed; it has printed the reason.
         """
         record = _record_of(self.output)
         if record.is_file() and self.output.exists():
-            _logger.info("kept: %s", self.command)
+            _logger.info("reused: %s", self.command)
             return self.output
         self.output.parent.mkdir(parents=True, exist_ok=True)
         if run_verb(self.arguments) != 0:
@@ -72,18 +72,18 @@ class Step:
         return self.output
 
     def _fingerprint(self) -> str:
-        told = [__version__, self.verb]
-        told += [f"{name}={[_content(one) for one in _each(value)]}" for name, value in sorted(self.options.items())]
-        return hashlib.blake2b("\n".join(told).encode(), digest_size=4).hexdigest()
+        parts = [__version__, self.verb]
+        parts += [f"{name}={[_content(one) for one in _each(value)]}" for name, value in sorted(self.options.items())]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=4).hexdigest()
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """A call of `qpeft` as one types it."""
+    """Return a call of `qpeft` as a user types it."""
     return shlex.join(["qpeft", *arguments])
 
 
 def slug(name: str) -> str:
-    """A name as part of a file's name."""
+    """Return a name in a form that can be part of a file name."""
     return re.sub(r"[^\w.+-]+", "-", name).strip("-") or "unnamed"
 
 

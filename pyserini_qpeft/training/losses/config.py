@@ -1,9 +1,9 @@
-"""Which loss, and its numbers."""
+"""Which loss is used, and its numbers."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.training.losses import LOSSES
 
 
 @dataclass(frozen=True)
@@ -11,19 +11,26 @@ class LossConfig:
     """Settings of the loss.
 
     Raises:
-        QPeftError: If a number is out of its range.
+        QPeftError: The loss does not exist, or a number is out of its range.
     """
 
-    loss: Literal["both", "pointwise", "pairwise", "listwise", "margin-mse"] = field(
+    loss: str = field(
         default="both",
-        metadata={"help": "both is the paper's: pointwise + pairwise; listwise has ranked better (RESULTS.md)"},
+        metadata={
+            "help": "loss; both is the paper's sum of pointwise and pairwise, listwise has ranked better (RESULTS.md)",
+            "choices": tuple(LOSSES),
+        },
     )
-    margin: float = field(default=0.0, metadata={"help": "pairwise: how far a positive has to be above a negative"})
-    temperature: float = field(default=0.2, metadata={"help": "listwise: scores are divided by it"})
+    margin: float = field(
+        default=0.0, metadata={"help": "pairwise: by how much a positive's score should exceed a negative's"}
+    )
+    temperature: float = field(default=0.2, metadata={"help": "listwise: scores are divided by it before the softmax"})
     teacher_scale: float = field(
-        default=0.1, metadata={"help": "margin-mse: the teacher's differences are multiplied by it"}
+        default=0.1, metadata={"help": "margin-mse: the teacher's score differences are multiplied by it"}
     )
 
     def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise QPeftError(f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.")
         if self.margin < 0 or self.temperature <= 0 or self.teacher_scale <= 0:
             raise QPeftError("margin must be at least 0, temperature and teacher_scale above 0.")

@@ -1,4 +1,4 @@
-"""What every loss looks at: the scores of each query's candidates."""
+"""The input of every loss: the scores of each query's candidates."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,14 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class ScoredLists:
-    """Each query's candidates in one row, rows filled up to the same length.
+    """The candidates of each query in one row; shorter rows are padded.
 
     Attributes:
         scores: Mean log-likelihoods, float32 `[queries, candidates]`.
         positive: bool `[queries, candidates]`, true at passages that answer the query.
-        valid: bool `[queries, candidates]`, false where a row is filled up.
-        teacher: float32 `[queries, candidates]`, a teacher's scores, NaN where it has none; None without a teacher.
+        valid: bool `[queries, candidates]`, false at padding.
+        teacher: A teacher's scores, float32 `[queries, candidates]`, NaN at passages that the teacher did not score;
+            None without a teacher.
     """
 
     scores: torch.Tensor
@@ -27,19 +28,19 @@ class ScoredLists:
         return self.valid & ~self.positive
 
     def pairs(self) -> torch.Tensor:
-        """bool `[queries, candidates, candidates]`, true where the second is a positive and the third a negative."""
+        """bool `[queries, candidates, candidates]`, true at [q, i, j] if i is a positive and j a negative of q."""
         return self.positive[:, :, None] & self.negative[:, None, :]
 
 
 def mean_where(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """The mean of the chosen values of each query, 0 where none is chosen.
+    """The mean of each query's chosen values.
 
     Args:
         values: float32 `[queries, …]`.
         chosen: bool of the same shape.
 
     Returns:
-        float32 `[queries]`.
+        float32 `[queries]`, 0 for a query without a chosen value.
     """
     flat, mask = values.flatten(1), chosen.flatten(1)
     return torch.where(mask, flat, 0.0).sum(1) / mask.sum(1).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Listwise: a positive should stand out from the negatives of its query, softmax cross-entropy over the list."""
+"""Listwise loss: softmax cross-entropy of each positive against the negatives of its query."""
 
 import torch
 
@@ -7,11 +7,19 @@ from pyserini_qpeft.training.losses.lists import ScoredLists, mean_where
 
 
 def listwise(lists: ScoredLists, config: LossConfig) -> torch.Tensor:
-    """Mean over a query's positives of -log softmax over that positive and all negatives; float32 `[queries]`.
+    """Computes `-log(exp(s/t) / (exp(s/t) + Σ exp(n/t)))`, averaged over a query's positives.
 
-    Other positives stay out of the denominator: they are no competitors.
+    `s` is the positive's score, `n` are the scores of all negatives, `t` is the temperature. Other positives are not
+    in the denominator.
+
+    Args:
+        lists: The scored candidates of each query.
+        config: Gives the temperature.
+
+    Returns:
+        float32 `[queries]`, 0 for a query without negatives.
     """
     scaled = lists.scores / config.temperature
-    # A large number, not infinity: a list without negatives would have no gradient but NaN.
+    # Not minus infinity: the gradient of a list without negatives would be NaN.
     negatives = scaled.masked_fill(~lists.negative, -1e9).logsumexp(1, keepdim=True)
     return mean_where(torch.logaddexp(scaled, negatives) - scaled, lists.positive)

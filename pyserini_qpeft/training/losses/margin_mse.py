@@ -1,4 +1,4 @@
-"""Margin-MSE: a positive's lead over a negative as a teacher sees it (Hofstätter et al., arXiv 2010.02666)."""
+"""Margin-MSE: score differences should equal those of a teacher (Hofstätter et al., arXiv 2010.02666)."""
 
 import torch
 
@@ -7,9 +7,16 @@ from pyserini_qpeft.training.losses.lists import ScoredLists, mean_where
 
 
 def margin_mse(lists: ScoredLists, config: LossConfig) -> torch.Tensor:
-    """Mean over a query's pairs of the squared error of the difference; float32 `[queries]`.
+    """Computes `((s_p - s_n) - scale · (t_p - t_n))²`, averaged over a query's pairs of a positive and a negative.
 
-    Pairs of which the teacher knows but one passage are left out.
+    `s` are the model's scores and `t` the teacher's. A pair counts only if the teacher scored both passages.
+
+    Args:
+        lists: The scored candidates of each query, with the teacher's scores.
+        config: Gives the teacher's scale.
+
+    Returns:
+        float32 `[queries]`, 0 for a query without such a pair.
     """
     assert lists.teacher is not None, "margin-mse needs a teacher's scores"
     wanted = (lists.teacher[:, :, None] - lists.teacher[:, None, :]) * config.teacher_scale

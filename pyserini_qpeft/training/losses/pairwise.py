@@ -1,4 +1,4 @@
-"""Pairwise: a positive should be above a negative by a margin."""
+"""Pairwise loss: a positive's score should exceed a negative's by a margin."""
 
 import torch
 
@@ -7,6 +7,14 @@ from pyserini_qpeft.training.losses.lists import ScoredLists, mean_where
 
 
 def pairwise(lists: ScoredLists, config: LossConfig) -> torch.Tensor:
-    """Mean over a query's pairs of relu(NLL(positive) - NLL(negative) + margin); float32 `[queries]`."""
+    """Computes `max(0, margin - (s_p - s_n))`, averaged over a query's pairs of a positive and a negative.
+
+    Args:
+        lists: The scored candidates of each query.
+        config: Gives the margin.
+
+    Returns:
+        float32 `[queries]`, 0 for a query without negatives.
+    """
     above = lists.scores[:, :, None] - lists.scores[:, None, :]
     return mean_where(torch.relu(config.margin - above), lists.pairs())

@@ -1,4 +1,4 @@
-"""The paper's loss: pointwise + pairwise (arXiv 2404.04522)."""
+"""The loss of the Q-PEFT paper: pointwise plus pairwise (arXiv 2404.04522)."""
 
 import torch
 
@@ -9,5 +9,13 @@ from pyserini_qpeft.training.losses.pointwise import pointwise
 
 
 def pointwise_and_pairwise(lists: ScoredLists, config: LossConfig) -> torch.Tensor:
-    """The sum of both; float32 `[queries]`."""
+    """Computes the sum of both losses.
+
+    Args:
+        lists: The scored candidates of each query.
+        config: Gives the margin.
+
+    Returns:
+        float32 `[queries]`.
+    """
     return pointwise(lists, config) + pairwise(lists, config)

@@ -1,4 +1,4 @@
-"""`qpeft experiment` end to end: the table is what its commands give, finished cells are kept, moved scores told."""
+"""`qpeft experiment` end to end: its table is that of its commands, finished steps are reused, moved scores are reported."""
 
 import json
 import random
@@ -112,8 +112,8 @@ def test_the_commands_of_a_row_give_its_scores(home: Path, outcome: Outcome, row
         assert main(shlex.split(command)[1:]) == 0
     evaluate = shlex.split(cell.commands[-1])[1:]
     assert main([*evaluate, "--output", str(home / "check.json")]) == 0
-    (told,) = json.loads((home / "check.json").read_text())["runs"].values()
-    found = told["mean"] | {f"{name} (answers)": told["answers"]["all queries"][name] for name in ("R@3", "H@3")}
+    (report,) = json.loads((home / "check.json").read_text())["runs"].values()
+    found = report["mean"] | {f"{name} (answers)": report["answers"]["all queries"][name] for name in ("R@3", "H@3")}
     assert found == pytest.approx(cell.scores.mean().to_dict(), abs=1e-12)
 
 
@@ -215,7 +215,7 @@ def test_a_sample_of_queries_goes_through_the_whole_file(home: Path):
     assert list(inputs.qrels) == ["q0", "q2", "q4", "q6"]
 
 
-def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, capsys):
+def test_a_score_that_moved_is_reported_with_its_row(home: Path, outcome: Outcome, capsys):
     expected = outcome.as_expected()
     file = written(home, "expected.yaml", expected=expected)
     assert main(["experiment", str(file), "--output", str(home / "out")]) == 0
@@ -227,11 +227,11 @@ def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, c
     comparisons = [["tiny/R, depth 9", "tiny/bare, depth 9"]]
     file = written(home, "expected.yaml", expected=expected, comparisons=comparisons)
     assert main(["experiment", str(file), "--output", str(home / "out")]) == 1
-    told = capsys.readouterr().err
-    assert "moved: first stage, small / stored, RR@10: " in told
-    assert "(-0.0100)" in told
-    assert "moved: gone, small / stored, RR@10: expected 0.5000, and the experiment has no such score" in told
-    assert f"{total - 1} of {total + 1} expected scores hold" in told
+    report = capsys.readouterr().err
+    assert "moved: first stage, small / stored, RR@10: " in report
+    assert "(-0.0100)" in report
+    assert "moved: gone, small / stored, RR@10: expected 0.5000, and the experiment has no such score" in report
+    assert f"{total - 1} of {total + 1} expected scores hold" in report
 
     table = (home / "out" / "table.md").read_text()
     assert "## A small experiment" in table
@@ -242,7 +242,7 @@ def test_a_score_that_moved_is_told_with_its_row(home: Path, outcome: Outcome, c
     assert "data:image/png" in (home / "out" / "report.html").read_text()
 
 
-def test_mistakes_are_told(home: Path):
+def test_mistakes_are_one_sentence(home: Path):
     def run(**changes: object) -> None:
         experiment = read_experiment(written(home, "wrong.yaml", **changes))
         list(ExperimentRunner(experiment, home / "wrong", main).cells())

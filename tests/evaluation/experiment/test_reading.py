@@ -1,4 +1,4 @@
-"""The YAML of an experiment: what it may say, and mistakes told with their place."""
+"""The YAML of an experiment: what it may have, and mistakes with their place."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("name: everything", "name: [", r"x.yaml:\d+: broken YAML"),
         ("name: everything", "", "name is missing"),
@@ -90,22 +90,22 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
         ("depths: [10, 20]", "depths: [0]", "depths must be 1 or more, and is 0"),
         ("depths: [10, 20]", "depths: ten", "depths must be a whole number, and is 'ten'"),
         ("fusion: [none, dev, 0.4]", "fusion: 2", "fusion must be none, dev or a weight from 0 to 1, and is 2"),
-        ("measures: [MRR@10, nDCG@10]", "measures: nDGC@10", "'nDGC@10' is no measure"),
+        ("measures: [MRR@10, nDCG@10]", "measures: nDGC@10", "'nDGC@10' is not a measure"),
         ("{nDCG@10: 0.5}", "{nDCG@10: high}", "expected: first stage: one / BM25: nDCG@10 must be a whole number or"),
         ("bare: none", "bare: {a: {b: c}}", "a must be a single value or a list"),
         ("dev: {queries: 5}", "dev: {querys: 5}", "unknown key 'querys'"),
         (
             "m/trained, depth 10",
             "m/trained, depth 15",
-            "comparisons: there is no row 'm/trained, depth 15'; the rows are",
+            "comparisons: there is no row 'm/trained, depth 15': the rows are",
         ),
         (", first stage]", "]", "a comparison is a list of two rows"),
         ('"m/bare, depth 10, fused (0.4)"', '"m/trained, depth 10"', "'m/trained, depth 10' is compared with itself"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(home: Path, old: str, new: str, told: str):
+def test_a_mistake_has_its_place(home: Path, old: str, new: str, message: str):
     assert old in WHOLE
-    with pytest.raises(QPeftError, match=told) as mistake:
+    with pytest.raises(QPeftError, match=message) as mistake:
         read(home, WHOLE.replace(old, new))
     assert "x.yaml" in str(mistake.value)
 

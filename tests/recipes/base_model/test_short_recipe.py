@@ -11,13 +11,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from recipes.base_model.batches import tokenize
 from recipes.base_model.config import LessonConfig, ModelConfig, OptimizerConfig, PairsConfig, PlainConfig, RecipeConfig
 from recipes.base_model.export import save
+from recipes.base_model.forbidden import Forbidden
 from recipes.base_model.model import new_model
 from recipes.base_model.pairs import read_pairs, write_pairs
 from recipes.base_model.plain import train_plain, windows
 from recipes.base_model.shipped import train_shipped
 from recipes.base_model.text import documents
 from recipes.base_model.tokenizer import train_tokenizer
-from recipes.check_leaks import Forbidden
 
 FEW = OptimizerConfig(steps=12, log_every=1, learning_rate=5e-3, embedding_learning_rate=5e-3)
 CONFIG = RecipeConfig(
@@ -137,7 +137,9 @@ def test_the_shipped_base_is_taught_and_loads_as_any_model(plain, tokenizer, tin
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(weight.to(torch.bfloat16))
-        assert torch.equal(loaded(ids).logits, model.eval()(ids).logits)
+        for name, weight in model.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], weight), name
+        torch.testing.assert_close(loaded(ids).logits, model.eval()(ids).logits, rtol=0, atol=1e-5)
 
 
 def test_real_questions_come_with_passages_that_are_whole_and_a_made_one_beside_a_single_question(

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredDoc
+from pyserini_qpeft.data.runs import formatter, read_run, write_run
 from pyserini_qpeft.data.topics import read_topics
-from pyserini_qpeft.data.trec import read_run
-from pyserini_qpeft.data.writers import to_trec, write_jsonl, write_msmarco, write_trec
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -24,7 +23,7 @@ RESULTS[0] = dataclasses.replace(RESULTS[0], hits=[dataclasses.replace(hit, scor
 
 
 def test_trec_has_six_columns(tmp_path):
-    write_trec(tmp_path / "run", RESULTS, tag="mine")
+    write_run(tmp_path / "run", RESULTS, tag="mine")
 
     assert (tmp_path / "run").read_text() == (
         "q1 Q0 d1 1 -1.25 mine\nq1 Q0 d2 2 -1.25 mine\nq1 Q0 d3 3 -1.25 mine\n2 Q0 d1 1 2.5 mine\n"
@@ -32,7 +31,7 @@ def test_trec_has_six_columns(tmp_path):
 
 
 def test_msmarco_has_ids_and_rank(tmp_path):
-    write_msmarco(tmp_path / "run.gz", RESULTS)
+    write_run(tmp_path / "run.gz", RESULTS, "msmarco")
 
     assert gzip.decompress((tmp_path / "run.gz").read_bytes()) == b"q1\td1\t1\nq1\td2\t2\nq1\td3\t3\n2\td1\t1\n"
 
@@ -42,7 +41,9 @@ def test_jsonl_has_what_is_known_and_nothing_else(tmp_path):
         RankedHit("a", -1.5, 1, 9.25, 2, text="naïve 🙂\ntext", likelihood=-1.5),
         RankedHit("b", -2.5, 2, 9.75, 1),
     ]
-    write_jsonl(tmp_path / "run", [RankedList("1", "a query", hits, hints=[["heart", "statin"], None], seconds=0.25)])
+    write_run(
+        tmp_path / "run", [RankedList("1", "a query", hits, hints=[["heart", "statin"], None], seconds=0.25)], "jsonl"
+    )
 
     assert "naïve 🙂" in (tmp_path / "run").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "run").read_text(encoding="utf-8")) == {
@@ -73,10 +74,10 @@ def test_jsonl_has_what_is_known_and_nothing_else(tmp_path):
 
 
 def test_jsonl_reads_back_as_run_and_topics(tmp_path):
-    write_jsonl(tmp_path / "run", RESULTS)
+    write_run(tmp_path / "run", RESULTS, "jsonl")
 
     assert read_topics(tmp_path / "run") == {result.qid: result.query for result in RESULTS}
-    assert read_run(tmp_path / "run", strict=True) == {
+    assert read_run(tmp_path / "run") == {
         result.qid: [ScoredDoc(hit.docid, hit.score) for hit in result.hits] for result in RESULTS
     }
 
@@ -88,15 +89,15 @@ FLOATS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("write", [write_trec, write_jsonl])
+@pytest.mark.parametrize("form", ["trec", "jsonl"])
 @given(scores=st.lists(FLOATS, min_size=1, max_size=20))
-def test_no_new_tie_appears_in_print(tmp_path_factory, write, scores):
+def test_no_new_tie_appears_in_print(tmp_path_factory, form, scores):
     scores.sort(key=float, reverse=True)
     path = tmp_path_factory.mktemp("run") / "run"
 
-    write(path, [ranked_list(scores)])
+    write_run(path, [ranked_list(scores)], form)
 
-    read = read_run(path, strict=True)["q1"]
+    read = read_run(path)["q1"]
     assert [hit.score for hit in read] == [float(score) for score in scores]
     assert [hit.docid for hit in read] == [f"d{rank}" for rank in range(1, len(scores) + 1)]
 
@@ -104,7 +105,7 @@ def test_no_new_tie_appears_in_print(tmp_path_factory, write, scores):
 def test_neighbouring_single_precision_scores_stay_apart():
     below = np.nextafter(np.float32(-3.1), np.float32(-4))
 
-    lines = to_trec(ranked_list([np.float32(-3.1), below])).splitlines()
+    lines = formatter("trec")(ranked_list([np.float32(-3.1), below])).splitlines()
 
     assert [np.float32(line.split()[4]) for line in lines] == [np.float32(-3.1), below]
     assert float(lines[0].split()[4]) > float(lines[1].split()[4])
@@ -113,40 +114,40 @@ def test_neighbouring_single_precision_scores_stay_apart():
 def test_ir_measures_reads_what_is_written(tmp_path):
     import ir_measures
 
-    write_trec(tmp_path / "run", RESULTS)
+    write_run(tmp_path / "run", RESULTS)
 
     read = [(line.query_id, line.doc_id, line.score) for line in ir_measures.read_trec_run(str(tmp_path / "run"))]
     assert read == [(result.qid, hit.docid, hit.score) for result in RESULTS for hit in result.hits]
 
 
-@pytest.mark.parametrize("write", [write_trec, write_msmarco, write_jsonl])
+@pytest.mark.parametrize("form", ["trec", "msmarco", "jsonl"])
 class TestRefusals:
     @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
-    def test_a_score_that_is_not_a_number_names_query_and_document(self, tmp_path, write, score):
+    def test_a_score_that_is_not_a_number_names_query_and_document(self, tmp_path, form, score):
         with pytest.raises(QPeftError, match="query q1: the score of document d2 is"):
-            write(tmp_path / "run", [RESULTS[1], ranked_list([1.0, score])])
+            write_run(tmp_path / "run", [RESULTS[1], ranked_list([1.0, score])], form)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_list_out_of_order_would_be_read_in_another_one(self, tmp_path, write):
+    def test_a_list_out_of_order_would_be_read_in_another_one(self, tmp_path, form):
         with pytest.raises(QPeftError, match="query q1: document d2 scores above the one before it"):
-            write(tmp_path / "run", [ranked_list([1.0, 2.0])])
+            write_run(tmp_path / "run", [ranked_list([1.0, 2.0])], form)
 
-    def test_a_missing_folder_is_told_of(self, tmp_path, write):
+    def test_a_missing_folder_is_told_of(self, tmp_path, form):
         with pytest.raises(QPeftError, match=r"the folder .*absent does not exist"):
-            write(tmp_path / "absent" / "run", RESULTS)
+            write_run(tmp_path / "absent" / "run", RESULTS, form)
 
 
-@pytest.mark.parametrize("write", [write_trec, write_msmarco])
-@pytest.mark.parametrize("ids", [{"qid": "q 1"}, {"docid": "d\u00a01"}, {"docid": ""}])
-def test_an_id_that_would_shift_the_columns_is_refused_where_there_are_columns(tmp_path, write, ids):
+@pytest.mark.parametrize("form", ["trec", "msmarco"])
+@pytest.mark.parametrize("ids", [{"qid": "q 1"}, {"docid": "d\t1"}, {"qid": "q\n"}, {"docid": ""}])
+def test_an_id_that_would_shift_the_columns_is_refused_where_there_are_columns(tmp_path, form, ids):
     hit = RankedHit(ids.get("docid", "d"), 1.0, 1, 1.0, 1)
     result = RankedList(ids.get("qid", "q"), "a query", [hit])
 
     with pytest.raises(QPeftError, match="write JSONL"):
-        write(tmp_path / "run", [result])
-    write_jsonl(tmp_path / "run", [result])
+        write_run(tmp_path / "run", [result], form)
+    write_run(tmp_path / "run", [result], "jsonl")
 
 
 def test_a_tag_is_one_word(tmp_path):
     with pytest.raises(QPeftError, match="must be one word, not 'two words'"):
-        write_trec(tmp_path / "run", RESULTS, tag="two words")
+        write_run(tmp_path / "run", RESULTS, tag="two words")

@@ -1,0 +1,43 @@
+"""JSON lines: one object per query, with the scores of both stages, texts and hints."""
+
+import json
+import math
+from typing import Any
+
+from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.requests import read_requests
+from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
+
+_HIT_NUMBERS = ("score", "rank", "first_stage_score", "first_stage_rank", "likelihood")
+
+
+def _recognise(line: str) -> bool:
+    return line.lstrip()[0] in "{["
+
+
+def _lines(ranked: RankedList, tag: str) -> str:
+    """An object with `qid`, `query`, `hits`, and `seconds` if it is known.
+
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `text` and `hints` if they are known.
+    """
+    check_scores(ranked)
+    hits = []
+    for place, hit in enumerate(ranked.hits):
+        written: dict[str, Any] = {"docid": hit.docid}
+        written |= {name: getattr(hit, name) for name in _HIT_NUMBERS}
+        if not math.isfinite(hit.first_stage_score):
+            written["first_stage_score"] = None
+        if hit.text is not None:
+            written["text"] = hit.text
+        if ranked.hints is not None and ranked.hints[place] is not None:
+            written["hints"] = ranked.hints[place]
+        hits.append(written)
+    record: dict[str, Any] = {"qid": ranked.qid, "query": ranked.query, "hits": hits}
+    if ranked.seconds is not None:
+        record["seconds"] = ranked.seconds
+    return json.dumps(record, ensure_ascii=False, default=float) + "\n"
+
+
+FORMAT = RunFormat(
+    "jsonl", "one JSON object per query, with a list of hits", _recognise, read_requests, _lines, holds_queries=True
+)

@@ -1,0 +1,93 @@
+"""Reads and writes runs in any of the formats of `run_formats`."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from pyserini_qpeft.data.fields import is_one_column
+from pyserini_qpeft.data.files import PathLike, atomic_write, first_line
+from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
+from pyserini_qpeft.data.run_formats import run_formats
+from pyserini_qpeft.data.run_formats.run_format import RunFormat
+from pyserini_qpeft.errors import QPeftError
+
+_LOG = logging.getLogger(__name__)
+
+
+def read_run(path: PathLike) -> Run:
+    """Reads a run: TREC, MS MARCO, this package's JSONL, or lists of hits in JSON (see `requests.read_requests`).
+
+    Hits are sorted by score, highest first, as in trec_eval, whatever the rank column says. Equal scores keep the
+    order of the file, which is the first stage's. (trec_eval breaks ties by docid.) If a docid occurs twice for a
+    query, the hit with the lower score is left out and a warning is logged.
+
+    Args:
+        path: The file, gzipped or not.
+
+    Raises:
+        QPeftError: The file does not exist, is empty, has an unknown format, or a line that breaks its format.
+    """
+    run = format_of(path).read(path)
+    if not run:
+        raise QPeftError(f"{path} holds no query")
+    repeats: list[tuple[str, str]] = []
+    for qid, hits in run.items():
+        hits.sort(key=lambda hit: -hit.score)
+        if len({hit.docid for hit in hits}) < len(hits):
+            run[qid], repeated = _without_repeats(hits)
+            repeats += [(qid, docid) for docid in repeated]
+    if repeats:
+        _LOG.warning(
+            "%s: %d hits repeat a docid of their query and are left out, first %s for query %s",
+            *(path, len(repeats), repeats[0][1], repeats[0][0]),
+        )
+    return run
+
+
+def format_of(path: PathLike) -> RunFormat:
+    """The format of a run file, recognised by its first line.
+
+    Raises:
+        QPeftError: The file is empty, or no format fits.
+    """
+    line = first_line(path, what="a run")
+    for form in run_formats().values():
+        if form.recognise(line):
+            return form
+    layouts = "; ".join(f"{form.name}: {form.layout}" for form in run_formats().values())
+    raise QPeftError(f"{path}: the first line {line!r:.60} is not one of a run ({layouts})")
+
+
+def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec", tag: str = "qpeft") -> None:
+    """Writes lists as a run; the file appears when it is whole, and is gzipped if its name ends in `.gz`.
+
+    Args:
+        path: The file.
+        results: One list per query.
+        form: Name of a format: trec, msmarco or jsonl.
+        tag: Name of the run, for formats that have one.
+
+    Raises:
+        QPeftError: There is no such format, the file cannot be written, a score is NaN or infinite, scores ascend, or
+            the format cannot hold an id.
+    """
+    lines = formatter(form, tag)
+    with atomic_write(path) as file:
+        for ranked in results:
+            file.write(lines(ranked))
+
+
+def formatter(form: str, tag: str = "qpeft") -> Callable[[RankedList], str]:
+    """The function that turns one query's list into the lines of a format; arguments and errors as `write_run`."""
+    if form not in run_formats():
+        raise QPeftError(f"there is no run format {form}; there are {', '.join(run_formats())}")
+    if not is_one_column(tag):
+        raise QPeftError(f"the tag of a run must be one word, not {tag!r}")
+    lines = run_formats()[form].lines
+    return lambda ranked: lines(ranked, tag)
+
+
+def _without_repeats(hits: list[ScoredDoc]) -> tuple[list[ScoredDoc], list[str]]:
+    """The first hit of each docid, and the docids of the others."""
+    kept: dict[str, ScoredDoc] = {}
+    repeated = [hit.docid for hit in hits if kept.setdefault(hit.docid, hit) is not hit]
+    return list(kept.values()), repeated

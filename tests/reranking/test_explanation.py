@@ -1,0 +1,37 @@
+"""An explanation adds up to the score, and names the hints that the model got."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import adapted, tiny_model, tiny_tokenizer
+
+from pyserini_qpeft.reranking.explanation import explain
+from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+TOKENIZER = tiny_tokenizer()
+QUERY, PASSAGE = "what is the name of the river", "The Nile runs through Egypt and is a river."
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+@pytest.mark.parametrize("variant", ["bare", "retrieval", "attention"])
+def test_the_tokens_mean_is_the_score_and_the_hints_are_the_sequences_own(variant: str, limit: int) -> None:
+    model: Any = tiny_model() if variant == "bare" else adapted("llama", TOKENIZER, variant=variant)
+    scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=limit))
+    explanation = explain(scorer, QUERY, PASSAGE)
+    sequence = scorer.sequences([(QUERY, PASSAGE)])[0]
+    assert explanation.score == pytest.approx(float(scorer.score([sequence])[0]), abs=1e-5)
+    assert np.mean([token.logprob for token in explanation.tokens]) == pytest.approx(explanation.score, abs=1e-5)
+    assert "".join(token.token for token in explanation.tokens).strip() == QUERY
+    assert [hint.token for hint in explanation.hints] == scorer.hint_tokens(sequence)
+    assert bool(explanation.hints) == (variant == "retrieval")
+    unhinted = [token.logprob_without_hints == token.logprob for token in explanation.tokens]
+    assert all(unhinted) == (variant == "bare")
+    assert explanation.tokens_cut == 0
+
+
+def test_cut_tokens_are_counted() -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_tokens=3))
+    whole = LikelihoodScorer(tiny_model(), TOKENIZER).encoder.passages([PASSAGE])[0]
+    assert explain(scorer, QUERY, PASSAGE).tokens_cut == len(whole.tokens) - 3
