@@ -35,12 +35,14 @@ def read_topics(path: PathLike) -> Topics:
             queries are empty.
     """
     start = first_line(path, what="a list of topics").lstrip()
-    if start[0] in "{[":
+    if answers_in_line(start) is not None:
+        topics = read_dpr_questions(path)
+    elif start[0] in "{[":
         topics = _json_topics(path)
     elif start[0] == "<":
         topics = read_trec_topics(path)
     else:
-        topics = _tsv_topics(path) if answers_in_line(start) is None else read_dpr_questions(path)
+        topics = _tsv_topics(path)
     read: Topics = {}
     empty: list[str] = []
     for where, qid, query in topics:

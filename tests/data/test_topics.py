@@ -112,7 +112,7 @@ def test_dpr_question_files_are_numbered_and_their_answers_are_no_queries(topics
 @given(
     records=st.lists(
         st.tuples(
-            st.text(st.characters(exclude_characters='\t\n\r"', exclude_categories=["Cs"]), min_size=1).filter(
+            st.text(st.characters(exclude_characters='\t\n\r"\ufeff', exclude_categories=["Cs"]), min_size=1).filter(
                 str.strip
             ),
             st.lists(st.text(st.characters(exclude_categories=["Cs"]))),
