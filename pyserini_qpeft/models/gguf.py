@@ -116,7 +116,7 @@ def _dequantized(file: Path, folder: Path, name: str) -> tuple[Any, Any]:
     except Exception as error:  # a damaged file can raise anything, deep inside transformers
         raise QPeftError(_what_is_wrong(file, error)) from error
     if missing := sorted(found["missing_keys"]):
-        raise QPeftError(f"{str(file)!r} is no causal language model: it has no weights for {missing[0]}.")
+        raise QPeftError(f"{str(file)!r} is not a causal language model: it has no weights for {missing[0]}.")
     return tokenizer, model
 
 

@@ -67,7 +67,7 @@ def _load_base(source: Source, config: ModelConfig, device: Any, model_kwargs: A
         raise QPeftError(f"cannot load {source.name!r} as a causal language model: {first_line(error)}") from error
     if missing := sorted(found["missing_keys"]):
         raise QPeftError(
-            f"{source.name!r} is no causal language model: it has no weights for {missing[0]} ({len(missing)} are "
+            f"{source.name!r} is not a causal language model: it has no weights for {missing[0]} ({len(missing)} are "
             "missing in all), and an encoder cannot score a query."
         )
     if mismatched := sorted(found["mismatched_keys"]):

@@ -1,4 +1,4 @@
-"""What is named is loaded whole, or refused with a reason."""
+"""A named model is loaded completely, or refused with a reason."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def test_an_encoder_is_refused_although_transformers_would_give_it_a_new_head(tm
     shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     BertModel(BertConfig(vocab_size=400, **shape)).save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(QPeftError, match="is no causal language model: it has no weights for"):
+    with pytest.raises(QPeftError, match="is not a causal language model: it has no weights for"):
         load_model(ModelConfig(model=str(tmp_path), device="cpu"))
 
 
