@@ -99,7 +99,9 @@ class PromptEncoder:
         self.bos: TokenIds = np.array([bos] if starts_with_bos else [], dtype=np.int64)
         eos = tokenizer.eos_token_id
         self.frame = (self.bos, np.array([eos], dtype=np.int64)) if framed and eos is not None else None
-        self._control_words = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        control = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._control_words = list(control.values())
+        self._control_ids = np.array(sorted({*control, *tokenizer.all_special_ids}), dtype=np.int64)
         self.instruction = self._template_piece(f"{template.instruction}\n", anchor="")
         self.hints_open = self._template_piece(template.hints_label)
         self.newline = self._template_piece("\n", anchor="x")
@@ -170,18 +172,9 @@ class PromptEncoder:
         """The pieces `label + text`; control words count in the label only."""
         if not any(word in label for word in self._control_words):
             return self._tokenized([label + text for text in texts], "\n", control_words=False)
-        opening = self._template_piece(label)
-        ends = np.full(len(opening), len(label))
-        starts = np.zeros(len(opening), dtype=np.int64)
-        return [
-            _Piece(
-                np.concatenate([opening, piece.ids]),
-                np.concatenate([starts, piece.starts + len(label)]),
-                np.concatenate([ends, piece.ends + len(label)]),
-                piece.length + len(label),
-            )
-            for piece in self._tokenized(texts, label[-1], control_words=False)
-        ]
+        ids = self._template_piece(label)
+        opening = _Piece(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), len(label)), len(label))
+        return [opening.joined(piece) for piece in self._tokenized(texts, label[-1], control_words=False)]
 
     def _tokenized(self, texts: Sequence[str], anchor: str, *, control_words: bool) -> "list[_Piece]":
         """The tokens that each text has after `anchor`; the anchor's own tokens are left out."""
@@ -199,8 +192,25 @@ class PromptEncoder:
         for ids, offsets, text in zip(encodings["input_ids"], encodings["offset_mapping"], texts, strict=True):
             spans = np.array(offsets, dtype=np.int64).reshape(-1, 2) - len(anchor)
             first = int(np.searchsorted(spans[:, 1], 0, side="right"))
-            pieces.append(_Piece(np.array(ids[first:], dtype=np.int64), spans[first:, 0], spans[first:, 1], len(text)))
+            piece = _Piece(np.array(ids[first:], dtype=np.int64), spans[first:, 0], spans[first:, 1], len(text))
+            pieces.append(piece if control_words else self._without_control_tokens(piece, text, anchor))
         return pieces
+
+    def _without_control_tokens(self, piece: "_Piece", text: str, anchor: str) -> "_Piece":
+        """The piece, tokenised again in parts if `split_special_tokens` left a control token in it.
+
+        Unigram and whole-word models can have control words in their vocabulary, and a tokenizer may ignore the option.
+        """
+        for place in np.flatnonzero(np.isin(piece.ids, self._control_ids)):
+            end = int(piece.ends[place])
+            read = text[max(0, int(piece.starts[place])) : end].lstrip()
+            # The unknown token is right for a character that the tokenizer does not know.
+            unknown = piece.ids[place] == self.tokenizer.unk_token_id and read.rstrip() != self.tokenizer.unk_token
+            if len(read.rstrip()) > 1 and not unknown:
+                cut = end - len(read) + 1
+                before = self._tokenized([text[:cut]], anchor, control_words=False)[0]
+                return before.joined(self._tokenized([text[cut:]], "\n", control_words=False)[0])
+        return piece
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,3 +221,12 @@ class _Piece:
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     length: int
+
+    def joined(self, after: "_Piece") -> "_Piece":
+        """This piece with another one after it."""
+        return _Piece(
+            np.concatenate([self.ids, after.ids]),
+            np.concatenate([self.starts, after.starts + self.length]),
+            np.concatenate([self.ends, after.ends + self.length]),
+            self.length + after.length,
+        )
