@@ -113,5 +113,5 @@ def test_a_collection_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFi
     arguments = ["--texts", "nfcorpus", "--shared", str(tmp_path), "--output", str(tmp_path / "out")]
     assert main(arguments) == 2
     assert capsys.readouterr().err == (
-        "benchmarks: NFCorpus is not there: name the folder that has data/nfcorpus with --shared.\n"
+        "benchmarks: NFCorpus was not found: give the folder that has data/nfcorpus with --shared.\n"
     )
