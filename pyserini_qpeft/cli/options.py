@@ -23,8 +23,9 @@ def add_options(
     Args:
         parser: Parser or argument group.
         config: A dataclass; each field's `metadata["help"]` is the help text. A field may be a bool (`--x`, `--no-x`),
-            a Literal (choices), a tuple or list (several values), a str, int, float or Path, or one of these or None.
-            `metadata["choices"]` lists the values that a str may have.
+            a Literal (choices), a tuple or list (several values), a dict (`NAME=VALUE`), a str, int, float or Path, or
+            one of these or None.
+            `metadata["choices"]` lists the values that a str, or each of several, may have.
         names: Fields that become options; None is all.
         prefix: What the options begin with.
         short: Fields that also get an option with two dashes and no other prefix.
@@ -56,21 +57,45 @@ def read_options[Config](config: type[Config], args: argparse.Namespace, **given
     return config(**{**{name: getattr(args, name) for name in present}, **given})
 
 
+class _Assignments(argparse.Action):
+    """Reads `NAME=VALUE` words as a dict; a value is a number, true, false or text, as in YAML."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        import yaml
+
+        read = {}
+        for word in values:
+            name, equals, value = word.partition("=")
+            if not name or not equals:
+                parser.error(f"argument {option_string}: {word!r} is not NAME=VALUE")
+            try:
+                read[name] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                read[name] = value
+        setattr(namespace, self.dest, read)
+
+
 def _help(field: "Field[Any]") -> str:
     text = str(field.metadata["help"]).replace("%", "%%")
     default = field.default if field.default_factory is MISSING else field.default_factory()
-    return text if default in (None, MISSING, "", ()) else f"{text} (default: {default})"
+    if default in (None, MISSING, "", (), [], {}):
+        return text
+    if isinstance(default, bool):
+        default = "on" if default else "off"
+    return f"{text} (default: {' '.join(map(str, default)) if isinstance(default, tuple | list) else default})"
 
 
 def _how(kind: Any, choices: Sequence[str] | None = None) -> dict[str, Any]:
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(member for member in get_args(kind) if member is not types.NoneType)
+    if get_origin(kind) in (tuple, list, Sequence):
+        return {"nargs": "+", **_how(get_args(kind)[0], choices)}
+    if get_origin(kind) is dict:
+        return {"nargs": "+", "action": _Assignments, "metavar": "NAME=VALUE"}
     if choices is not None:
         return {"choices": choices}
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind)}
-    if get_origin(kind) in (tuple, list, Sequence):
-        return {"nargs": "+", **_how(get_args(kind)[0])}
     return {"type": kind, "metavar": getattr(kind, "__name__", str(kind)).upper()}

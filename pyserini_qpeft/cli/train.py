@@ -9,25 +9,9 @@ if TYPE_CHECKING:
     from pyserini_qpeft.training.card import TrainingRecord
     from pyserini_qpeft.training.config import TrainConfig
 
-NAME = "train"
 HELP = "train an adapter: Q-PEFT with retrieved or attended hints, prompt tuning, or LoRA"
 
 _BASE = ("model", "device", "dtype", "quantize", "trust_remote_code")
-_PROMPT = (
-    "num_hints",
-    "pooled_hints",
-    "filters",
-    "hint_position",
-    "instruction_mode",
-    "hint_table",
-    "hint_table_rank",
-    "mlp_layers",
-    "mlp_residual",
-    "num_heads",
-    "attention_dropout",
-    "attention_start",
-    "reference_settings",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="dev examples in DPR's JSON, on which the best checkpoint is chosen",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="folder of the new adapter")
-    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run of this output")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished training run of this output")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_options(parser, TrainConfig)
     add_options(parser.add_argument_group("base model"), ModelConfig, _BASE)
     adapter = parser.add_argument_group("adapter")
     add_options(adapter, AdapterConfig)
-    add_options(adapter, QPeftConfig, _PROMPT)
+    add_options(adapter, QPeftConfig, QPeftConfig.options())
     add_options(parser.add_argument_group("examples"), SamplingConfig)
     add_options(parser.add_argument_group("loss"), LossConfig)
     add_options(parser.add_argument_group("optimization"), OptimizationConfig)
@@ -91,13 +76,15 @@ def read_config(args: argparse.Namespace) -> "TrainConfig":
     """Return the settings that were given on the command line."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+    from pyserini_qpeft.qpeft.config import QPeftConfig
     from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.losses.config import LossConfig
 
-    prompt = {name: getattr(args, name) for name in _PROMPT if hasattr(args, name)}
+    prompt = {name: getattr(args, name) for name in QPeftConfig.options() if hasattr(args, name)}
     return read_options(
         TrainConfig,
         args,
+        progress=not args.quiet,
         train=tuple(args.train),
         dev=tuple(args.dev),
         base=read_options(ModelConfig, args, adapter=NO_ADAPTER),

@@ -1,95 +1,107 @@
 """The settings of a Q-PEFT adapter, kept in its `adapter_config.json`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from peft import PeftConfig
 from peft.utils.constants import DUMMY_TARGET_MODULES
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.qpeft.hints import HINT_RULES
+from pyserini_qpeft.qpeft.hints import HINT_RULES, hint_rule
 from pyserini_qpeft.qpeft.hints.filters import FILTERS
 from pyserini_qpeft.qpeft.template import REFERENCE_TEMPLATE, PromptTemplate
 
 PEFT_TYPE = "QPEFT"
 
-_CHOICES = {
-    "variant": tuple(HINT_RULES),
-    "hint_position": ("suffix", "prefix"),
-    "instruction_mode": ("hard", "soft"),
-    "hint_table": ("frozen", "low-rank", "copy"),
-    "attention_start": ("matching", "random"),
-}
-
 
 @dataclass
 class QPeftConfig(PeftConfig):  # type: ignore[misc]
-    """Settings of one Q-PEFT adapter (arXiv 2404.04522).
+    """Settings of one Q-PEFT adapter (arXiv 2404.04522). Those with a help text are options of `qpeft train`.
 
     `variant="none"` with `instruction_mode="soft"` is prompt tuning: a trained instruction and no hints.
+
+    Attributes:
+        variant: The hint rule: retrieval (Q-PEFT-R), attention (Q-PEFT-A), none, or a rule that was added.
+        template: Changes of the prompt's wording, see `PromptTemplate`.
+        token_dim: Width of the base model's input embeddings.
+        vocab_size: Rows of the base model's input embeddings.
+        instruction_ids: Token ids of the instruction; a trained instruction starts from their embeddings.
+        lora_folder: Folder, inside the adapter's own, of a LoRA that was trained together with the hints.
+        target_modules: Read by peft. The default replaces no layer of the base model.
 
     Raises:
         QPeftError: If a setting has a value that does not exist.
     """
 
-    variant: str = field(
-        default="retrieval",
-        metadata={"help": "where hints come from: retrieval (Q-PEFT-R), attention (Q-PEFT-A) or none"},
-    )
+    variant: str = field(default="retrieval", metadata={"choices": tuple(HINT_RULES)})
     hint_position: str = field(
-        default="suffix", metadata={"help": "hints after the passage (suffix) or before it (prefix)"}
+        default="suffix",
+        metadata={
+            "help": "where the hints are: after the passage (suffix) or before it (prefix)",
+            "choices": ("suffix", "prefix"),
+        },
     )
-    num_hints: int = field(default=15, metadata={"help": "retrieval: at most so many hints, k in the paper"})
+    num_hints: int = field(
+        default=15, metadata={"help": "retrieval: largest number of hints of a passage (k in the paper)"}
+    )
     pooled_hints: int = field(
-        default=0,
-        metadata={"help": "attention: a fixed number of hints by learned pooling; 0: one per query token"},
+        default=0, metadata={"help": "attention: number of hints, by learned pooling; 0 gives one hint per query token"}
     )
     filters: list[str] = field(
         default_factory=list,
-        metadata={"help": f"passage tokens that give no hint besides duplicates: any of {', '.join(FILTERS)}"},
+        metadata={
+            "help": "passage tokens that do not become hints: those of the query, stopwords, or tokens without a "
+            "letter (default: none of these)",
+            "choices": FILTERS,
+        },
+    )
+    hint_settings: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "settings that only the chosen variant has (see qpeft/hints)"},
     )
     instruction_mode: str = field(
-        default="hard", metadata={"help": "hard: the instruction's own tokens; soft: trained in their place"}
+        default="hard",
+        metadata={
+            "help": "hard: the instruction is text; soft: its token embeddings are trained",
+            "choices": ("hard", "soft"),
+        },
     )
     hint_table: str = field(
         default="frozen",
-        metadata={"help": "embeddings that hints are made of: frozen, low-rank (an update of them) or copy (trained)"},
+        metadata={
+            "help": "embeddings that hints are made of: the base model's (frozen), the same with a trained low-rank "
+            "update (low-rank), or a trained copy (copy)",
+            "choices": ("frozen", "low-rank", "copy"),
+        },
     )
-    hint_table_rank: int = field(default=8, metadata={"help": "low-rank: the rank of the update"})
-    mlp_layers: int = field(default=1, metadata={"help": "hidden layers of the hint MLP; 0: none"})
+    hint_table_rank: int = field(default=8, metadata={"help": "hint table low-rank: rank of the update"})
+    mlp_layers: int = field(default=1, metadata={"help": "hidden layers of the hint MLP; 0 leaves the MLP out"})
     mlp_residual: bool = field(
-        default=True, metadata={"help": "add the hint MLP to its input, its part starting at zero"}
+        default=True,
+        metadata={"help": "add the hint MLP's output to its input, so that training starts from the token embeddings"},
     )
-    num_heads: int = field(default=2, metadata={"help": "attention: heads"})
+    num_heads: int = field(default=2, metadata={"help": "attention: number of heads"})
     attention_dropout: float = field(default=0.1, metadata={"help": "attention: dropout in training"})
     attention_start: str = field(
         default="matching",
-        metadata={"help": "attention starts by giving each query token its like in the passage, or at random"},
+        metadata={
+            "help": "attention: first weights; with matching, a query token attends to the same token of the passage",
+            "choices": ("matching", "random"),
+        },
     )
     reference_settings: bool = field(
         default=False,
         metadata={
             "help": "score as the published code does: BOS and EOS of the query are scored too, the words around the "
-            "hints go through the MLP, the prompt's own words may become hints, and the trained table chooses"
+            "hints go through the MLP, words of the prompt may become hints, and the trained table chooses hints"
         },
     )
-    template: dict[str, str] = field(
-        default_factory=dict,
-        metadata={"help": "the prompt's wording, where it differs from PromptTemplate's"},
-    )
-    token_dim: int | None = field(default=None, metadata={"help": "width of the base model's input embeddings"})
-    vocab_size: int | None = field(default=None, metadata={"help": "rows of the base model's input embeddings"})
-    instruction_ids: list[int] | None = field(
-        default=None, metadata={"help": "token ids of the instruction, from which soft vectors start"}
-    )
-    lora_folder: str | None = field(
-        default=None,
-        metadata={"help": "folder, inside the adapter's own, of a LoRA that the base carries underneath"},
-    )
-    target_modules: str | None = field(
-        default=DUMMY_TARGET_MODULES,
-        metadata={"help": "read by peft; this value replaces no layer of the base"},
-    )
+    template: dict[str, str] = field(default_factory=dict)
+    token_dim: int | None = None
+    vocab_size: int | None = None
+    instruction_ids: list[int] | None = None
+    lora_folder: str | None = None
+    target_modules: str | None = DUMMY_TARGET_MODULES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,16 +111,34 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         if self.reference_settings:
             self.hint_table, self.mlp_residual, self.attention_start = "copy", False, "random"
             self.template = {**REFERENCE_TEMPLATE, **self.template}
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise QPeftError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
-        unknown = sorted(set(self.filters) - set(FILTERS))
-        if unknown:
-            raise QPeftError(f"unknown filter {unknown[0]!r}; the filters are {', '.join(FILTERS)}.")
+        for setting in fields(self):
+            for value in _listed(getattr(self, setting.name)):
+                choices = setting.metadata.get("choices")
+                if choices is not None and value not in choices:
+                    raise QPeftError(f"{setting.name} must be one of {', '.join(choices)}, not {value!r}.")
+        own = hint_rule(self).own_settings
+        if foreign := sorted(self.hint_settings.keys() - own.keys()):
+            known = f"its settings are {', '.join(own)}" if own else "it has none"
+            raise QPeftError(f"the variant {self.variant} has no setting {foreign[0]!r} of its own: {known}.")
         if self.num_hints < 1 or self.pooled_hints < 0 or self.mlp_layers < 0 or self.hint_table_rank < 1:
             raise QPeftError(
                 "num_hints and hint_table_rank must be at least 1, pooled_hints and mlp_layers at least 0."
             )
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """The names of the settings that `qpeft train` offers."""
+        return tuple(one.name for one in fields(cls) if one.name in cls.__annotations__ and "help" in one.metadata)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values for JSON; `hint_settings` is left out if it is empty."""
+        plain: dict[str, Any] = super().to_dict()
+        return {name: value for name, value in plain.items() if name != "hint_settings" or value}
+
+    @property
+    def hints_come_first(self) -> bool:
+        """Whether hints stand before the passage, so that the model reads the passage anew for each query."""
+        return self.hint_position == "prefix" and hint_rule(self).has_hints
 
     @property
     def prompt_template(self) -> PromptTemplate:
@@ -133,3 +163,7 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
                 f"{rows} x {width}: load it on the base model it was trained on"
                 + (f" ({self.base_model_name_or_path})." if self.base_model_name_or_path else ".")
             )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

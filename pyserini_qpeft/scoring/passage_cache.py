@@ -19,7 +19,6 @@ from transformers.cache_utils import DynamicLayer
 
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.config import QPeftConfig
-from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import padded
 from pyserini_qpeft.scoring.budget import BYTES_PER_TOKEN, TokenBudget
@@ -201,7 +200,7 @@ def why_not_cached(model: Any, adapter: QPeftConfig | None) -> str | None:
         model: A causal language model or a `PeftModel`.
         adapter: The settings of the active Q-PEFT adapter, or None.
     """
-    if adapter is not None and hint_rule(adapter).has_hints and adapter.hint_position == "prefix":
+    if adapter is not None and adapter.hints_come_first:
         return "its hints stand before the passage, so the passage reads differently with every query"
     layers = DynamicCache(config=model.config).layers
     if not layers or any(type(layer) is not DynamicLayer for layer in layers):

@@ -101,7 +101,7 @@ class SequenceBuilder:
         self.selector = selector
         self.max_length = max_length
         self._for_pair = self.rule.at_random if random_hints else self.rule.for_pair
-        self._hints_first = self.rule.has_hints and config is not None and config.hint_position == "prefix"
+        self._hints_first = config is not None and config.hints_come_first
         self._reference = config is not None and config.reference_settings
         self.head: TokenIds = np.concatenate([encoder.bos, encoder.instruction])
         self.instruction = slice(len(encoder.bos), len(self.head))

@@ -73,7 +73,9 @@ class SamplingConfig:
         default=None, metadata={"help": "number of dev queries, the same sample in every run (default: all)"}
     )
     dev_depth: int = field(default=20, metadata={"help": "candidates per dev query that are reranked for nDCG@10"})
-    passage_tokens: int = field(default=256, metadata={"help": "tokens of a passage that are read"})
+    passage_tokens: int = field(
+        default=256, metadata={"help": "tokens of a passage that the model reads; longer passages are cut at the end"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("positives", "in_batch", "max_queries", "dev_queries", "dev_depth", "passage_tokens"):
@@ -118,7 +120,7 @@ class OptimizationConfig:
     best_by: Literal["ndcg", "loss"] = field(
         default="ndcg", metadata={"help": "what the best checkpoint is chosen by on dev: nDCG@10 or the loss"}
     )
-    batch_tokens: int = field(default=4096, metadata={"help": "tokens per forward pass, padding included"})
+    batch_tokens: int = field(default=4096, metadata={"help": "tokens per batch, padding included"})
     passage_cache_bytes: int = field(
         default=1 << 30,
         metadata={
@@ -160,6 +162,10 @@ class TrainConfig:
         loss: Which loss, and its numbers.
         optimization: Steps, learning rates, and when training stops.
         teacher: A run whose scores the loss `margin-mse` learns from.
+        seed: Seed of the first weights, the order of queries, samples and dropout.
+        licence: Licence of the adapter, written to its model card.
+        tensorboard: Folder for TensorBoard logs.
+        progress: Whether to show a progress bar.
 
     Raises:
         QPeftError: Settings contradict each other.
@@ -175,7 +181,7 @@ class TrainConfig:
     )
     licence: str | None = field(default=None, metadata={"help": "licence of the adapter, written to its model card"})
     tensorboard: Path | None = field(default=None, metadata={"help": "folder for TensorBoard logs"})
-    progress: bool = field(default=True, metadata={"help": "show a progress bar"})
+    progress: bool = True
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -17,6 +17,8 @@ class Recipe:
     oven: Literal["gas", "electric"] = field(default="gas", metadata={"help": "kind of oven"})
     stir: bool = field(default=True, metadata={"help": "whether to stir"})
     spices: tuple[str, ...] = field(default=(), metadata={"help": "names"})
+    herbs: list[str] = field(default_factory=list, metadata={"help": "which", "choices": ("dill", "mint")})
+    amounts: dict[str, object] = field(default_factory=dict, metadata={"help": "by name"})
     book: Path | None = field(default=None, metadata={"help": "where it stands"})
     cook_notes: str = "private"
 
@@ -40,9 +42,19 @@ def test_what_is_given_arrives_with_its_type(eggs, sugar, oven, stir):
 
 
 def test_paths_and_several_values():
-    recipe = parsed("--book", "a/b", "--spices", "salt", "thyme")
+    recipe = parsed("--book", "a/b", "--spices", "salt", "thyme", "--herbs", "mint", "dill")
     assert recipe.book == Path("a/b")
     assert list(recipe.spices) == ["salt", "thyme"]
+    assert recipe.herbs == ["mint", "dill"]
+    with pytest.raises(SystemExit):
+        parsed("--herbs", "mint", "basil")
+
+
+def test_a_dict_is_given_as_names_and_values():
+    recipe = parsed("--amounts", "milk=0.5", "salt=2", "oil=olive", "hot=true", "note=a=b: [")
+    assert recipe.amounts == {"milk": 0.5, "salt": 2, "oil": "olive", "hot": True, "note": "a=b: ["}
+    with pytest.raises(SystemExit):
+        parsed("--amounts", "milk")
 
 
 def test_only_fields_with_a_help_text_are_options():
@@ -59,9 +71,10 @@ def test_a_prefix_and_a_short_spelling():
 
 def test_the_help_shows_defaults():
     parser = argparse.ArgumentParser()
-    add_options(parser, Recipe, ("eggs", "sugar"))
+    add_options(parser, Recipe, ("eggs", "sugar", "stir"))
     text = " ".join(parser.format_help().split())
     assert "how many, 100% fresh (default: 2)" in text
+    assert "whether to stir (default: on)" in text
     assert "--oven" not in text
 
 

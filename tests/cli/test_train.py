@@ -22,7 +22,7 @@ def questions(path: Path, count: int = 4, name: str = "what runs") -> Path:
 @pytest.fixture
 def arguments(tmp_path: Path, tiny_model_dir: Path) -> list[str]:
     train = questions(tmp_path / "train.json")
-    fixed = "--device cpu --dtype float32 --no-progress --epochs 1 --batch-queries 2 --negatives 1"
+    fixed = "--device cpu --dtype float32 --quiet --epochs 1 --batch-queries 2 --negatives 1"
     named = ["--train", str(train), "--model", str(tiny_model_dir), "--output", str(tmp_path / "adapter")]
     return ["train", *named, *fixed.split()]
 
@@ -50,7 +50,9 @@ def test_options_reach_the_adapter(arguments: list[str], tmp_path: Path, capsys:
         (["--patience", "2"], "patience needs dev examples"),
         (["--in-batch", "3"], "batch_queries (2) must be a multiple of in_batch (3)"),
         (["--batch-queries", "64"], "4 training queries are fewer than one step takes"),
-        (["--filters", "vowels"], "unknown filter 'vowels'"),
+        (["--filters", "vowels"], "invalid choice: 'vowels'"),
+        (["--hint-settings", "skip"], "'skip' is not NAME=VALUE"),
+        (["--hint-settings", "skip=1"], "the variant retrieval has no setting 'skip' of its own"),
         (["--learning-rate", "0"], "learning_rate must be above 0"),
         (["--dev", "none.json"], "no such file: none.json"),
         (["--model", "/no/such/model"], "there is no folder '/no/such/model'"),

@@ -161,7 +161,7 @@ def test_two_processes_equal_one(configured: Make, tmp_path: Path) -> None:
     train(one)
     two = configured("two")
     arguments = ["--train", str(two.train[0]), "--output", str(two.output), "--model", str(two.base.model)]
-    options = "--device cpu --dtype float32 --no-progress --negatives 2 --batch-queries 4 --epochs 2"
+    options = "--device cpu --dtype float32 --quiet --negatives 2 --batch-queries 4 --epochs 2"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(
         [

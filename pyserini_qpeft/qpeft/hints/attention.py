@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.qpeft.hints.selection import HintSelector
 
 _MATCH = 8.0
-"""At the start, equal tokens are so many nats above unrelated ones: enough to stand out among a few hundred tokens."""
+"""How far equal tokens are above unrelated ones at the start, in nats: enough to stand out among hundreds of tokens."""
 
 
 class AttendedHints(HintRule):

@@ -1,4 +1,4 @@
-"""What a hint rule has to say: which tokens it looks at, how many hints a pair gets, and what their vectors are."""
+"""The base class of hint rules: which tokens a rule looks at, how many hints a pair gets, and their vectors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -78,11 +78,13 @@ class HintRule(ABC):
         title: The rule's name in model cards.
         has_hints: Whether the prompt has hints at all.
         hints_are_tokens: Whether each hint is one token of the passage. Such hints can be shown, and drawn at random.
+        own_settings: Settings that only this rule has, with their default values; `setting` returns their values.
     """
 
     title: ClassVar[str]
     has_hints: ClassVar[bool] = True
     hints_are_tokens: ClassVar[bool] = False
+    own_settings: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, settings: HintSettings | None) -> None:
         self._settings = settings
@@ -92,6 +94,10 @@ class HintRule(ABC):
         """The adapter's settings."""
         assert self._settings is not None
         return self._settings
+
+    def setting(self, name: str) -> Any:
+        """The value of one of `own_settings`: the adapter's, or else the default."""
+        return self.settings.hint_settings.get(name, self.own_settings[name])
 
     @abstractmethod
     def most(self, query: TokenIds) -> int:

@@ -1,6 +1,6 @@
 """The settings that hint rules read."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ class HintSettings(Protocol):
     num_hints: int
     pooled_hints: int
     filters: list[str]
+    hint_settings: dict[str, Any]
     num_heads: int
     attention_dropout: float
     attention_start: str

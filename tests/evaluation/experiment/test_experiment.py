@@ -177,7 +177,7 @@ def test_adapters_are_trained_on_examples_that_the_file_names(home: Path):
         return main(arguments)
 
     train = {"train": ["questions"], "dev": "unseen", "batch-queries": 4, "epochs": 1, "model": "model"}
-    train |= {"device": "cpu", "progress": False}
+    train |= {"device": "cpu", "quiet": True}
     spec = {
         "examples": {
             "questions": {"collection": "beir", "split": "test", "negatives": 2},

@@ -1,6 +1,8 @@
 """Every hint rule keeps what the prompt and the model count on."""
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tiny import adapted, tiny_tokenizer
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft import QPeftConfig
-from pyserini_qpeft.qpeft.hints import HINT_RULES, hint_rule
+from pyserini_qpeft.qpeft.hints import HINT_RULES, hint_rule, retrieval
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 TOKENIZER = tiny_tokenizer()
@@ -77,3 +79,27 @@ def test_an_unknown_variant_names_those_there_are() -> None:
 
 def test_a_model_without_an_adapter_has_the_rule_without_hints() -> None:
     assert not hint_rule(None).has_hints
+
+
+class LaterHints(retrieval.RetrievedHints):
+    """A rule with a setting of its own."""
+
+    own_settings: ClassVar[Mapping[str, Any]] = {"skip": 2}
+
+
+def test_a_rule_has_settings_of_its_own_which_the_adapter_file_keeps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(retrieval, "RetrievedHints", LaterHints)
+    assert hint_rule(QPeftConfig()).setting("skip") == 2
+    QPeftConfig(hint_settings={"skip": 5}).save_pretrained(tmp_path)
+    assert hint_rule(QPeftConfig.from_pretrained(tmp_path)).setting("skip") == 5
+    with pytest.raises(QPeftError, match="variant retrieval has no setting 'size' of its own: its settings are skip"):
+        QPeftConfig(hint_settings={"size": 1})
+
+
+def test_an_adapter_without_such_settings_has_the_file_that_it_always_had(tmp_path: Path) -> None:
+    QPeftConfig().save_pretrained(tmp_path)
+    assert "hint_settings" not in (tmp_path / "adapter_config.json").read_text()
+    with pytest.raises(QPeftError, match="variant attention has no setting 'skip' of its own: it has none"):
+        QPeftConfig(variant="attention", hint_settings={"skip": 1})
