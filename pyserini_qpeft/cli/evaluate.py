@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.comparison import Comparison
     from pyserini_qpeft.evaluation.latency import Latency
 
-NAME = "evaluate"
 HELP = "measure runs: tables, significance tests, plots, a report in HTML"
 
 _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
@@ -25,6 +24,8 @@ _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.cli.qrels import add_qrels_options
+    from pyserini_qpeft.cli.texts import CORPUS
     from pyserini_qpeft.evaluation.answers import DEFAULT_CUTOFFS
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
@@ -33,24 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="run files (TREC, JSON or JSONL), each as FILE or NAME=FILE",
+        help="run files (TREC, MS MARCO or JSON), each as FILE or NAME=FILE",
     )
-    parser.add_argument(
-        "--qrels",
-        required=True,
-        metavar="NAME",
-        help="qrels: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini knows",
-    )
-    parser.add_argument("--split", default="test", help="split of the BEIR folder (default: test)")
+    add_qrels_options(parser, split="test")
     add_options(parser, ComparisonConfig)
     add_options(parser.add_argument_group("significance"), SignificanceConfig)
     answers = parser.add_argument_group("answers (R@k and H@k)")
     answers.add_argument(
-        "--answers", type=Path, metavar="FILE", help="queries with their answers in metadata.answers (JSONL)"
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="queries with their answers: JSON with answers or metadata.answers, or DPR's question file",
     )
-    answers.add_argument(
-        "--corpus", type=Path, metavar="PATH", help="corpus with the passages: BEIR folder or .jsonl[.gz]"
-    )
+    answers.add_argument("--corpus", type=Path, metavar="PATH", help=f"{CORPUS}, with the texts of the hits")
     answers.add_argument(
         "--answer-cutoffs",
         type=int,
@@ -73,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=Path,
         metavar="FILE",
-        help="configuration written by qpeft tune; the plots mark its fusion weight",
+        help="depth and fusion, as qpeft tune writes them; the plots mark the fusion weight",
     )
 
 
@@ -87,6 +83,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Read the files, measure, print the tables, and write the output files."""
     from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.cli.qrels import open_qrels
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
@@ -100,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
         if not path.parent.is_dir():
             raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
     files = _name_runs(args.runs)
-    qrels = _read_qrels(args.qrels, args.split)
+    qrels = open_qrels(args.qrels, args.split)
     runs = {name: read_run(file) for name, file in files.items()}
     for name, file in files.items():
         check_overlap(runs[name], qrels, file, args.qrels)
@@ -137,20 +134,6 @@ def _stem(file: Path) -> str:
     return name or file.name
 
 
-def _read_qrels(name: str, split: str) -> "Qrels":
-    from pyserini_qpeft.data.beir import BeirFolder
-    from pyserini_qpeft.data.qrels import read_qrels
-
-    path = Path(name)
-    if path.is_dir():
-        return read_qrels(BeirFolder(path).qrels(split))
-    if not path.exists() and path.parent == Path() and not path.suffix:
-        from pyserini_qpeft.lucene.qrels import named_qrels_file
-
-        path = named_qrels_file(name)
-    return read_qrels(path)
-
-
 def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace) -> "dict[str, pd.DataFrame]":
     if args.answers is None:
         return {}
@@ -162,7 +145,7 @@ def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace
 
     answers = {qid: accepted for qid, accepted in read_answers(args.answers).items() if qid in qrels}
     if not answers:
-        raise QPeftError(f"{args.answers} has no answers to any judged query: they must be in metadata.answers")
+        raise QPeftError(f"{args.answers} has no answers to any judged query (looked for answers and metadata.answers)")
     wanted = {hit.docid for run in runs.values() for qid, hits in run.items() if qid in answers for hit in hits}
     # As in DPR, answers are not matched in titles.
     texts = {document.docid: document.text for document in iter_documents(args.corpus) if document.docid in wanted}

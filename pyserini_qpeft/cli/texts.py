@@ -8,16 +8,19 @@ from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.errors import QPeftError
 
+CORPUS = "BEIR folder or file of JSON documents"
+"""What a corpus is, in help texts."""
+
 _TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".txt", ".xml"}
 
 
 def add_text_options(parser: argparse._ActionsContainer, *, index: bool = True) -> None:
     """Adds the options for the source of passage texts."""
-    parser.add_argument(
-        "--corpus", type=Path, metavar="PATH", help="BEIR folder or file of JSON documents, with the texts"
-    )
+    parser.add_argument("--corpus", type=Path, metavar="PATH", help=f"{CORPUS}, with the texts of the hits")
     if index:
-        parser.add_argument("--index", metavar="NAME", help="Lucene index (folder or prebuilt name) with the texts")
+        parser.add_argument(
+            "--index", metavar="NAME", help="Lucene index (folder or prebuilt name), with the texts of the hits"
+        )
 
 
 def open_texts(corpus: Path | None, index: str | None, wanted: Collection[str] | None = None) -> TextSource | None:
@@ -100,7 +103,9 @@ def _required(texts: TextSource, where: str) -> TextSource:
     def text_of(docid: str) -> str:
         text = texts(docid)
         if text is None:
-            raise QPeftError(f"document {docid} is not in {where}: is it the one that the run was made from?")
+            raise QPeftError(
+                f"document {docid} is not in {where}: is this the corpus or index that the run was made from?"
+            )
         return text
 
     return text_of

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pyserini_qpeft.cli.options import add_options, read_options
 
-NAME = "tune"
 HELP = "choose fusion weight and depth on dev queries, for qpeft rerank --config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
+    from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.evaluation.tune import TuneConfig
 
     parser.add_argument(
@@ -18,17 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="reranked dev queries: the JSONL of qpeft rerank; or, with --first-stage, a TREC run that "
-        "qpeft rerank --fusion none wrote",
+        help="reranked dev queries: JSONL written by qpeft rerank; or, with --first-stage, a TREC run written by "
+        "qpeft rerank --fusion none",
     )
     parser.add_argument(
         "--first-stage", type=Path, metavar="FILE", help="the first stage's run, if --run does not hold its scores"
     )
-    parser.add_argument(
-        "--qrels", required=True, type=Path, metavar="FILE", help="relevance judgements of the dev queries alone"
-    )
+    add_qrels_options(parser, split="dev", queries=" of the dev queries, and of no others")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="configuration to write (JSON)")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for plots of the grid")
+    parser.add_argument(
+        "--plots", type=Path, metavar="FOLDER", help="folder for plots (PNG) of the measure by weight and by depth"
+    )
     add_options(parser, TuneConfig)
 
 
@@ -41,7 +41,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 def run(args: argparse.Namespace) -> None:
     """Search the grid, write the best configuration, and print it."""
-    from pyserini_qpeft.data.qrels import read_qrels
+    from pyserini_qpeft.cli.qrels import open_qrels
     from pyserini_qpeft.data.ranked_lists import read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         two_stages = from_ranked_lists(read_ranked_lists(args.run))
     else:
         two_stages = join_runs(read_run(args.first_stage), read_run(args.run))
-    tuned = tune(two_stages, read_qrels(args.qrels), config)
+    tuned = tune(two_stages, open_qrels(args.qrels, args.split), config)
     fusion = tuned.config.fusion
     assert fusion is not None
     assert fusion.weight is not None

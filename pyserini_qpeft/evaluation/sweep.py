@@ -127,7 +127,7 @@ def sweep(
 
     Args:
         run: hits with the scores of both stages.
-        qrels: relevance judgements; all their queries count.
+        qrels: the qrels; all their queries count.
         measure: name of the measure.
         depths: numbers of hits rescored.
         weights: shares of the likelihood, 0 to 1.
@@ -150,7 +150,7 @@ def sweep(
 
 
 def judged_only(run: Mapping[str, list[TwoStageHit]], qrels: Qrels) -> TwoStageRun:
-    """The lists of the queries that have judgements."""
+    """The lists of the queries that have qrels."""
     return {qid: hits for qid, hits in run.items() if qid in qrels}
 
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class TuneConfig:
     """The depths and weights that are tried, and the measure that chooses."""
 
-    measure: str = field(default="nDCG@10", metadata={"help": "measure whose mean over the dev queries is maximised"})
+    measure: str = field(
+        default="nDCG@10", metadata={"help": "measure whose mean over the dev queries should be largest"}
+    )
     method: FusionMethod = field(default="zscore", metadata={"help": "method of fusion"})
     weights: Sequence[float] = field(
         default=DEFAULT_WEIGHTS, metadata={"help": "shares of the likelihood to try, 0 to 1"}
@@ -75,7 +77,7 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
 
     Args:
         run: hits with the scores of both stages; queries that are not in the qrels are ignored.
-        dev_qrels: relevance judgements of the dev queries alone.
+        dev_qrels: qrels of the dev queries, and of no others.
         config: the grid.
 
     Raises:
