@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pyserini_qpeft.demo.stages import Stages
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-NAME = "demo"
 HELP = "index the documentation of this Python, search it for shipped questions, and rerank the hits"
 
 _SHOWN = 3

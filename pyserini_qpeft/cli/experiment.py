@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.experiment.outcome import Outcome
 
-NAME = "experiment"
 HELP = "run a whole experiment from one YAML file; finished steps are kept and reused"
-
 
 EXAMPLE = """\
 name: Does reranking help?

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
 
-NAME = "explain"
 HELP = "show the hints of a passage, and the score of each query token with and without them"
 
 

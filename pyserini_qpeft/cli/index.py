@@ -4,18 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-NAME = "index"
-HELP = "build a Lucene index of a BEIR folder or a JSONL corpus"
+HELP = "build a Lucene index of a corpus: a BEIR folder or a file of JSON documents"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
+    from pyserini_qpeft.cli.texts import CORPUS
+
     parser.add_argument(
         "--corpus",
         required=True,
         type=Path,
         metavar="PATH",
-        help="BEIR folder, or a file of JSON documents (.jsonl, .json, .gz)",
+        help=f"{CORPUS}, plain or gzipped",
     )
     parser.add_argument("--index", required=True, type=Path, metavar="FOLDER", help="folder to write the index to")
     parser.add_argument("--overwrite", action="store_true", help="replace the index if the folder holds one already")

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-NAME = "mine"
 HELP = "write training examples from a BEIR folder, with hard negatives from an index or a run"
 
 

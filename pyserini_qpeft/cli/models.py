@@ -2,7 +2,6 @@
 
 import argparse
 
-NAME = "models"
 HELP = "list the models that have a name, and how to get them"
 
 

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-NAME = "rerank"
-HELP = "rerank the hits of a stored run (TREC, Pyserini's JSON, rank_llm requests)"
+HELP = "rerank the hits of a stored run (TREC, MS MARCO, or JSON such as Pyserini's and rank_llm's)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

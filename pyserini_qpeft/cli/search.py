@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-NAME = "search"
 HELP = "search a Lucene index with Pyserini's own options, and rerank the hits"
 PASSES_ON = "python -m pyserini.search.lucene"
 

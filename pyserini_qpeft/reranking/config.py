@@ -25,10 +25,12 @@ class RerankConfig:
         QPeftError: A value is unknown or out of range.
     """
 
-    depth: int | None = field(default=None, metadata={"help": "rescore only the first hits of a query (default: all)"})
+    depth: int | None = field(
+        default=None, metadata={"help": "how many of a query's first hits are rescored (default: all)"}
+    )
     below_depth: BelowDepth = field(
         default="keep",
-        metadata={"help": "hits below the depth: keep them after the rescored ones, in their order, or drop them"},
+        metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
