@@ -103,9 +103,7 @@ def _required(texts: TextSource, where: str) -> TextSource:
     def text_of(docid: str) -> str:
         text = texts(docid)
         if text is None:
-            raise QPeftError(
-                f"document {docid} is not in {where}: is this the corpus or index that the run was made from?"
-            )
+            raise QPeftError(f"document {docid} is not in {where}: was the run made from another one?")
         return text
 
     return text_of

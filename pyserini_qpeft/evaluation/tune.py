@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 class TuneConfig:
     """The depths and weights that are tried, and the measure that chooses."""
 
-    measure: str = field(
-        default="nDCG@10", metadata={"help": "measure whose mean over the dev queries should be largest"}
-    )
+    measure: str = field(default="nDCG@10", metadata={"help": "measure to maximise, as a mean over the dev queries"})
     method: FusionMethod = field(default="zscore", metadata={"help": "method of fusion"})
     weights: Sequence[float] = field(
         default=DEFAULT_WEIGHTS, metadata={"help": "shares of the likelihood to try, 0 to 1"}

@@ -131,5 +131,11 @@ def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, c
     assert json.loads((tmp_path / "tuned.json").read_text())["tuned"]["queries"] == 40
     assert sorted(plot.name for plot in (tmp_path / "plots").iterdir()) == ["depth.png", "fusion-weight.png"]
 
-    assert main([*command.split(), "--output", f"{tmp_path}/tuned.json", "--depths", "50", "--weights", "2"]) == 2
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "dev.tsv").rename(tmp_path / "qrels" / "dev.tsv")
+    in_folder = command.removesuffix("/dev.tsv").split()
+    assert main([*in_folder, "--output", f"{tmp_path}/again.json"]) == 0
+    assert read_rerank_config(tmp_path / "again.json") == tune(run, qrels).config
+
+    assert main([*in_folder, "--output", f"{tmp_path}/tuned.json", "--depths", "50", "--weights", "2"]) == 2
     assert "qpeft: error: weights must lie between 0 and 1" in capsys.readouterr().err
