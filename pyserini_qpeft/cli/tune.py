@@ -42,13 +42,19 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Search the grid, write the best configuration, and print it."""
     from pyserini_qpeft.cli.qrels import open_qrels
-    from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+    from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
+    from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
     from pyserini_qpeft.evaluation.tune import TuneConfig, tune
     from pyserini_qpeft.reranking.config_file import write_rerank_config
 
     config = read_options(TuneConfig, args)
+    if args.first_stage is None and not holds_ranked_lists(args.run):
+        raise QPeftError(
+            f"{args.run} does not hold the first stage's scores: name its run with --first-stage, or rerank with "
+            "--output-format jsonl."
+        )
     if args.first_stage is None:
         two_stages = from_ranked_lists(read_ranked_lists(args.run))
     else:

@@ -137,5 +137,10 @@ def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, c
     assert main([*in_folder, "--output", f"{tmp_path}/again.json"]) == 0
     assert read_rerank_config(tmp_path / "again.json") == tune(run, qrels).config
 
-    assert main([*in_folder, "--output", f"{tmp_path}/tuned.json", "--depths", "50", "--weights", "2"]) == 2
+    assert main([*in_folder, "--output", f"{tmp_path}/wrong.json", "--depths", "50", "--weights", "2"]) == 2
     assert "qpeft: error: weights must lie between 0 and 1" in capsys.readouterr().err
+    without = [word for word in in_folder if word not in ("--first-stage", f"{tmp_path}/bm25.txt")]
+    assert main([*without, "--output", f"{tmp_path}/wrong.json"]) == 2
+    assert "likelihood.txt does not hold the first stage's scores: name its run with --first-stage" in (
+        capsys.readouterr().err
+    )
