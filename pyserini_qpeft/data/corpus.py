@@ -102,7 +102,7 @@ def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str,
 
 
 def _begins_with_another_id(wanted: frozenset[str]) -> Callable[[str], bool]:
-    """Tells without parsing that a line holds no wanted document, which most of a large corpus are."""
+    """A quick test, without parsing, of whether the document on a line has another id than the wanted ones."""
 
     def unwanted(line: str) -> bool:
         lead = _LEADING_ID.match(line)

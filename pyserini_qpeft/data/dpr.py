@@ -40,7 +40,7 @@ class ReadingReport:
     without_positives: int = 0
     positives_among_negatives: int = 0
 
-    def tell(self, name: str) -> None:
+    def log(self, name: str) -> None:
         """Logs a warning for each kind of record that was left out."""
         if self.without_positives:
             logger.warning(
@@ -79,11 +79,14 @@ class ExampleReader:
         """
         if Path(path).is_dir():
             raise QPeftError(
-                f"{path} is a folder: give a file in DPR's JSON, which `qpeft mine` writes from a BEIR folder."
+                f"{path} is a folder: give a file in DPR's JSON, which qpeft mine writes from a BEIR folder."
             )
-        for place, (where, record) in enumerate(json_objects(path, what="questions with passages (DPR's JSON)")):
+        for place, (where, record) in enumerate(json_objects(path, what="DPR's JSON of questions with passages")):
             self.report.questions += 1
-            query = as_query(first_of(record, ("question", "query")), where)
+            question = first_of(record, ("question", "query"))
+            if question is None:
+                raise QPeftError(f"{where}: no question: give a file in DPR's JSON, which qpeft mine writes.")
+            query = as_query(question, where)
             if not query:
                 raise QPeftError(f"{where}: the query is empty")
             given = first_of(record, QID_FIELDS)
@@ -113,7 +116,7 @@ def read_examples(paths: Iterable[PathLike]) -> tuple[list[TrainingExample], Rea
     paths = list(paths)
     examples = [example for path in paths for example in reader.read(path)]
     names = ", ".join(str(path) for path in paths)
-    reader.report.tell(names)
+    reader.report.log(names)
     if not examples:
         raise QPeftError(f"{names}: none of the {reader.report.questions} questions has a positive passage.")
     repeated = [qid for qid, count in Counter(example.qid for example in examples).items() if count > 1]
@@ -155,7 +158,7 @@ def _passages(record: dict[str, Any], name: str, prefix: str, where: str) -> tup
     for place, context in enumerate(listed):
         title, body = context.get("title") or "", context.get("text") or ""
         if not isinstance(title, str) or not isinstance(body, str):
-            raise QPeftError(f"{where}: a passage of {name} has a title or text that is no string.")
+            raise QPeftError(f"{where}: a passage of {name} has a title or text that is not a string.")
         text = passage_text(title, body)
         if text:
             docid = first_of(context, DOCID_FIELDS)

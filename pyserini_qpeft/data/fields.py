@@ -50,7 +50,7 @@ def as_id(value: object, where: str, what: str) -> str:
         QPeftError: The value is neither a string nor a whole number, is blank, or has a lone surrogate.
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise QPeftError(f"{where}: {what} {'is missing' if value in (None, '') else f'{value!r} is no id'}")
+        raise QPeftError(f"{where}: {what} {'is missing' if value in (None, '') else f'{value!r} is not an id'}")
     text = str(value)
     if _LONE_SURROGATE.search(text):
         raise QPeftError(f"{where}: {what} {text!r} has half of a surrogate pair: correct its \\u escape")
@@ -70,7 +70,7 @@ def as_score(value: object, where: str) -> float:
     except (TypeError, ValueError):
         raise QPeftError(f"{where}: the score {value!r:.60} is not a number") from None
     if not math.isfinite(score):
-        raise QPeftError(f"{where}: the score is {score}, which has no place in a ranking")
+        raise QPeftError(f"{where}: the score is {score}, and it must be a finite number")
     return score
 
 

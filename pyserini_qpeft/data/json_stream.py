@@ -54,13 +54,13 @@ class _Parser:
         """Yields each value with the line of its begin. Brackets and commas around values are passed over."""
         opened = closed = found = False
         while token := self._next_token():
-            found = True
+            first, found = not found, True
             if token in "[]":
                 opened, closed = opened or token == "[", token == "]"
                 self._place += 1
             elif opened or not self._skip_line():
                 line = self._line
-                yield line, self._value()
+                yield line, self._value(first)
                 if not opened:
                     self._expect_line_end()
         if opened and not closed:
@@ -76,11 +76,13 @@ class _Parser:
             if match or not self._read():
                 return match[0] if match else ""
 
-    def _value(self) -> Any:
+    def _value(self, first: bool) -> Any:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._place)
             except json.JSONDecodeError as error:
+                if first and self._buffer[self._place] not in '{["':
+                    raise QPeftError(f"{self._path}:{self._line}: not JSON, where {self._what} was expected") from None
                 seen = self._buffer[self._place : error.pos].rstrip()  # the object is broken at its end
                 cut = error.msg.startswith("Unterminated") or len(self._buffer.rstrip()) - error.pos < _LONGEST_TOKEN
                 if cut and self._read():

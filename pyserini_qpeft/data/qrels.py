@@ -1,4 +1,4 @@
-"""Relevance judgements (qrels) in the forms of TREC and BEIR."""
+"""Qrels in the forms of TREC and BEIR."""
 
 import logging
 

@@ -21,8 +21,7 @@ def read_topics(path: PathLike) -> Topics:
 
     Reads `qid`, tab, query; JSON lines or arrays (BEIR's `_id` and `text`, or names such as `qid` and `query`);
     the JSON forms of `requests.read_requests`; DPR's question files (question, tab, list of answers), numbered from 0;
-    TREC's `<top>` (the title is the query) and `<topic number="…">` (the
-    query, or else the title).
+    TREC's `<top>` (the title is the query) and `<topic number="…">` (the query, or else the title).
 
     Args:
         path: The file, gzipped or not.

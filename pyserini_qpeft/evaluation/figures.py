@@ -12,7 +12,7 @@ from pyserini_qpeft.evaluation.plots import (
     plot_latency,
     plot_query_gains,
 )
-from pyserini_qpeft.evaluation.sweep import DEFAULT_DEPTHS, DEFAULT_WEIGHTS, TwoStageRun, judged_only, reach, sweep
+from pyserini_qpeft.evaluation.sweep import DEFAULT_WEIGHTS, TwoStageRun, depths_within, judged_only, reach, sweep
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
 
@@ -62,8 +62,7 @@ def sweep_figures(
     for name, run in runs.items():
         judged = judged_only(run, qrels)
         deepest = reach(judged)
-        depths = sorted({depth for depth in DEFAULT_DEPTHS if depth < deepest} | {deepest})
-        curves = sweep(judged, qrels, measure, depths, (0.0, weight, 1.0), fusion)
+        curves = sweep(judged, qrels, measure, depths_within(judged), (0.0, weight, 1.0), fusion)
         by_depth[f"{name}, likelihood alone"] = curves[1.0]
         by_depth[f"{name}, fused ({weight:g})"] = curves[weight]
         first_stage.append(float(curves[0.0].iloc[0]))

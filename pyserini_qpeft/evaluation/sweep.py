@@ -91,6 +91,12 @@ def reach(run: TwoStageRun) -> int:
     return longest if deepest is None else deepest
 
 
+def depths_within(run: TwoStageRun) -> list[int]:
+    """The depths that are tried by default: those of `DEFAULT_DEPTHS` below the greatest depth, and this depth."""
+    deepest = reach(run)
+    return sorted({depth for depth in DEFAULT_DEPTHS if depth < deepest} | {deepest})
+
+
 def rank(run: TwoStageRun, depth: int | None, fusion: FusionConfig | None) -> Run:
     """Rerank hits that are scored already, by the ranking rule of `QPeftReranker`.
 

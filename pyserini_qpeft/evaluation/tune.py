@@ -10,12 +10,11 @@ from pyserini_qpeft.data.records import Qrels
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import (
-    DEFAULT_DEPTHS,
     DEFAULT_WEIGHTS,
     TwoStageRun,
+    depths_within,
     judged_only,
     rank,
-    reach,
     sweep,
 )
 from pyserini_qpeft.reranking.config import RerankConfig
@@ -86,7 +85,7 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
     if not any(dev.values()):
         raise QPeftError("no query of the run is in the dev qrels; rerank the dev queries first")
     base = FusionConfig(method=config.method)
-    depths = sorted(set(config.depths)) if config.depths is not None else _depths_within(dev)
+    depths = sorted(set(config.depths)) if config.depths is not None else depths_within(dev)
     grid = sweep(dev, dev_qrels, config.measure, depths, sorted(set(config.weights)), base)
     values = grid.to_numpy()
     # The first maximum of rows of rising depth and columns of rising weight; the last bits of a sum do not choose.
@@ -100,8 +99,3 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
         by_weight=grid.iloc[row],
         by_depth=grid.iloc[:, column],
     )
-
-
-def _depths_within(run: TwoStageRun) -> list[int]:
-    deepest = reach(run)
-    return sorted({depth for depth in DEFAULT_DEPTHS if depth < deepest} | {deepest})

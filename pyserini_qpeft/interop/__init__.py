@@ -1,1 +1,1 @@
-"""Interfaces of other libraries, one file each; a file is imported only by those who use it."""
+"""Interfaces of other libraries, one file each; a file is imported only when it is used."""

@@ -101,7 +101,7 @@ class PrclSearcher:
         return results
 
     def rerank(self, doc_ids: Sequence[str], search_scores: Sequence[float]) -> tuple[list[float], list[str]]:
-        """Rerank hits; docids and scores tell which query they belong to. See :meth:`PrclReranker.rerank`."""
+        """Rerank one list of hits of the last search, whose query is known; see :meth:`PrclReranker.rerank`."""
         asked = list(zip(doc_ids, search_scores, strict=True))
         places = (place for place, (_, hits) in enumerate(self._waiting) if _pairs(hits) == asked)
         place = next(places, None)

@@ -58,6 +58,7 @@ class StoredTexts:
         self._reader: Any = load_pyserini("pyserini.index.lucene").LuceneIndexReader(str(self._folder))
         if self._reader.reader.numDocs() == 0:
             raise QPeftError(f"the index {index} holds no document.")
+        self._text_of = from_searcher(self)
         first = self._reader.doc(self._reader.convert_internal_docid_to_collection_docid(0))
         if first is None or not (first.raw() or first.contents()):
             raise QPeftError(
@@ -70,4 +71,4 @@ class StoredTexts:
 
     def __call__(self, docid: str) -> str | None:
         """The passage text of a docid; None for an unknown docid."""
-        return from_searcher(self)(docid)
+        return self._text_of(docid)

@@ -1,4 +1,4 @@
-"""Q-PEFT as a PEFT method: importing this package registers it with peft (no layer of the base is replaced)."""
+"""Q-PEFT as a PEFT method: importing this package registers it with peft."""
 
 from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.registration import register

@@ -1,4 +1,4 @@
-"""Log-likelihood of the query's tokens under a causal language model, logits computed where they are needed only."""
+"""Log-likelihood of the query's tokens under a causal language model, with logits at the query's positions only."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +67,7 @@ def query_likelihood(
 def _reading(
     model: Any, input_ids: torch.Tensor, cached: CachedPassages | None, packing: Packing | None
 ) -> dict[str, Any]:
-    """What tells a model where each token stands and what it sees."""
+    """The mask and positions of a batch: which tokens each token sees, and where it stands."""
     if cached is not None:
         reading = cached.arguments(input_ids, packing)
     elif packing is not None:

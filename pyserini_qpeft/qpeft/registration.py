@@ -1,4 +1,4 @@
-"""Tells peft of the method, so that its loaders know a Q-PEFT adapter when they meet one."""
+"""Registers the method with peft, so that peft loads Q-PEFT adapters."""
 
 from peft import mapping
 from peft.tuners.tuners_utils import BaseTuner
@@ -13,7 +13,7 @@ def register() -> None:
 
     peft's own `register_peft_method` asks for a member of its `PeftType` enum, which cannot be extended from outside
     without private fields; its tables are keyed by strings that compare equal to the enum's members, so the name alone
-    will do.
+    is enough.
 
     Raises:
         QPeftError: If peft is older than 0.21, whose loaders would leave an adapter's weights unloaded.

@@ -31,7 +31,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
     tuner_layer_cls = QPeftLayer
     qpeft_layer: Any  # a QPeftLayer, of whose peft half mypy sees nothing
     target_module_mapping: dict[str, Any] = {}  # noqa: RUF012 (peft's own declaration)
-    # peft then refuses `inject_adapter_in_model`, which has no place for a module beside the base.
+    # peft then refuses `inject_adapter_in_model`, which has no place for a module beside the base model.
     uses_shared_state = True
 
     def __init__(self, model: Any, peft_config: Any, adapter_name: str, **kwargs: Any) -> None:

@@ -36,13 +36,13 @@ def collate(
         config: The adapter's settings, or None for the bare model.
         padding_id: The id at padding.
         instruction: Where the instruction stands in each sequence.
-        after_shared: Leave out what stands before hints and query: the model has read it already.
-        packed: Tell pairs of a row apart; needed where a row has more than one.
+        after_shared: Leave out `shared_ids`, because the model has read them already.
+        packed: Add a `Packing`, so that the pairs of a row do not see each other; needed if a row has several pairs.
 
     Returns:
-        `input_ids` and `target_mask` for the bare model, and `packing` if packed; with an adapter also `hint_index`,
-        and what its hints are made of: `hint_ids` (retrieval) or `query_ids`, `query_mask`, `passage_ids`,
-        `passage_mask` (attention), a row for each pair; and `instruction_index` where the instruction is trained.
+        `input_ids` and `target_mask` for the bare model, and `packing` if packed. With an adapter also `hint_index`,
+        the inputs of its hint rule (`HintRule.inputs`, a row for each pair), and `instruction_index` if the instruction
+        is trained.
     """
     shared = [0 if after_shared else len(row[0].shared_ids) for row in rows]
     input_ids = padded(
@@ -108,7 +108,7 @@ def plan_batches(
     Args:
         lengths: Tokens of each row.
         batch_tokens: The most tokens in a batch, padding included; a longer row gets a batch of its own.
-        extra: What each row takes besides, in tokens' worth; nothing when not given.
+        extra: Other memory that each row needs, counted in tokens (default: none).
 
     Returns:
         Indices into `lengths`, longest batch first, so that memory runs out at once or never.

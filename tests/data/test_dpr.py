@@ -117,7 +117,7 @@ def test_a_large_file_is_read_one_object_at_a_time(tmp_path: Path) -> None:
         ('[\n{"question": "a"}]', r"train.json:2: question 'a' has no list positive_ctxs"),
         ('[{"question": " ", "positive_ctxs": []}]', r"train.json:1: the query is empty"),
         ('[{"question": "a", "positive_ctxs": ["b"]}]', r"train.json:1: positive_ctxs must be a list of passages"),
-        ('[{"question": "a", "positive_ctxs": [{"text": 5}]}]', r"a title or text that is no string"),
+        ('[{"question": "a", "positive_ctxs": [{"text": 5}]}]', r"a title or text that is not a string"),
         ('[{"question": "a", "positive_ctxs": []}]', r"none of the 1 questions has a positive"),
     ],
 )

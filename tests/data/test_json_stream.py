@@ -90,3 +90,9 @@ def test_what_is_no_json_of_objects_is_refused_with_its_line(tmp_path, content, 
 
     with pytest.raises(QPeftError, match=message):
         list(json_objects(tmp_path / "file", what="records"))
+
+
+def test_a_file_of_another_kind_is_not_called_broken_json(tmp_path):
+    (tmp_path / "run.txt").write_text("q1 Q0 d1 1 3.0 bm25\n")
+    with pytest.raises(QPeftError, match=r"run\.txt:1: not JSON, where records was expected"):
+        list(json_objects(tmp_path / "run.txt", what="records"))

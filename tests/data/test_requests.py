@@ -101,7 +101,7 @@ def test_stored_results_of_rank_llm_have_the_query_id_in_each_hit(tmp_path):
         ('{"qid": "1", "hits": [{"docid": "a", "score": ' + "1" * 5000 + "}]}", "run:1: a number .* too many digits"),
         ('{"qid": "1", "hits": []}\n{"qid": 1, "hits": []}', "run:2: query 1 occurs a second time"),
         ('{"qid": "1", "hits": [{"docid": "a", "score": 1}, {"score": 1}]}', "run:1: hit 2: the docid is missing"),
-        ('{"qid": "1", "hits": [{"docid": "  ", "score": 1}]}', "run:1: hit 1: the docid '  ' is no id"),
+        ('{"qid": "1", "hits": [{"docid": "  ", "score": 1}]}', "run:1: hit 1: the docid '  ' is not an id"),
         ('{"qid": "1", "hits": [{"docid": "a"}]}', r"run:1: hit 1 \(a\): the score None is not a number"),
         ('{"qid": "1", "hits": [{"docid": "a", "score": NaN}]}', r"run:1: hit 1 \(a\): the score is nan"),
         ('{"qid": "1", "hits": ["a"]}', "run:1: hit 1: expected a JSON object with docid and score, not str"),

@@ -41,7 +41,7 @@ def check_scores(ranked: RankedList) -> None:
     for hit in ranked.hits:
         score = float(hit.score)  # numpy would compare in the precision of the coarser of two
         if not math.isfinite(score):
-            raise QPeftError(f"query {ranked.qid}: the score of document {hit.docid} is {score}")
+            raise QPeftError(f"query {ranked.qid}: the score of document {hit.docid} is {score}, and it must be finite")
         if score > above:
             raise QPeftError(f"query {ranked.qid}: document {hit.docid} scores above the one before it")
         above = score

@@ -1,16 +1,15 @@
 """What an experiment reads from a collection: judged queries, their qrels and answers, first-stage hits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from pyserini_qpeft.data.beir import BeirFolder, write_qrels, write_topics
 from pyserini_qpeft.data.corpus import iter_documents
-from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.qrels import read_qrels
-from pyserini_qpeft.data.records import Qrels, Run, Topics
-from pyserini_qpeft.data.runs import read_run
+from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, Run, ScoredDoc, Topics
+from pyserini_qpeft.data.runs import read_run, write_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
@@ -118,12 +117,10 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
     run = {qid: found[qid][:hits] for qid in inputs.topics if qid in found}
     if not run:
         raise QPeftError(f"{inputs.collection.name}: first stage {stage.name} has no judged query")
-    lines = (
-        f"{qid} Q0 {hit.docid} {rank} {hit.score!r} first-stage\n"
-        for qid, listed in run.items()
-        for rank, hit in enumerate(listed, start=1)
-    )
-    return FirstStageRun(run, _written(inputs.folder / f"{slug(stage.name)}.trec", "".join(lines)), steps)
+    file = inputs.folder / f"{slug(stage.name)}.trec"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_run(file, (_as_found(qid, inputs.topics[qid], listed) for qid, listed in run.items()), tag="first-stage")
+    return FirstStageRun(run, file, steps)
 
 
 def index_step(collection: Path, experiment: Path) -> Step:
@@ -141,8 +138,8 @@ def mining_steps(examples: Examples, experiment: Path, run_verb: RunVerb) -> tup
     return index, mining
 
 
-def _written(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(text)
-    return path
+def _as_found(qid: str, query: str, hits: Sequence[ScoredDoc]) -> RankedList:
+    """The list of a query in the first stage's order."""
+    return RankedList(
+        qid, query, [RankedHit(hit.docid, hit.score, rank, hit.score, rank) for rank, hit in enumerate(hits, start=1)]
+    )
