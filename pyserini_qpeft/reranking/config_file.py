@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_whole
@@ -30,12 +30,11 @@ def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str
         file.write(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_rerank_config(path: PathLike, base: RerankConfig | None = None) -> RerankConfig:
-    """Read a configuration.
+def read_rerank_config(path: PathLike) -> RerankConfig:
+    """Read a configuration; what the file does not name has its default.
 
     Args:
         path: the file.
-        base: gives the values that the file does not name.
 
     Raises:
         QPeftError: no such file, broken JSON, or an unknown setting or value.
@@ -51,7 +50,7 @@ def read_rerank_config(path: PathLike, base: RerankConfig | None = None) -> Rera
         found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
         if "fusion" in read:
             found["fusion"] = _fusion(read["fusion"])
-        return replace(base or RerankConfig(), **found)
+        return RerankConfig(**found)
     except QPeftError as mistake:
         raise QPeftError(f"{path}: {mistake}") from None
 

@@ -39,10 +39,12 @@ def model_settings(scorer: "LikelihoodScorer") -> Settings:
     It is taken from what was loaded, and so does not depend on names and paths: a file that changed in its place is
     noticed, and a folder that was moved makes no difference.
     """
+    from pyserini_qpeft.models.weights import weights_hash
+
     encoder = scorer.encoder
     model: Any = scorer.model
     found = _named("model", _without_names(model.config.to_dict()))
-    found["weights"] = _weights(model)
+    found["weights"] = weights_hash(model)
     for adapters in (getattr(module, "peft_config", None) for module in model.modules()):
         for adapter in adapters.values() if isinstance(adapters, Mapping) else ():
             kind = getattr(adapter.peft_type, "value", adapter.peft_type)
@@ -68,20 +70,6 @@ def _named(prefix: str, settings: Settings) -> Settings:
 
 def _without_names(settings: Mapping[str, Any]) -> Settings:
     return {name: value for name, value in settings.items() if name not in _OF_NO_EFFECT and not name.startswith("_")}
-
-
-def _weights(model: Any) -> str:
-    import torch
-
-    digest = hashlib.blake2b(digest_size=8)
-    for name, weight in sorted(model.named_parameters()):
-        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
-        if weight.is_meta:  # kept on disk by accelerate, and read only when it is used
-            continue
-        # Some quantized weights are no plain tensors and have no bytes of their own.
-        plain = weight.detach() if type(weight.data) is torch.Tensor else weight.dequantize()
-        digest.update(plain.contiguous().view(-1).view(torch.uint8).cpu().numpy())
-    return digest.hexdigest()
 
 
 def _tokenizer(tokenizer: Any) -> str:

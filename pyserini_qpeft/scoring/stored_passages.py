@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.weights import plain_weight
 
 _SAMPLED = 4096
 
@@ -97,9 +98,7 @@ def model_fingerprint(model: nn.Module) -> str:
     for name, weight in sorted(model.named_parameters()):
         if "qpeft_" in name and not name.endswith(".instruction"):
             continue
-        # Some quantised weights are not plain tensors and cannot be flattened.
-        plain = weight.detach() if type(weight.data) is torch.Tensor else weight.dequantize()
-        flat = plain.flatten()
+        flat = plain_weight(weight).flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLED)]
         digest.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
         numbers = sample.float() if sample.is_floating_point() else sample.contiguous().view(torch.uint8)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file
 from torch import nn
 from transformers import set_seed
@@ -17,7 +18,6 @@ from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.training.config import AdapterConfig
 
 LORA_FOLDER = "lora"
-_WEIGHTS = "adapter_model.safetensors"
 
 
 def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) -> Any:
@@ -129,7 +129,7 @@ def trainable(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _load(model: Any, folder: Path) -> None:
-    result = set_peft_model_state_dict(model, load_file(folder / _WEIGHTS))
+    result = set_peft_model_state_dict(model, load_file(folder / SAFETENSORS_WEIGHTS_NAME))
     missing = [name for name in result.missing_keys if "lora_" in name or "qpeft_" in name]
     own = [name for name in missing if ("qpeft_" in name) == isinstance(model.base_model, QPeftModel)]
     if own or result.unexpected_keys:

@@ -89,7 +89,7 @@ def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
     write_rerank_config(tmp_path / "c.json", config, {"measure": "nDCG@10"})
     assert read_rerank_config(tmp_path / "c.json") == config
     write_rerank_config(tmp_path / "c.json", RerankConfig())
-    assert read_rerank_config(tmp_path / "c.json", base=config) == RerankConfig()
+    assert read_rerank_config(tmp_path / "c.json") == RerankConfig()
 
 
 @pytest.mark.parametrize(
