@@ -12,7 +12,7 @@ from benchmarks.machine import Machine
 from benchmarks.options import Options
 from benchmarks.plots import draw
 from benchmarks.turns import Spread
-from pyserini_qpeft.evaluation.plots import save_plot
+from pyserini_qpeft.evaluation.plots.drawing import save_plot
 
 JSON, TABLES, PLOT = "benchmark.json", "benchmark.md", "benchmark.png"
 _PRIVATE = ("shared", "output")  # folders of this machine

@@ -192,7 +192,7 @@ def _write(
         with atomic_write(path) as file:
             file.write(text)
     if args.plots is not None:
-        from pyserini_qpeft.evaluation.plots import save_plot
+        from pyserini_qpeft.evaluation.plots.drawing import save_plot
 
         args.plots.mkdir(parents=True, exist_ok=True)
         for name, figure in figures.items():
@@ -202,15 +202,15 @@ def _write(
 def _figures(
     comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", config: Path | None
 ) -> "Iterator[tuple[str, Figure]]":
-    from pyserini_qpeft.evaluation.figures import comparison_figures, sweep_figures
+    from pyserini_qpeft.evaluation.figures import evaluation_figures
+    from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists
     from pyserini_qpeft.reranking.config_file import read_rerank_config
 
-    yield from comparison_figures(comparison)
     two_stages = {
         name: from_ranked_lists(ranked)
         for name, ranked in lists.items()
         if any(hit.likelihood is not None for one in ranked for hit in one.hits)
     }
     chosen = None if config is None else read_rerank_config(config)
-    yield from sweep_figures(two_stages, qrels, comparison.measures[0], chosen)
+    return evaluation_figures(Evaluation(comparison, two_stages, qrels, chosen))

@@ -83,7 +83,7 @@ def _write(outcome: "Outcome", folder: Path) -> None:
     import yaml
 
     from pyserini_qpeft.data.files import atomic_write
-    from pyserini_qpeft.evaluation.plots import plot_gain_against_first_stage
+    from pyserini_qpeft.evaluation.plots.gain_against_first_stage import plot_gain_against_first_stage
     from pyserini_qpeft.evaluation.report import to_html
     from pyserini_qpeft.evaluation.tables import to_markdown
 

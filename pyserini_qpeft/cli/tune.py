@@ -77,7 +77,9 @@ def run(args: argparse.Namespace) -> None:
         f"on {tuned.queries} dev queries, first stage {tuned.first_stage:.4f}; written to {args.output}"
     )
     if args.plots is not None:
-        from pyserini_qpeft.evaluation.plots import plot_depth, plot_fusion_weight, save_plot
+        from pyserini_qpeft.evaluation.plots.depth import plot_depth
+        from pyserini_qpeft.evaluation.plots.drawing import save_plot
+        from pyserini_qpeft.evaluation.plots.fusion_weight import plot_fusion_weight
 
         args.plots.mkdir(parents=True, exist_ok=True)
         by_weight, by_depth = f"depth {tuned.config.depth}", f"weight {fusion.weight:g}"

@@ -8,16 +8,16 @@ import pytest
 from matplotlib.figure import Figure
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.evaluation.figures import sweep_figures
-from pyserini_qpeft.evaluation.plots import (
-    plot_depth,
-    plot_fusion_weight,
-    plot_gain_against_first_stage,
-    plot_latency,
-    plot_query_gains,
-    save_plot,
-)
-from pyserini_qpeft.evaluation.sweep import TwoStageHit
+from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
+from pyserini_qpeft.evaluation.figures import evaluation_figures
+from pyserini_qpeft.evaluation.plots.depth import plot_depth
+from pyserini_qpeft.evaluation.plots.drawing import save_plot
+from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
+from pyserini_qpeft.evaluation.plots.fusion_weight import plot_fusion_weight
+from pyserini_qpeft.evaluation.plots.gain_against_first_stage import plot_gain_against_first_stage
+from pyserini_qpeft.evaluation.plots.latency import plot_latency
+from pyserini_qpeft.evaluation.plots.query_gains import plot_query_gains
+from pyserini_qpeft.evaluation.sweep import TwoStageHit, rank
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
 
@@ -112,18 +112,19 @@ def test_stored_scores_give_both_sweeps():
     run = {f"q{n}": [TwoStageHit(f"d{i}", 10.0 - i, -float((i - n) ** 2)) for i in range(8)] for n in range(4)}
     qrels = {f"q{n}": {f"d{n}": 1} for n in range(4)}
     chosen = RerankConfig(depth=6, fusion=FusionConfig(weight=0.5))
-    figures = dict(sweep_figures({"r": run}, qrels, "RR", chosen))
+    measured = compare({"r": rank(run, None, None)}, qrels, ComparisonConfig(measures=["RR"]))
+    figures = dict(evaluation_figures(Evaluation(measured, {"r": run}, qrels, chosen)))
     assert list(figures) == ["depth", "fusion-weight"]
     alone = figures["depth"].axes[0].get_lines()[0]
     assert alone.get_xdata().tolist() == [5, 8]
     assert alone.get_ydata().tolist() == [1.0, 1.0]
     assert "first stage 0.5208" in legend(figures["depth"])
     assert figures["fusion-weight"].axes[0].get_lines()[0].get_ydata()[-1] == 1.0
-    assert dict(sweep_figures({}, qrels, "RR")) == {}
+    assert dict(evaluation_figures(Evaluation(measured))) == {}
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
-def test_figures_are_written_without_a_window(gains, tmp_path: Path, suffix: str, magic: bytes):
+def test_figures_are_written_without_a_display(gains, tmp_path: Path, suffix: str, magic: bytes):
     save_plot(plot_query_gains(gains, "a", "b", "AP"), tmp_path / f"plot{suffix}")
     assert (tmp_path / f"plot{suffix}").read_bytes().startswith(magic)
 

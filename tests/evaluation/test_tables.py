@@ -151,9 +151,10 @@ class Reader(HTMLParser):
 
 
 def test_the_report_is_one_file_with_every_cell_and_nothing_to_load(comparison):
-    from pyserini_qpeft.evaluation.figures import comparison_figures
+    from pyserini_qpeft.evaluation.figures import evaluation_figures
+    from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
 
-    page = to_html("Runs & more", sections(comparison), notes(comparison), comparison_figures(comparison))
+    page = to_html("Runs & more", sections(comparison), notes(comparison), evaluation_figures(Evaluation(comparison)))
     reader = Reader()
     reader.feed(page)
     assert reader.open == []
