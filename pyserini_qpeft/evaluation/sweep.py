@@ -34,7 +34,7 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
     """Both stages of reranked lists, which keep the first stage's score and rank beside their own.
 
     Raises:
-        QPeftError: a list was cut after reranking, so that it does not hold the first stage's list.
+        QPeftError: A list was cut after reranking, so that it does not hold the first stage's list.
     """
     run: TwoStageRun = {}
     for ranked in lists:
@@ -53,7 +53,7 @@ def join_runs(first_stage: Run, likelihood: Run) -> TwoStageRun:
     """Both stages of two runs; a hit that the second run lacks was not rescored.
 
     Raises:
-        QPeftError: the runs have no query in common, a document of the second is not in the first, or a score of the
+        QPeftError: The runs have no query in common, a document of the second is not in the first, or a score of the
             second is above 0, so that it is not a likelihood.
     """
     if not set(first_stage) & set(likelihood):
@@ -78,7 +78,7 @@ def reach(run: TwoStageRun) -> int:
     """The greatest depth within which every hit has a likelihood; a list that was rescored whole sets no limit.
 
     Raises:
-        QPeftError: the first hit of a list was not rescored.
+        QPeftError: The first hit of a list was not rescored.
     """
     deepest, longest = None, 0
     for qid, hits in run.items():
@@ -101,15 +101,15 @@ def rank(run: TwoStageRun, depth: int | None, fusion: FusionConfig | None) -> Ru
     """Rerank hits that are scored already, by the ranking rule of `QPeftReranker`.
 
     Args:
-        run: hits with the scores of both stages.
-        depth: how many of each list's first hits are rescored; None is all.
-        fusion: how the scores become one; None is the likelihood alone.
+        run: Hits with the scores of both stages.
+        depth: How many of each list's first hits are rescored; None is all.
+        fusion: How the scores become one; None is the likelihood alone.
 
     Returns:
         A run with the order and the scores that `qpeft rerank` writes for these scores.
 
     Raises:
-        QPeftError: a hit above the depth has no likelihood.
+        QPeftError: A hit above the depth has no likelihood.
     """
     ranked: Run = {}
     for qid, hits in run.items():
@@ -132,12 +132,12 @@ def sweep(
     """The mean of a measure at every depth and fusion weight.
 
     Args:
-        run: hits with the scores of both stages.
-        qrels: the qrels; all their queries count.
-        measure: name of the measure.
-        depths: numbers of hits rescored.
-        weights: shares of the likelihood, 0 to 1.
-        fusion: method of fusion; its weight is not used.
+        run: Hits with the scores of both stages.
+        qrels: The qrels; all their queries count.
+        measure: Name of the measure.
+        depths: Numbers of hits rescored.
+        weights: Shares of the likelihood, 0 to 1.
+        fusion: Method of fusion; its weight is not used.
 
     Returns:
         Float64 frame, depths by weights.

@@ -49,13 +49,13 @@ class Tuned:
     """The best depth and weight of the grid.
 
     Attributes:
-        config: depth and fusion for `qpeft rerank`.
-        measure: name of the measure.
-        value: its mean over the dev queries with this configuration.
-        first_stage: its mean without reranking.
-        queries: number of dev queries.
-        by_weight: means at the chosen depth, by weight.
-        by_depth: means with the chosen weight, by depth.
+        config: Depth and fusion for `qpeft rerank`.
+        measure: Name of the measure.
+        value: Its mean over the dev queries with this configuration.
+        first_stage: Its mean without reranking.
+        queries: Number of dev queries.
+        by_weight: Means at the chosen depth, by weight.
+        by_depth: Means with the chosen weight, by depth.
     """
 
     config: RerankConfig
@@ -73,12 +73,12 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
     Of equal means, the one with the smallest depth is taken, and of those the one with the smallest weight.
 
     Args:
-        run: hits with the scores of both stages; queries that are not in the qrels are ignored.
-        dev_qrels: qrels of the dev queries, and of no others.
-        config: the grid.
+        run: Hits with the scores of both stages; queries that are not in the qrels are ignored.
+        dev_qrels: Qrels of the dev queries, and of no others.
+        config: The grid.
 
     Raises:
-        QPeftError: the run has no dev query, or hits within a depth have no likelihood.
+        QPeftError: The run has no dev query, or hits within a depth have no likelihood.
     """
     config = config or TuneConfig()
     dev = judged_only(run, dev_qrels)

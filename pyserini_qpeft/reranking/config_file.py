@@ -18,9 +18,9 @@ def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str
     """Write depth, tail and fusion of a configuration. How pairs are scored depends on the machine and is left out.
 
     Args:
-        path: the file.
-        config: the configuration.
-        tuned: how it was found; written under `tuned` for people who read the file.
+        path: The file.
+        config: The configuration.
+        tuned: How it was found; written under `tuned` for people who read the file.
     """
     written: dict[str, Any] = {name: getattr(config, name) for name in _SIMPLE}
     written["fusion"] = None if config.fusion is None else asdict(config.fusion)
@@ -34,10 +34,10 @@ def read_rerank_config(path: PathLike) -> RerankConfig:
     """Read a configuration; what the file does not name has its default.
 
     Args:
-        path: the file.
+        path: The file.
 
     Raises:
-        QPeftError: no such file, broken JSON, or an unknown setting or value.
+        QPeftError: No such file, broken JSON, or an unknown setting or value.
     """
     read = parse_json(read_whole(path), path)
     if not isinstance(read, dict):
