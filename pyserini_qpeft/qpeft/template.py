@@ -3,7 +3,7 @@
     [BOS] instruction NL  Passage: title text NL  [Hints: h1 … hm NL]  Question: query        suffix layout
     [BOS] instruction NL  [Hints: h1 … hm NL]  Passage: title text NL  Question: query        prefix layout
 
-Every piece ends in a newline (NL). Tokenizers do not merge across it, so each passage and each query is tokenised once,
+Every piece ends in a newline (NL). Tokenizers do not merge across it, so each passage and each query is tokenized once,
 for all pairs that it is in.
 """
 
@@ -74,7 +74,7 @@ class PromptEncoder:
     """Turns instruction, passages and queries into token ids.
 
     Passages and queries are text: if they contain the words of a control token, such as `<s>` or `<|endoftext|>`, these
-    are tokenised as words. In the template's own words they keep their meaning.
+    are tokenized as words. In the template's own words they keep their meaning.
 
     Args:
         tokenizer: A fast transformers tokenizer, because the pieces are cut by its character offsets.
@@ -197,7 +197,7 @@ class PromptEncoder:
         return pieces
 
     def _without_control_tokens(self, piece: "_Piece", text: str, anchor: str) -> "_Piece":
-        """The piece, tokenised again in parts if `split_special_tokens` left a control token in it.
+        """The piece, tokenized again in parts if `split_special_tokens` left a control token in it.
 
         Unigram and whole-word models can have control words in their vocabulary, and a tokenizer may ignore the option.
         """

@@ -50,7 +50,7 @@ class StepCollator:
         self.teacher = teacher or {}
 
     def __call__(self, groups: Sequence[Sequence[CandidateList]]) -> Step:
-        """Makes one step of all lists in the groups. Each distinct query and passage is tokenised once."""
+        """Makes one step of all lists in the groups. Each distinct query and passage is tokenized once."""
         row_scorer = self.scorer.row_scorer
         lists = [candidates for group in groups for candidates in group]
         width = max(len(candidates.passages) for candidates in lists)

@@ -92,13 +92,13 @@ def test_a_sweep_has_the_first_stage_at_weight_nothing_and_the_likelihood_at_one
     assert frame.loc[3].tolist() == [0.5, 1.0]
 
 
-def test_a_depth_beyond_the_scored_hits_is_told():
+def test_a_depth_beyond_the_scored_hits_is_refused():
     run = {"q": [TwoStageHit("a", 3.0, -3.0), TwoStageHit("b", 2.0, None)]}
     with pytest.raises(QPeftError, match="query q: document b has no likelihood within depth 2"):
         rank(run, 2, None)
 
 
-def test_a_list_cut_after_reranking_is_told(hits, reranked):
+def test_a_list_cut_after_reranking_is_refused(hits, reranked):
     cut = reranked["alone"].rerank("path", hits)
     worst = min(cut, key=lambda hit: hit.first_stage_rank)
     with pytest.raises(QPeftError, match="the first stage's hit 1 is not in the reranked list"):

@@ -73,7 +73,7 @@ def test_unscored_hits_limit_the_depths_that_are_tried(run, qrels):
     assert list(tune(shallow, qrels).by_depth.index) == [5, 10, 12]
 
 
-def test_no_dev_query_in_the_run_is_told(run):
+def test_a_run_without_a_dev_query_is_refused(run):
     with pytest.raises(QPeftError, match="no query of the run is in the dev qrels"):
         tune(run, {"other": {"a": 1}})
 
@@ -93,7 +93,7 @@ def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "c.json:1: broken JSON"),
         ("[]", "c.json: expected a JSON object"),
@@ -106,11 +106,11 @@ def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
         ('{"fusion": {"alpha": 0.3}}', "unknown setting 'alpha'"),
     ],
 )
-def test_a_wrong_configuration_is_told_with_its_file(tmp_path: Path, text: str, told: str):
+def test_a_wrong_configuration_is_refused_and_its_file_named(tmp_path: Path, text: str, message: str):
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(QPeftError) as mistake:
         read_rerank_config(tmp_path / "c.json")
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
     assert "c.json" in str(mistake.value)
 
 

@@ -53,13 +53,13 @@ def test_known_positives_their_copies_and_the_querys_own_text_are_no_negatives(c
     assert mined(collection, "--choice", "first") == ["d2", "d4", "d6"]
 
 
-def test_negatives_come_from_the_window(collection: Path) -> None:
+def test_negatives_come_from_the_hits_that_are_not_skipped(collection: Path) -> None:
     assert mined(collection, "--choice", "first", "--skip", "1") == ["d4", "d6"]
     assert mined(collection, "--choice", "first", "--top-n", "6") == ["d2", "d4"]
     assert mined(collection, "--choice", "first", "--negatives", "1") == ["d2"]
 
 
-def test_the_seed_draws_from_the_window(collection: Path) -> None:
+def test_the_seed_draws_from_these_hits(collection: Path) -> None:
     drawn = {tuple(mined(collection, "--negatives", "1", "--seed", str(seed))) for seed in range(12)}
     assert drawn == {("d2",), ("d4",), ("d6",)}
     assert mined(collection, "--negatives", "2", "--seed", "4") == mined(collection, "--negatives", "2", "--seed", "4")
