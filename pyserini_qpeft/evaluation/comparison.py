@@ -102,16 +102,6 @@ class Comparison:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def long_frame(self) -> "pd.DataFrame":
-        """Return a row for each run, query and measure: `run, qid, measure, value`."""
-        import pandas as pd
-
-        frames = [
-            frame.reset_index().melt(id_vars="qid", var_name="measure").assign(run=run)
-            for run, frame in self.scores.items()
-        ]
-        return pd.concat(frames, ignore_index=True)[["run", "qid", "measure", "value"]]
-
 
 def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | None = None) -> Comparison:
     """Measure runs on the same qrels, and compare each with the baseline.
