@@ -54,7 +54,7 @@ def format_of(path: PathLike) -> RunFormat:
         if form.recognise(line):
             return form
     layouts = "; ".join(f"{form.name}: {form.layout}" for form in run_formats().values())
-    raise QPeftError(f"{path}: the first line {line!r:.60} is not one of a run ({layouts})")
+    raise QPeftError(f"{path}: the first line {line!r:.60} is not a line of a run ({layouts})")
 
 
 def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec", tag: str = "qpeft") -> None:
