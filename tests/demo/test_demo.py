@@ -77,7 +77,8 @@ def test_smollm2_finds_how_to_wait(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "time.sleep" in [hit.docid for hit in run["q151"][:3]]
 
 
-def test_the_help_says_what_the_demo_uses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_says_what_the_demo_uses(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # long words are not broken
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
