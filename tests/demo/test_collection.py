@@ -54,6 +54,13 @@ def test_the_fingerprint_is_the_corpus_alone(collection: DemoCollection, tmp_pat
     assert fewer.fingerprint == collection.fingerprint
 
 
+def test_the_questions_that_are_named_come_first() -> None:
+    names = {"os.path.splitext", "str.strip", "time.sleep"}
+    topics, qrels, _ = questions_about(names, questions=3, first=["q151", "q002"])
+    assert list(topics) == list(qrels) == ["q151", "q002", "q001"]
+    assert topics["q151"] == "how do I wait for five seconds"
+
+
 def test_names_that_a_python_lacks_are_left_out_and_told() -> None:
     topics, qrels, missing = questions_about({"os.path.splitext", "time.sleep"}, questions=2)
     assert qrels == {"q001": {"os.path.splitext": 2}, "q003": {"time.sleep": 2}}  # q002 has no answer here

@@ -53,10 +53,10 @@ def test_the_likelihood_alone_is_what_a_reranker_without_fusion_gives(stages: St
         assert all(hit.score == hit.likelihood for hit in by_likelihood.hits)
 
 
-def test_recall_cannot_change_and_bm25_finds_something(small: DemoCollection, stages: Stages) -> None:
+def test_every_ranking_is_measured_and_bm25_finds_something(small: DemoCollection, stages: Stages) -> None:
     means = measure(stages.named(), small.qrels)
-    assert list(means.columns) == ["nDCG@10", "RR@10", "R@100"]
-    assert means["R@100"].nunique() == 1
+    assert list(means.index) == ["BM25", "likelihood", "fused"]
+    assert list(means.columns) == ["nDCG@10", "RR@10"]
     assert means.loc["BM25", "nDCG@10"] > 0.2
 
 
