@@ -6,7 +6,7 @@ from typing import Any
 
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource, stored_text
-from pyserini_qpeft.data.fields import DOCID_FIELDS, first_of
+from pyserini_qpeft.data.fields import DOCID_FIELDS, as_text, first_of
 from pyserini_qpeft.data.passage import document_text
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError
@@ -25,7 +25,8 @@ def to_candidates(hits: Iterable[Any], texts: TextSource | None = None) -> list[
         texts: Source of the texts of hits without their own text (see `candidates.texts`).
 
     Raises:
-        QPeftError: A hit is of an unknown kind, no text is found for it, or its score is not a number.
+        QPeftError: A hit is of an unknown kind, no text is found for it, or its text or score is of a wrong
+            type.
     """
     return [_candidate(hit, place, texts) for place, hit in enumerate(hits, start=1)]
 
@@ -60,7 +61,7 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
             f"no text for document {docid}: use an index with raw texts (-storeRaw), or give a Lucene index that has "
             "them (searcher=), or the corpus (corpus=: BEIR folder, .jsonl[.gz] or mapping)"
         )
-    return Candidate(docid, text, score)
+    return Candidate(docid, as_text(text, f"the text of document {docid}"), score)
 
 
 def _docid_and_score(hit: Any, place: int) -> tuple[str, float]:

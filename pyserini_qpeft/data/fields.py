@@ -43,6 +43,17 @@ def without_surrogates(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
+def as_text(value: object, what: str) -> str:
+    """A text that is given in Python, repaired by `without_surrogates`.
+
+    Raises:
+        QPeftError: The value is not a string. The message begins with `what`.
+    """
+    if not isinstance(value, str):
+        raise QPeftError(f"{what} must be a string, not {value!r:.60}.")
+    return without_surrogates(value)
+
+
 def as_id(value: object, where: str, what: str) -> str:
     """A docid or qid as a string. Whole numbers are accepted.
 

@@ -1,6 +1,6 @@
 """Settings of reranking: which hits are rescored, and how scores become a ranking."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -35,6 +35,14 @@ class RerankConfig:
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     progress: bool = field(default=False, metadata={"changes_result": False})
+
+    def for_model(self, model: str | None) -> "RerankConfig":
+        """The same settings, with the fusion weight that comes with a model if the weight was left open.
+
+        Args:
+            model: The model's name, hub id or folder; None is the shipped model.
+        """
+        return self if self.fusion is None else replace(self, fusion=self.fusion.for_model(model))
 
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:

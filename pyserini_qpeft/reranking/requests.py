@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource, chain, from_mapping, from_searcher
+from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.records import RankedHit
-from pyserini_qpeft.errors import NonFiniteScoreError
+from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.ranking import Ranking
-from pyserini_qpeft.scoring.report import ScoringReport
 
 Request = tuple[str, Iterable[Any]]
 """A query and its first-stage hits, best first."""
@@ -41,21 +41,37 @@ class Reranked:
     hints: list[list[str] | None] | None = None
 
 
-@dataclass(slots=True)
-class Call:
-    """The state of one call of the reranker; no other call sees it.
+def as_pairs(query: str, texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of one query with each text; lone surrogates in them become U+FFFD.
 
-    Attributes:
-        report: Counts and time of scoring.
-        k: How many hits of each query are returned; None is all.
-        hints: Whether the hint tokens of each hit are kept.
-        warned: Whether the call has warned of first-stage scores that cannot be used.
+    Raises:
+        QPeftError: The texts are no list, or one of them or the query is not a string.
     """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise QPeftError(f"the texts must be a list of strings, not {texts!r:.60}.")
+    query = as_text(query, "the query")
+    return [(query, as_text(text, f"text {place}")) for place, text in enumerate(texts, start=1)]
 
-    report: ScoringReport
-    k: int | None = None
-    hints: bool = False
-    warned: bool = False
+
+def read_pairs(pairs: Any) -> tuple[list[tuple[str, str]], bool]:
+    """Pairs of query and text, each given as a tuple or a list, or one such pair; whether it was one.
+
+    Lone surrogates in the strings become U+FFFD.
+
+    Raises:
+        QPeftError: One of the pairs is not two strings.
+    """
+    if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+        raise QPeftError(f"(query, text) pairs are needed, not {pairs!r:.60}.")
+    listed = list(pairs)
+    single = bool(listed) and isinstance(listed[0], str)
+    read = []
+    for place, pair in enumerate([listed] if single else listed, start=1):
+        both = [] if isinstance(pair, str | bytes) or not isinstance(pair, Iterable) else list(pair)
+        if len(both) != 2:
+            raise QPeftError(f"pair {place} must be (query, text), not {pair!r:.60}.")
+        read.append((as_text(both[0], f"the query of pair {place}"), as_text(both[1], f"the text of pair {place}")))
+    return read, single
 
 
 def text_source(searcher: Any, corpus: Any) -> TextSource | None:
@@ -70,11 +86,26 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
     return chain(*sources) if sources else None
 
 
-def ask(query: str, hits: Iterable[Any], texts: TextSource | None, depth: int | None) -> Asked:
-    """A request with the texts of the hits that are rescored."""
+def ask(request: Request, place: int, texts: TextSource | None, depth: int | None) -> Asked:
+    """A request with the texts of the hits that are rescored.
+
+    Args:
+        request: The query and its hits.
+        place: Number of the request, from 1; an error about the query names it.
+        texts: Gives the texts of hits that have none.
+        depth: How many hits are rescored; None is all.
+
+    Raises:
+        QPeftError: The text of a hit is missing, or a text or the query is not a string.
+    """
+    query, hits = request
     listed = list(hits)
     head = to_candidates(listed[:depth], texts)
-    return Asked(query, head, first_stage_hits(listed[len(head) :], first_rank=len(head) + 1))
+    return Asked(
+        as_text(query, f"the query of request {place}"),
+        head,
+        first_stage_hits(listed[len(head) :], first_rank=len(head) + 1),
+    )
 
 
 def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> None:

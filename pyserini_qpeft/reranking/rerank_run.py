@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
 from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
+from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import text_source
 from pyserini_qpeft.reranking.resume import ResumableWriter
@@ -98,8 +100,7 @@ def rerank_run(
         QPeftError: The unfinished run of this output was made with other settings, another model, other hits or other
             texts, which are named; another process is writing it; a text is missing; or the file cannot be written.
     """
-    from tqdm import tqdm
-
+    topics = {qid: as_text(topics.get(qid), f"query {qid}") for qid in run}
     settings = {
         "version": __version__,
         **run_settings(run, topics),
@@ -119,21 +120,18 @@ def rerank_run(
             for batch in query_batches(run, lambda qid: len(run[qid][:depth]), reranker.scorer.query_batch_pairs)
             if not writer.finished.keys() >= set(batch)
         ]
-        report = ScoringReport()
-        lists = reranker.rerank_query_batches(
-            ([(topics[qid], run[qid]) for qid in batch] for batch in batches),
-            corpus=texts,
-            hints=config.format == "jsonl",
-            report=report,
-        )
-        shares = _TimeShares()
+        report, shares = ScoringReport(), _TimeShares()
+        passages = {qid: len(run[qid][:depth]) for qid in run}
+        scored = sum(passages.values()) - sum(passages[qid] for batch in batches for qid in batch)
         try:
-            with tqdm(
-                desc="rerank",
-                unit="passage",
-                total=sum(len(run[qid][:depth]) for batch in batches for qid in batch),
-                disable=not config.progress,
-            ) as progress:
+            with passage_bar(sum(passages.values()), scored=scored, shown=config.progress) as bar:
+                lists = reranker.rerank_query_batches(
+                    ([(topics[qid], run[qid]) for qid in batch] for batch in batches),
+                    corpus=texts,
+                    hints=config.format == "jsonl",
+                    report=report,
+                    on_scored=bar.update,
+                )
                 for qid, reranked in zip(chain(*batches), lists, strict=True):
                     seconds = shares.next(report, reranked.hits)
                     if qid not in writer.finished:
@@ -145,7 +143,6 @@ def rerank_run(
                             seconds if config.seconds else None,
                         )
                         writer.write(ranked, texts_fingerprint(_scored_texts(reranked.hits)))
-                    progress.update(_rescored(reranked.hits))
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error

@@ -1,33 +1,23 @@
 """The reranker: first-stage hits in, the same hits out in a better order."""
 
-import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
+from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.model_name import model_name
+from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
-from pyserini_qpeft.reranking.requests import (
-    Asked,
-    Call,
-    Request,
-    Reranked,
-    ask,
-    ranked_hits,
-    refuse_non_finite,
-    text_source,
-)
+from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, read_pairs, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
@@ -35,10 +25,8 @@ if TYPE_CHECKING:
 
     from pyserini_qpeft.models.config import Quantization
     from pyserini_qpeft.qpeft.template import PromptTemplate
+    from pyserini_qpeft.scoring.row_scorer import OnScored
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-    from pyserini_qpeft.scoring.sequences import PairSequence
-
-_logger = logging.getLogger(__name__)
 
 
 class QPeftReranker:
@@ -59,11 +47,8 @@ class QPeftReranker:
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
-        config = config or RerankConfig()
-        if config.fusion is not None:
-            config = replace(config, fusion=config.fusion.for_model(model_name(scorer.model)))
         self.scorer = scorer
-        self.config = config
+        self.config = (config or RerankConfig()).for_model(model_name(scorer.model))
         self.last_report = ScoringReport()
 
     @classmethod
@@ -125,9 +110,7 @@ class QPeftReranker:
         # Imported after loading: it imports torch, and a model that is not there should be reported at once.
         from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-        settings = config or RerankConfig()
-        if settings.fusion is not None:
-            settings = replace(settings, fusion=settings.fusion.for_model(model.model))
+        settings = (config or RerankConfig()).for_model(model.model)
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
     def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -139,23 +122,36 @@ class QPeftReranker:
 
         Returns:
             float32 of shape `[len(texts)]`, in the order of `texts`; higher is better, never above 0.
-        """
-        return self.predict([(query, text) for text in texts])
 
-    def predict(self, pairs: Sequence[tuple[str, str]], batch_size: int | None = None) -> npt.NDArray[np.float32]:
+        Raises:
+            QPeftError: The query or a text is not a string, or `texts` is a single string.
+        """
+        return self._score(as_pairs(query, texts))
+
+    @overload
+    def predict(self, pairs: tuple[str, str] | list[str], batch_size: int | None = None) -> np.float32: ...
+
+    @overload
+    def predict(
+        self, pairs: Sequence[tuple[str, str] | list[str]], batch_size: int | None = None
+    ) -> npt.NDArray[np.float32]: ...
+
+    def predict(self, pairs: Any, batch_size: int | None = None) -> np.float32 | npt.NDArray[np.float32]:
         """Likelihoods of (query, text) pairs, called as a sentence-transformers `CrossEncoder` is.
 
         Args:
-            pairs: The pairs.
+            pairs: Pairs, as tuples or lists; or a single pair.
             batch_size: Accepted for compatibility, without effect: batches are planned by tokens.
 
         Returns:
-            float32 of shape `[len(pairs)]`.
+            float32 of shape `[len(pairs)]`; for a single pair its likelihood alone.
+
+        Raises:
+            QPeftError: A pair is not two strings; its place is named.
         """
-        self.last_report = report = ScoringReport()
-        size = self.scorer.query_batch_pairs
-        blocks = [self._score(pairs[i : i + size], report)[0] for i in range(0, len(pairs), size)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+        read, single = read_pairs(pairs)
+        scores = self._score(read)
+        return np.float32(scores[0]) if single else scores
 
     def rerank(
         self,
@@ -182,7 +178,9 @@ class QPeftReranker:
 
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
+                The query or a text is not a string.
         """
+        query = as_text(query, "the query")
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
 
     def rerank_batch(
@@ -194,9 +192,12 @@ class QPeftReranker:
         corpus: Any = None,
     ) -> list[list[RankedHit]]:
         """Rerank the hits of many queries, in batches across queries; see `rerank`."""
-        listed = list(requests)
-        stream = self.rerank_stream(listed, k=k, searcher=searcher, corpus=corpus)
-        return list(tqdm(stream, total=len(listed), unit="query", disable=not self.config.progress))
+        depth = self.config.depth
+        listed = [(query, list(hits)) for query, hits in requests]
+        with passage_bar(sum(len(hits[:depth]) for _, hits in listed), shown=self.config.progress) as bar:
+            batches = self._query_batches(listed)
+            reranked = self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus, on_scored=bar.update)
+            return [one.hits for one in reranked]
 
     def rerank_stream(
         self,
@@ -207,9 +208,8 @@ class QPeftReranker:
         corpus: Any = None,
     ) -> Iterator[list[RankedHit]]:
         """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
-        depth = self.config.depth
         listed = ((query, list(hits)) for query, hits in requests)
-        batches = query_batches(listed, lambda request: len(request[1][:depth]), self.scorer.query_batch_pairs)
+        batches = self._query_batches(listed)
         for reranked in self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus):
             yield reranked.hits
 
@@ -222,6 +222,7 @@ class QPeftReranker:
         corpus: Any = None,
         hints: bool = False,
         report: ScoringReport | None = None,
+        on_scored: "OnScored | None" = None,
     ) -> Iterator[Reranked]:
         """Rerank query batches, each scored as a whole, and yield the list of each query in order.
 
@@ -232,63 +233,29 @@ class QPeftReranker:
             corpus: As for `rerank`.
             hints: Whether the hint tokens of each hit are kept.
             report: Counts and time are added to it, query batch by query batch.
+            on_scored: Is called with the number of passages that were scored, after each batch of the model.
         """
         self.last_report = report = report if report is not None else ScoringReport()
-        call = Call(report, k, hints)
-        texts = text_source(searcher, corpus)
+        call = RerankCall(self.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
+        texts, places = text_source(searcher, corpus), count(1)
         for batch in batches:
-            yield from self._rank([ask(query, hits, texts, self.config.depth) for query, hits in batch], call)
+            yield from call.rank([ask(request, next(places), texts, self.config.depth) for request in batch])
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
-        return list(map(self.scorer.hint_tokens, self.scorer.sequences([(query, text) for text in texts])))
+        return list(map(self.scorer.hint_tokens, self.scorer.sequences(as_pairs(query, texts))))
 
     def explain(self, query: str, text: str) -> Explanation:
         """The parts of one likelihood: the hints, and the score of each query token with and without them."""
-        return explain(self.scorer, query, text)
+        return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"))
 
-    def _rank(self, batch: list[Asked], call: Call) -> Iterator[Reranked]:
-        """Score the pairs of several queries together."""
-        pairs = [(asked.query, candidate.text) for asked in batch for candidate in asked.head]
-        scores, sequences = self._score(pairs, call.report) if pairs else (np.zeros(0, dtype=np.float32), [])
-        start = 0
-        for asked in batch:
-            stop = start + len(asked.head)
-            likelihoods = scores[start:stop]
-            refuse_non_finite(asked, likelihoods)
-            ranking = self._ranking(asked, likelihoods, call)
-            hits = ranked_hits(asked, likelihoods, ranking)[: call.k]
-            kept = None
-            if call.hints:
-                tokens = list(map(self.scorer.hint_tokens, sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: call.k]
-            yield Reranked(hits, kept)
-            start = stop
+    def _query_batches(self, requests: Iterable[tuple[str, list[Any]]]) -> Iterator[list[tuple[str, list[Any]]]]:
+        depth = self.config.depth
+        return query_batches(requests, lambda request: len(request[1][:depth]), self.scorer.query_batch_pairs)
 
-    def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32], call: Call) -> Ranking:
-        first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]
-        config = self.config
-        ranking = rank_hits(
-            likelihoods.tolist(), first_stage, config.fusion, depth=len(asked.head), below_depth=config.below_depth
-        )
-        if ranking.first_stage_unusable and not call.warned:
-            call.warned = True
-            _logger.warning(
-                "query %r: its hits are ranked by the likelihood alone, because their first-stage scores are missing, "
-                "not finite or all equal; other queries of this call whose scores are so are ranked the same way",
-                asked.query,
-            )
-        return ranking
-
-    def _score(
-        self, pairs: Sequence[tuple[str, str]], report: ScoringReport
-    ) -> "tuple[npt.NDArray[np.float32], list[PairSequence]]":
-        start = time.perf_counter()
-        sequences = self.scorer.sequences(pairs)
-        scores = self.scorer.score(sequences)
-        report.passages += len(sequences)
-        report.tokens += sum(len(sequence) for sequence in sequences)
-        report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
-        report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
-        report.seconds += time.perf_counter() - start
-        return scores, sequences
+    def _score(self, pairs: list[tuple[str, str]]) -> npt.NDArray[np.float32]:
+        self.last_report = report = ScoringReport()
+        call = RerankCall(self.scorer, self.config, report)
+        size = self.scorer.query_batch_pairs
+        blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)

@@ -1,6 +1,6 @@
 """Rows of pairs to scores: batches within the token budget, behind the cached passages if there is a cache."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache
 from pyserini_qpeft.scoring.row_planner import RowPlanner
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
+
+OnScored = Callable[[int], object]
+"""Called with the number of pairs of each batch when the batch is scored. It delays the next batch: return soon."""
 
 
 class RowScorer:
@@ -45,11 +48,12 @@ class RowScorer:
         self.cache = cache
         self._vocabulary = len(model.model.get_input_embeddings().weight)
 
-    def score(self, rows: Sequence[Row]) -> npt.NDArray[np.float32]:
+    def score(self, rows: Sequence[Row], on_scored: OnScored | None = None) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of the query tokens of each pair.
 
         Args:
             rows: Pairs; those of one row share a passage.
+            on_scored: Is called after each batch.
 
         Returns:
             float32 `[pairs]`, row after row.
@@ -58,13 +62,13 @@ class RowScorer:
             DoesNotFitError: If one pair alone does not fit into memory.
         """
         if self.cache is None:
-            return self._score(rows)
+            return self._score(rows, on_scored)
         places = _places(rows)
         scores = np.empty(sum(map(len, rows)), dtype=np.float32)
         shared = [row[0].shared_ids for row in rows]
         for block in self.cache.blocks(shared):
             self.cache.fill([shared[i] for i in block])
-            scores[np.concatenate([places[i] for i in block])] = self._score([rows[i] for i in block])
+            scores[np.concatenate([places[i] for i in block])] = self._score([rows[i] for i in block], on_scored)
         return scores
 
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
@@ -113,7 +117,7 @@ class RowScorer:
             shared = [self.cache.batch_cost(length) for length in shared]
         return [after + before for after, before in zip(following, shared, strict=True)]
 
-    def _score(self, rows: Sequence[Row]) -> npt.NDArray[np.float32]:
+    def _score(self, rows: Sequence[Row], on_scored: OnScored | None) -> npt.NDArray[np.float32]:
         places = _places(rows)
         scores = np.empty(sum(map(len, rows)), dtype=np.float32)
         scored = np.zeros(len(rows), dtype=bool)
@@ -122,6 +126,8 @@ class RowScorer:
             found = self._batch_scores([rows[i] for i in batch])
             scores[np.concatenate([places[i] for i in batch])] = found
             scored[batch] = True
+            if on_scored is not None:
+                on_scored(len(found))
 
         logits = [logits_cost(sum(len(sequence.scored) for sequence in row), self._vocabulary) for row in rows]
         try:
@@ -132,7 +138,7 @@ class RowScorer:
             single: list[Row] = [[sequence] for i in left for sequence in rows[i]]
             if len(single) == len(left):
                 raise
-            scores[np.concatenate([places[i] for i in left])] = self._score(single)
+            scores[np.concatenate([places[i] for i in left])] = self._score(single, on_scored)
         return scores
 
     def _batch_scores(self, rows: Sequence[Row]) -> npt.NDArray[np.float32]:

@@ -19,7 +19,7 @@ from pyserini_qpeft.scoring.hint_sources import other_passages
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
 from pyserini_qpeft.scoring.row_planner import RowPlanner
-from pyserini_qpeft.scoring.row_scorer import RowScorer
+from pyserini_qpeft.scoring.row_scorer import OnScored, RowScorer
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
 from pyserini_qpeft.scoring.stored_passages import StoredPassages, model_fingerprint
 
@@ -137,11 +137,12 @@ class LikelihoodScorer:
         with self._tokenizing:
             return [self.encoder.tokenizer.decode([token]).strip() for token in sequence.hint_ids]
 
-    def score(self, sequences: Sequence[PairSequence]) -> npt.NDArray[np.float32]:
+    def score(self, sequences: Sequence[PairSequence], on_scored: OnScored | None = None) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of the query tokens of each sequence.
 
         Args:
             sequences: Sequences that `sequences` returned.
+            on_scored: Is called with the number of sequences that were scored, after each batch of the model.
 
         Returns:
             float32 `[len(sequences)]`, in the order given. A score does not depend on the other sequences, up to
@@ -154,7 +155,9 @@ class LikelihoodScorer:
         distinct = {id(sequence): sequence for sequence in sequences}
         if len(distinct) < len(sequences):
             place = {key: i for i, key in enumerate(distinct)}
-            once = self.score(list(distinct.values()))
+            once = self.score(list(distinct.values()), on_scored)
+            if on_scored is not None:
+                on_scored(len(sequences) - len(distinct))
             return once[[place[id(sequence)] for sequence in sequences]]
         groups = self.planner.rows(sequences)
         if self.cache is not None:
@@ -163,7 +166,8 @@ class LikelihoodScorer:
         scores = np.empty(len(sequences), dtype=np.float32)
         for rows in groups:
             places = [place for row in rows for place in row]
-            scores[places] = self.row_scorer.score([[sequences[place] for place in row] for row in rows])
+            paired = [[sequences[place] for place in row] for row in rows]
+            scores[places] = self.row_scorer.score(paired, on_scored)
         return scores
 
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:

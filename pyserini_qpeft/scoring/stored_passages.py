@@ -1,5 +1,7 @@
 """Key-values of passages on disk: one safetensors file per batch that was read, in a folder per model."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -23,7 +25,8 @@ class StoredPassages:
 
     Several threads and processes may write into one folder: a file gets its name only when it is complete, and is
     never changed afterwards, only replaced by one with the same passages. Passages that another process adds are seen
-    by the next `StoredPassages`; until then they may be read twice.
+    by the next `StoredPassages`; until then they may be read twice. An unfinished file of a killed process is removed by
+    the next `StoredPassages` that finds no process writing.
 
     Args:
         folder: The folder that holds a folder for each model. It is made if it does not exist.
@@ -41,6 +44,7 @@ class StoredPassages:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise QPeftError(f"cannot store passages in {folder}: {error.strerror}.") from error
+        self._remove_unfinished()
         self._files = {name: file for file in sorted(self.folder.glob("*.safetensors")) for name in _names(file)}
 
     def load(self, keys: Collection[bytes]) -> Iterator[tuple[bytes, torch.Tensor]]:
@@ -77,13 +81,30 @@ class StoredPassages:
         # A name of its own for each writer: two threads may store the same passages at once.
         unfinished = file.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
-            save_file(named, unfinished)
-            os.replace(unfinished, file)
+            with self._locked(fcntl.LOCK_SH):
+                save_file(named, unfinished)
+                os.replace(unfinished, file)
         except (OSError, SafetensorError) as error:
             raise QPeftError(f"cannot store passages in {self.folder}: {error}") from error
         finally:
             unfinished.unlink(missing_ok=True)
         self._files |= dict.fromkeys(named, file)
+
+    def _remove_unfinished(self) -> None:
+        # While this lock is held nobody writes, so each unfinished file is one that a killed process left.
+        with contextlib.suppress(OSError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for file in self.folder.glob("*.part"):
+                file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self, operation: int) -> Iterator[None]:
+        """Holds a lock on the folder: writers share it, and who removes files has it alone."""
+        opened = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(opened, operation)
+            yield
+        finally:
+            os.close(opened)
 
 
 def model_fingerprint(model: nn.Module) -> str:
