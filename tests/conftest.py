@@ -2,9 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 # How long an example takes says more of the machine's load than of the code.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+InThreads = Callable[[list[Callable[[], Any]]], list[Any]]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -61,3 +66,26 @@ def shared_index(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
         return folder
 
     return build
+
+
+@pytest.fixture
+def in_threads() -> Iterator[InThreads]:
+    """Runs calls in one thread each, all started at the same moment, and gives their results in order.
+
+    Python switches threads as often as it can meanwhile, so that races show.
+    """
+
+    def run(calls: list[Callable[[], Any]]) -> list[Any]:
+        start = threading.Barrier(len(calls))
+
+        def started(call: Callable[[], Any]) -> Any:
+            start.wait()
+            return call()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return [future.result() for future in [pool.submit(started, call) for call in calls]]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield run
+    sys.setswitchinterval(interval)

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-_FIRST = 1024
-"""Pairs of the first query batch, so that first results come soon."""
-
 
 def query_batches[Query](queries: Iterable[Query], pairs: Callable[[Query], int], most: int) -> Iterator[list[Query]]:
     """Divide queries into query batches: larger ones share more passages and take longer until results come.
@@ -15,16 +12,15 @@ def query_batches[Query](queries: Iterable[Query], pairs: Callable[[Query], int]
     Args:
         queries: The queries, in order.
         pairs: How many passages of a query are scored.
-        most: A batch ends when it has this many pairs; the first one may end earlier.
+        most: A batch ends with the query that brings it to this many pairs.
     """
-    size = min(most, _FIRST)
     batch: list[Query] = []
     count = 0
     for query in queries:
         batch.append(query)
         count += pairs(query)
-        if count >= size:
+        if count >= most:
             yield batch
-            batch, count, size = [], 0, most
+            batch, count = [], 0
     if batch:
         yield batch

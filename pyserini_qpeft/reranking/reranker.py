@@ -154,13 +154,7 @@ class QPeftReranker:
         return np.float32(scores[0]) if single else scores
 
     def rerank(
-        self,
-        query: str,
-        hits: Iterable[Any],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
+        self, query: str, hits: Iterable[Any], *, k: int | None = None, searcher: Any = None, corpus: Any = None
     ) -> list[RankedHit]:
         """Rerank the hits of one query.
 
@@ -184,12 +178,7 @@ class QPeftReranker:
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
 
     def rerank_batch(
-        self,
-        requests: Iterable[Request],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
+        self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
     ) -> list[list[RankedHit]]:
         """Rerank the hits of many queries, in batches across queries; see `rerank`."""
         depth = self.config.depth
@@ -200,12 +189,7 @@ class QPeftReranker:
             return [one.hits for one in reranked]
 
     def rerank_stream(
-        self,
-        requests: Iterable[Request],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
+        self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
     ) -> Iterator[list[RankedHit]]:
         """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
         listed = ((query, list(hits)) for query, hits in requests)
@@ -228,9 +212,7 @@ class QPeftReranker:
 
         Args:
             batches: The requests of each query batch, see `query_batches`.
-            k: As for `rerank`.
-            searcher: As for `rerank`.
-            corpus: As for `rerank`.
+            k, searcher, corpus: As for `rerank`.
             hints: Whether the hint tokens of each hit are kept.
             report: Counts and time are added to it, query batch by query batch.
             on_scored: Is called with the number of passages that were scored, after each batch of the model.

@@ -20,20 +20,20 @@ _MOST_BATCH_TOKENS = 65536
 BYTES_PER_TOKEN = 1 << 16
 """Memory beside a batch's activations (logits, key-values) is counted in tokens: this many bytes as one token."""
 
-_FEWEST_PAIRS = 256
 _MOST_PAIRS = 32_768
-_QUERY_BATCH_WORK = {"cpu": 1 << 37, "cuda": 1 << 47}
-"""Pairs in a query batch times weights of the model: some minutes of work on usual machines."""
+_QUERY_BATCH_WORK = {"cpu": 1 << 34, "cuda": 1 << 44}
+"""Pairs in a query batch times weights of the model: less than a minute of work on two cores, or on one GPU."""
 
 
 def query_batch_pairs(model: Any, device: torch.device) -> int:
     """Chooses how many pairs to score together, from the size of the model and the device.
 
-    More pairs share more passages, but the first results come later.
+    More pairs share more passages, but results come later, and a run that is stopped loses more work. The choice does
+    not depend on how busy the machine is: a resumed run must score the same pairs together.
     """
     weights: int = sum(weight.numel() for weight in model.parameters())
     pairs: int = _QUERY_BATCH_WORK.get(device.type, _QUERY_BATCH_WORK["cpu"]) // weights
-    return min(_MOST_PAIRS, max(_FEWEST_PAIRS, pairs))
+    return min(_MOST_PAIRS, max(1, pairs))
 
 
 def logits_cost(positions: int, vocabulary: int) -> int:

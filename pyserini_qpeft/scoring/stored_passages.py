@@ -25,8 +25,8 @@ class StoredPassages:
 
     Several threads and processes may write into one folder: a file gets its name only when it is complete, and is
     never changed afterwards, only replaced by one with the same passages. Passages that another process adds are seen
-    by the next `StoredPassages`; until then they may be read twice. An unfinished file of a killed process is removed by
-    the next `StoredPassages` that finds no process writing.
+    by the next `StoredPassages`; until then they may be read twice. A killed process may leave an unfinished file: the
+    next `StoredPassages` removes it, unless another process is writing at that moment.
 
     Args:
         folder: The folder that holds a folder for each model. It is made if it does not exist.

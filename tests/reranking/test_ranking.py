@@ -107,7 +107,7 @@ class _Scorer:
     def sequences(self, pairs: Any) -> list[Any]:
         return [_Sequence(float(text)) for _, text in pairs]
 
-    def score(self, sequences: Any) -> Any:
+    def score(self, sequences: Any, on_scored: Any = None) -> Any:
         return np.array([sequence.likelihood for sequence in sequences], dtype=np.float32)
 
 

@@ -118,6 +118,29 @@ def test_the_lists_are_the_rerankers_own(reranker: QPeftReranker, tmp_path: Path
         assert record["seconds"] > 0
 
 
+def test_the_progress_bar_of_a_resumed_run_begins_with_what_is_done(
+    reranker: QPeftReranker, kill_after: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = RunConfig(tmp_path / "run", progress=True)
+    kill_after(3, RUN, TOPICS, config, reranker, corpus=TEXTS)
+    assert "20/30" in capsys.readouterr().err
+    rerank_run(RUN, TOPICS, config, reranker, corpus=TEXTS)
+    drawn = capsys.readouterr().err
+    assert "10/30" in drawn
+    assert "30/30" in drawn
+
+
+def test_lone_surrogates_in_queries_and_texts_are_repaired(reranker: QPeftReranker, tmp_path: Path) -> None:
+    run: Run = {"q1": [ScoredDoc("nile", 2.0, "the \ud800 Nile"), ScoredDoc("paris", 1.0)]}
+    config = RunConfig(tmp_path / "run", format="jsonl")
+    rerank_run(run, {"q1": "which \ud800 river"}, config, reranker, corpus=TEXTS)
+    record = json.loads((tmp_path / "run").read_text())
+    assert record["query"] == "which \ufffd river"
+    assert {hit["text"] for hit in record["hits"]} == {"the \ufffd Nile", TEXTS["paris"]}
+    with pytest.raises(QPeftError, match="query q1 must be a string, not None"):
+        rerank_run(run, {}, config, reranker, corpus=TEXTS)
+
+
 def test_changed_texts_are_refused_and_those_of_no_hit_do_not_matter(
     reranker: QPeftReranker, kill_after: Callable[..., None], tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """The reranker keeps the rules that users of rerankers count on."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,14 +149,59 @@ def test_each_call_has_a_report_of_its_own(reranker: QPeftReranker) -> None:
     assert [report.passages for report in reports] == [2, 3]
 
 
-def test_four_threads_with_one_reranker_rank_as_one_thread_does(reranker: QPeftReranker) -> None:
-    queries = [QUERY, "who sings", "the brother of Moses", "é"] * 3
-    alone = [reranker.rerank(query, HITS) for query in queries]
-    with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(lambda query: reranker.rerank(query, HITS), queries))
-    for ours, theirs in zip(together, alone, strict=True):
-        assert [hit.docid for hit in ours] == [hit.docid for hit in theirs]
-        assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-6)
+@pytest.mark.parametrize("bytes_kept", [0, 60_000])
+def test_four_threads_that_share_one_reranker_get_the_rankings_and_reports_of_one_thread(
+    reranker: QPeftReranker, in_threads: Any, bytes_kept: int
+) -> None:
+    scoring = ScoringConfig(passage_cache_bytes=bytes_kept, query_batch_pairs=10)
+    shared = configured(reranker, fusion=FusionConfig(weight=0.4), scoring=scoring, depth=4)
+    texts = list(PASSAGES.values())
+
+    def mixed_calls(query: str, other: str) -> Any:
+        def call() -> dict[str, Any]:
+            report = ScoringReport()
+            requests = [(query, HITS), (other, HITS[2:]), (query, HITS[::-1])]
+            reported = shared.rerank_query_batches([requests[:2], requests[2:]], report=report)
+            return {
+                "lists": [
+                    shared.rerank(query, HITS),
+                    *(one.hits for one in reported),
+                    *shared.rerank_batch(requests),
+                    *shared.rerank_stream(requests),
+                ],
+                "scores": np.concatenate([shared.score(query, texts), shared.predict([(other, one) for one in texts])]),
+                "report": (report.passages, report.tokens, report.passages_cut, report.tokens_cut),
+            }
+
+        return call
+
+    queries = [QUERY, "who sings", "the brother of Moses", "é"]
+    calls = [mixed_calls(query, other) for query, other in zip(queries, queries[1:] + queries[:1], strict=True)]
+    alone = [call() for call in calls]
+    for ours, theirs in zip(in_threads(calls), alone, strict=True):
+        assert ours["report"] == theirs["report"]
+        np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=1e-5)
+        for one, other in zip(ours["lists"], theirs["lists"], strict=True):
+            assert [hit.docid for hit in one] == [hit.docid for hit in other]
+            assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-4)
+
+
+def test_the_progress_bar_counts_passages_and_moves_within_a_query_batch(
+    reranker: QPeftReranker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scoring = ScoringConfig(batch_tokens=60)
+    shown = configured(reranker, progress=True, depth=4, scoring=scoring)
+    shown.rerank_batch([(QUERY, HITS), ("who sings", HITS)])
+    assert "8/8" in (drawn := capsys.readouterr().err)
+    assert "passages/s" in drawn
+    configured(reranker, depth=4, scoring=scoring).rerank_batch([(QUERY, HITS)])
+    assert capsys.readouterr().err == ""
+    counts: list[int] = []
+    stream = shown.rerank_query_batches([[(QUERY, HITS), ("who sings", HITS)]], on_scored=counts.append)
+    assert counts == []
+    next(stream)
+    assert sum(counts) == 8
+    assert len(counts) > 1
 
 
 def test_hints_are_kept_when_asked_for_and_are_those_that_scored(tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -201,6 +245,63 @@ def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftRerank
     assert reranker.rerank(QUERY, []) == []
     assert reranker.rerank_batch([]) == []
     assert reranker.score(QUERY, []).shape == (0,)
+
+
+def test_pairs_may_be_lists_and_a_single_pair_has_a_single_score(reranker: QPeftReranker) -> None:
+    text, other = PASSAGES["d1"], PASSAGES["d2"]
+    expected = reranker.score(QUERY, [text, other])
+    for pairs in ([[QUERY, text], [QUERY, other]], [(QUERY, text), [QUERY, other]], ((QUERY, text), (QUERY, other))):
+        np.testing.assert_array_equal(reranker.predict(pairs), expected)
+    np.testing.assert_array_equal(reranker.predict(np.array([[QUERY, text], [QUERY, other]])), expected)
+    assert reranker.predict([]).shape == (0,)
+    for pair in ((QUERY, text), [QUERY, text]):
+        single = reranker.predict(pair)
+        assert isinstance(single, np.float32)
+        assert single == pytest.approx(expected[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), 17, b"bytes", ["a list"]])
+def test_what_is_not_a_string_is_refused_with_its_place(reranker: QPeftReranker, value: Any) -> None:
+    calls = {
+        r"text 2 must be a string": lambda: reranker.score(QUERY, ["a text", value]),
+        r"the query must be a string": lambda: reranker.score(value, ["a text"]),
+        r"the text of pair 2 must be a string": lambda: reranker.predict([(QUERY, "a text"), (QUERY, value)]),
+        r"the query of pair 1 must be a string": lambda: reranker.predict([[value, "a text"]]),
+        r"the text of pair 1 must be a string": lambda: reranker.predict((QUERY, value)),
+        r"pair 2 must be \(query, text\)": lambda: reranker.predict([(QUERY, "a text"), value]),
+        r"^the query must be a string": lambda: reranker.rerank(value, HITS),
+        r"the query of request 2 must be a string": lambda: reranker.rerank_batch([(QUERY, HITS), (value, HITS)]),
+        r"hit 1 is not \(docid, text, score\)": lambda: reranker.rerank(QUERY, [("d1", value, 1.0)]),
+        r"no text for document d1": lambda: reranker.rerank(QUERY, [{"docid": "d1", "text": value, "score": 1.0}]),
+        r"^text 1 must be a string": lambda: reranker.hints(QUERY, [value]),
+        r"the text must be a string": lambda: reranker.explain(QUERY, value),
+    }
+    for sentence, call in calls.items():
+        with pytest.raises(QPeftError, match=sentence):
+            call()
+    if value is not None:
+        with pytest.raises(QPeftError, match=r"the text of document d1 must be a string"):
+            reranker.rerank(QUERY, [("d1", 1.0)], corpus=lambda docid: value)
+
+
+@pytest.mark.parametrize("texts", ["one text", b"one text", None, 17])
+def test_one_text_in_place_of_a_list_is_refused(reranker: QPeftReranker, texts: Any) -> None:
+    for call in (lambda: reranker.score(QUERY, texts), lambda: reranker.hints(QUERY, texts)):
+        with pytest.raises(QPeftError, match="the texts must be a list of strings, not"):
+            call()
+    with pytest.raises(QPeftError, match=r"\(query, text\) pairs are needed, not"):
+        reranker.predict(texts)
+
+
+def test_lone_surrogates_are_repaired_as_in_files(reranker: QPeftReranker) -> None:
+    broken, repaired = "the river \ud800 Nile", "the river \ufffd Nile"
+    expected = reranker.score(repaired, [repaired])
+    np.testing.assert_array_equal(reranker.score(broken, [broken]), expected)
+    np.testing.assert_array_equal(reranker.predict([(broken, broken)]), expected)
+    assert reranker.explain(broken, broken) == reranker.explain(repaired, repaired)
+    for hits, corpus in (([("d1", broken, 1.0)], None), ([("d1", 1.0)], {"d1": broken})):
+        (hit,) = reranker.rerank(broken, hits, corpus=corpus)
+        assert (hit.text, hit.likelihood) == (repaired, pytest.approx(float(expected[0])))
 
 
 def test_many_queries_at_once_rank_as_each_alone(reranker: QPeftReranker) -> None:

@@ -14,10 +14,11 @@ from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, query_ba
 @pytest.mark.parametrize(
     ("weights", "device", "pairs"),
     [
-        (3_600_000, "cpu", 32_768),
-        (60_000_000, "cpu", 2290),
-        (7_000_000_000, "cpu", 256),
-        (7_000_000_000, "cuda", 20_105),
+        (3_600_000, "cpu", 4772),
+        (135_000_000, "cpu", 127),
+        (70_000_000_000, "cpu", 1),
+        (135_000_000, "cuda", 32_768),
+        (7_000_000_000, "cuda", 2513),
     ],
 )
 def test_query_batches_are_smaller_for_models_that_take_longer(weights: int, device: str, pairs: int) -> None:

@@ -51,6 +51,29 @@ def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.
     np.testing.assert_allclose(scorer.score(sequences), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("limit", [0, 1, 60_000])
+@pytest.mark.parametrize("memory", [120, 1 << 20])
+def test_each_pair_is_counted_once_when_its_batch_is_scored(
+    monkeypatch: pytest.MonkeyPatch, limit: int, memory: int
+) -> None:
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=limit, batch_tokens=200))
+    forward = scorer.row_scorer.forward
+
+    def scarce(rows: Any) -> Any:
+        if len(rows) > 1 and sum(len(pair.following) for row in rows for pair in row) > memory:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(rows)
+
+    monkeypatch.setattr(scorer.row_scorer, "forward", scarce)
+    counts: list[int] = []
+    scorer.score(scorer.sequences(POOL), counts.append)
+    assert sum(counts) == len(POOL)
+    assert len(counts) > 2
+    counts.clear()
+    scorer.score(scorer.sequences([*POOL, *POOL[:3]]), counts.append)
+    assert sum(counts) == len(POOL) + 3
+
+
 def test_a_passage_that_never_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER)
 

@@ -105,6 +105,33 @@ def test_passages_whose_file_is_gone_are_read_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(scorer.score(scorer.sequences(POOL)), expected, atol=1e-5)
 
 
+def test_unfinished_files_of_a_killed_process_are_removed_by_the_next_one(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, torch\n"
+        "from pathlib import Path\n"
+        "from pyserini_qpeft.scoring import stored_passages\n"
+        "def half(states, file):\n"
+        "    Path(file).write_bytes(b'half')\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "stored_passages.save_file = half\n"
+        "store = stored_passages.StoredPassages(Path(sys.argv[1]), 'model', torch.device('cpu'))\n"
+        "store.save({b'key': torch.zeros(1, 2, 1, 3, 4)})\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdout is not None
+        writing.stdout.readline()
+        StoredPassages(tmp_path, "model", torch.device("cpu"))
+        assert [file.suffix for file in (tmp_path / "model").iterdir()] == [".part"], "its writer is alive"
+        writing.communicate(b"die\n")
+    store = StoredPassages(tmp_path, "model", torch.device("cpu"))
+    assert list((tmp_path / "model").iterdir()) == []
+    store.save({b"key": torch.ones(1, 2, 1, 3, 4)})
+    assert dict(StoredPassages(tmp_path, "model", torch.device("cpu")).load([b"key"])).keys() == {b"key"}
+
+
 def test_a_file_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     store = StoredPassages(tmp_path, "model", torch.device("cpu"))
     (tmp_path / "model").rmdir()
