@@ -22,7 +22,7 @@ BYTES_PER_TOKEN = 1 << 16
 
 _MOST_PAIRS = 32_768
 _QUERY_BATCH_WORK = {"cpu": 1 << 34, "cuda": 1 << 44}
-"""Pairs in a query batch times weights of the model: less than a minute of work on two cores, or on one GPU."""
+"""Pairs in a query batch times weights of the model's layers: less than a minute of work on two cores, or on one GPU."""
 
 
 def query_batch_pairs(model: Any, device: torch.device) -> int:
@@ -31,8 +31,11 @@ def query_batch_pairs(model: Any, device: torch.device) -> int:
     More pairs share more passages, but results come later, and a run that is stopped loses more work. The choice does
     not depend on how busy the machine is: a resumed run must score the same pairs together.
     """
-    weights: int = sum(weight.numel() for weight in model.parameters())
-    pairs: int = _QUERY_BATCH_WORK.get(device.type, _QUERY_BATCH_WORK["cpu"]) // weights
+    # A token only looks up its row of the embeddings, and logits are computed for query tokens alone.
+    tables = [table for table in (model.get_input_embeddings(), model.get_output_embeddings()) if table is not None]
+    excluded = {weight for table in tables for weight in table.parameters()}
+    weights: int = sum(weight.numel() for weight in model.parameters() if weight not in excluded)
+    pairs: int = _QUERY_BATCH_WORK.get(device.type, _QUERY_BATCH_WORK["cpu"]) // max(1, weights)
     return min(_MOST_PAIRS, max(1, pairs))
 
 

@@ -11,19 +11,35 @@ from torch import nn
 from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, query_batch_pairs
 
 
+class _Model(nn.Module):
+    """Layers of as many weights, between embeddings."""
+
+    def __init__(self, weights: int) -> None:
+        super().__init__()
+        self.embeddings, self.head = nn.Embedding(32_000, 1000), nn.Linear(1000, 32_000, bias=False)
+        self.layers = nn.Linear(weights // 1000, 1000, bias=False)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embeddings
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.head
+
+
 @pytest.mark.parametrize(
     ("weights", "device", "pairs"),
     [
-        (3_600_000, "cpu", 4772),
-        (135_000_000, "cpu", 127),
+        (100_000, "cpu", 32_768),
+        (10_000_000, "cpu", 1717),
+        (106_000_000, "cpu", 162),
         (70_000_000_000, "cpu", 1),
-        (135_000_000, "cuda", 32_768),
+        (106_000_000, "cuda", 32_768),
         (7_000_000_000, "cuda", 2513),
     ],
 )
 def test_query_batches_are_smaller_for_models_that_take_longer(weights: int, device: str, pairs: int) -> None:
     with torch.device("meta"):
-        model = nn.Linear(weights // 1000, 1000, bias=False)
+        model = _Model(weights)
     assert query_batch_pairs(model, torch.device(device)) == pairs
 
 

@@ -68,7 +68,7 @@ def test_each_pair_is_counted_once_when_its_batch_is_scored(
     counts: list[int] = []
     scorer.score(scorer.sequences(POOL), counts.append)
     assert sum(counts) == len(POOL)
-    assert len(counts) > 2
+    assert len(counts) > 1
     counts.clear()
     scorer.score(scorer.sequences([*POOL, *POOL[:3]]), counts.append)
     assert sum(counts) == len(POOL) + 3
