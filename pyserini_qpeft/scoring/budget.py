@@ -22,7 +22,7 @@ BYTES_PER_TOKEN = 1 << 16
 
 _MOST_PAIRS = 32_768
 _QUERY_BATCH_WORK = {"cpu": 1 << 34, "cuda": 1 << 44}
-"""Pairs in a query batch times weights of the model's layers: less than a minute of work on two cores, or on one GPU."""
+"""Pairs in a query batch times weights of the model's layers: under a minute of work on two cores, or on one GPU."""
 
 
 def query_batch_pairs(model: Any, device: torch.device) -> int:
