@@ -60,7 +60,10 @@ def test_the_better_hit_of_a_docid_that_occurs_twice_is_kept_and_the_other_is_co
     [
         ("", "is empty, where a run was expected"),
         ("1 Q0 a 1 2.0 t\n1 Q0 b 2 1.0\n", r"run\.txt:2: 5 columns, where a TREC run has 6"),
-        ("1\ta\tb\n", r"run\.txt: the first line '1\\ta\\tb' is not a line of a run \(jsonl: .*; trec: qid Q0 docid rank"),
+        (
+            "1\ta\tb\n",
+            r"run\.txt: the first line '1\\ta\\tb' is not a line of a run \(jsonl: .*; trec: qid Q0 docid rank",
+        ),
         ("1 0 a 1\n", r"run\.txt: the first line '1 0 a 1' is not a line of a run"),
         ("1 a 1\n1 b 1\n", r"run\.txt:2: query 1 has rank 1 twice; is this a file of qrels"),
         ("1 a 1\n1 b 0\n", r"run\.txt:2: not a line of an MS MARCO run"),
