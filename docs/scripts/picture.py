@@ -162,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draw a question of the demo before and after reranking.")
     parser.add_argument("--demo", type=Path, default=Path("demo-output"), help="output folder of qpeft demo")
     parser.add_argument("--qid", default="q002", help="question to draw (default: q002)")
-    parser.add_argument("--model", default="SmolLM2 and BM25 fused", help="what reranked, as the picture shows it")
+    parser.add_argument("--model", default="SmolLM2, fused with BM25", help="what reranked, as the picture shows it")
     parser.add_argument("--output", type=Path, required=True, help="SVG to write")
     args = parser.parse_args()
     args.output.parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,8 @@ def legend(model: str, fusion_weight: float) -> str:
     text = (
         "● answers the question, ○ helps (judged by hand); was: rank in BM25's list. "
         f"likelihood: how likely the language model ({model}) finds the question after it has read the passage. "
-        f"fused: {fusion_weight:g} × likelihood + {1 - fusion_weight:g} × BM25, both normalized; the default ranking."
+        f"fused: {fusion_weight:g} × likelihood + {1 - fusion_weight:g} × BM25, both normalized; the default ranking "
+        "(qpeft tune finds the weight for your own queries)."
     )
     return textwrap.fill(text, WIDTH)
 
