@@ -11,7 +11,6 @@ from pyserini_qpeft.models.registry import RESOURCES
 from pyserini_qpeft.models.source import Source, find_source
 
 SHIPPED_MODEL = RESOURCES / "model"
-SHIPPED_ADAPTERS = RESOURCES / "adapters"
 
 
 def load_model(config: ModelConfig, **model_kwargs: Any) -> tuple[Any, Any]:

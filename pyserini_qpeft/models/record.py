@@ -22,7 +22,7 @@ class ModelRecord:
         about: One line about the model.
         licence: Licence of the weights.
         megabytes: Size of the weights as they are downloaded or installed.
-        passage_tokens: Tokens of a passage to read; None: the program's default.
+        passage_tokens: Tokens of a passage that are read; None: `registry.DEFAULT_PASSAGE_TOKENS`.
         dtype: The dtype to load the model in; None: the best of the device.
         fusion_weight: Share of the likelihood in the fused score, 0 to 1.
         chosen: How the fusion weight was chosen.

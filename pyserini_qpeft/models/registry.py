@@ -10,6 +10,7 @@ import difflib
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.record import ModelRecord, read_records
@@ -20,6 +21,9 @@ DEFAULT_MODEL = "tiny"
 
 UNKNOWN_FUSION_WEIGHT = 0.5
 """The fusion weight of a model that has no record: likelihood and first stage count the same."""
+
+DEFAULT_PASSAGE_TOKENS = 256
+"""Tokens of a passage that are read by a model that has no record."""
 
 
 def models() -> dict[str, ModelRecord]:
@@ -59,6 +63,24 @@ def fusion_weight(model: str | None) -> float:
     """
     record = find_model(model)
     return UNKNOWN_FUSION_WEIGHT if record is None else record.fusion_weight
+
+
+def passage_tokens(model: str | None) -> int:
+    """How many tokens of a passage a model reads if nothing else is asked for.
+
+    Args:
+        model: As for `find_model`.
+
+    Returns:
+        The number in the model's record; `DEFAULT_PASSAGE_TOKENS` if it has none.
+    """
+    record = find_model(model)
+    return DEFAULT_PASSAGE_TOKENS if record is None else record.passage_tokens or DEFAULT_PASSAGE_TOKENS
+
+
+def loaded_name(model: Any) -> str:
+    """Name, hub id or folder that a loaded model came from; empty for a model that was not loaded."""
+    return str(getattr(model.config, "name_or_path", ""))
 
 
 def close_names(model: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The reranker: first-stage hits in, the same hits out in a better order."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -11,10 +12,10 @@ import numpy.typing as npt
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.explanation import Explanation, explain
-from pyserini_qpeft.reranking.model_name import model_name
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, read_pairs, text_source
@@ -41,14 +42,15 @@ class QPeftReranker:
 
     Attributes:
         scorer: As given.
-        config: As given; a fusion weight that was left open is the one that comes with the model.
+        config: As given, with the settings of the scorer; a fusion weight that was left open is the one that comes with
+            the model.
         last_report: Counts and time of the call of `score`, `predict`, `rerank`, `rerank_batch` or `rerank_stream`
             that began last.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
         self.scorer = scorer
-        self.config = (config or RerankConfig()).for_model(model_name(scorer.model))
+        self.config = replace((config or RerankConfig()).for_model(loaded_name(scorer.model)), scoring=scorer.config)
         self.last_report = ScoringReport()
 
     @classmethod
@@ -110,7 +112,7 @@ class QPeftReranker:
         # Imported after loading: it imports torch, and a model that is not there should be reported at once.
         from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-        settings = (config or RerankConfig()).for_model(model.model)
+        settings = config or RerankConfig()
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
     def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -91,7 +91,7 @@ class ResumableWriter:
             fingerprint: A hash of what this list alone depends on; kept beside it, see `finished`.
 
         Raises:
-            QPeftError: The format cannot hold the list (see `writers`), or the disk is full.
+            QPeftError: The format cannot hold the list (see `data.run_formats`), or the disk is full.
         """
         lines = self._lines_of(ranked)
         with user_write_errors(self.partial):

@@ -14,7 +14,8 @@ class ScoringConfig:
     """The settings of scoring.
 
     Attributes:
-        passage_tokens: How many tokens of a passage are read.
+        passage_tokens: How many tokens of a passage are read; None is what the record of the model says, or 256.
+            `LikelihoodScorer.config` shows the number.
         batch_tokens: Tokens per batch, padding included; None for a number that suits the device.
         query_batch_pairs: How many pairs are scored together; None for a number that suits model and device.
         share_passages: Whether a passage is read once for all queries of a query batch.
@@ -30,8 +31,12 @@ class ScoringConfig:
         QPeftError: If a value is out of range, or the folder is given without `passage_cache_bytes`.
     """
 
-    passage_tokens: int = field(
-        default=256, metadata={"help": "tokens of a passage that the model reads; longer passages are cut at the end"}
+    passage_tokens: int | None = field(
+        default=None,
+        metadata={
+            "help": "tokens of a passage that the model reads; longer passages are cut at the end (default: as the "
+            "model's record says, or 256)"
+        },
     )
     batch_tokens: int | None = field(
         default=None,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.registry import loaded_name, passage_tokens
 from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.hints.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
@@ -63,12 +65,14 @@ class LikelihoodScorer:
         read_alone: bool = False,
     ) -> None:
         self.model = model.eval()
-        self.config = config or ScoringConfig()
+        asked = config or ScoringConfig()
+        kept = asked.passage_tokens or passage_tokens(loaded_name(model))
+        self.config = replace(asked, passage_tokens=kept)
         pair_model = PairModel(model)
         self.adapter = pair_model.adapter
         wording = self.adapter.prompt_template if self.adapter else template or PromptTemplate()
         reference = self.adapter is not None and self.adapter.reference_settings
-        self.encoder = PromptEncoder(tokenizer, wording, self.config.passage_tokens, framed=reference)
+        self.encoder = PromptEncoder(tokenizer, wording, kept, framed=reference)
         embeddings = model.get_input_embeddings()
         rule = hint_rule(self.adapter)
         table = model.base_model.prompt.table if reference and rule.has_hints else None

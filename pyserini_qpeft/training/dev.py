@@ -11,8 +11,8 @@ from accelerate.utils import gather_object
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.evaluation.measures import score_queries
+from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.fusion import FusionConfig
-from pyserini_qpeft.reranking.model_name import model_name
 from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.batches import Teacher
@@ -93,7 +93,7 @@ class DevSet:
         scorer.model.eval()
         scores = _score(scorer, self._pairs())
         scorer.model.train(training)
-        fusion = FusionConfig().for_model(model_name(scorer.model))
+        fusion = FusionConfig().for_model(loaded_name(scorer.model))
         fused = self._run(scores, fusion) if self.has_first_stage else None
         return DevFigures(
             loss=self._loss(scores),

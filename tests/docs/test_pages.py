@@ -98,7 +98,7 @@ def test_the_pages_of_the_api_have_every_public_name() -> None:
 
     page = SCRIPT["api_pages"]()["api/reranking.md"]
     assert re.findall(r"^::: pyserini_qpeft\.(\w+)$", page, re.MULTILINE) == pyserini_qpeft.__all__
-    assert "| `passage_tokens` | `256` |" in page
+    assert "| `share_passages` | `True` |" in page
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.models.loading import SHIPPED_ADAPTERS, SHIPPED_MODEL, load_model
+from pyserini_qpeft.models.loading import SHIPPED_MODEL, load_model
+from pyserini_qpeft.models.registry import RESOURCES
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -22,7 +23,7 @@ ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """Copies of the shipped model and of its default adapter."""
     shutil.copytree(SHIPPED_MODEL, tmp_path / "model")
-    shutil.copytree(SHIPPED_ADAPTERS / "retrieval", tmp_path / "adapter")
+    shutil.copytree(RESOURCES / "adapters" / "retrieval", tmp_path / "adapter")
     return tmp_path / "model", tmp_path / "adapter"
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import save_tiny_model
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.registry import close_names, find_model, fusion_weight, models
@@ -91,3 +92,23 @@ def test_names_are_read_without_torch() -> None:
     code = "from pyserini_qpeft.models.registry import models; models(); import sys; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_a_model_reads_as_many_passage_tokens_as_its_record_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyserini_qpeft import QPeftReranker, RerankConfig, ScoringConfig
+
+    save_tiny_model(tmp_path / "tiny-llama")
+    (tmp_path / "models.yaml").write_text(
+        f"short: {{source: {{folder: {tmp_path / 'tiny-llama'}}}, passage_tokens: 7, fusion_weight: 0.2}}\n"
+    )
+    monkeypatch.setenv("QPEFT_MODELS", str(tmp_path / "models.yaml"))
+    own = QPeftReranker.from_pretrained("short", dtype="float32", device="cpu")
+    assert own.config.scoring.passage_tokens == own.scorer.encoder.passage_tokens == 7
+    assert own.config.fusion is not None
+    assert own.config.fusion.weight == 0.2
+    asked = RerankConfig(scoring=ScoringConfig(passage_tokens=9))
+    assert QPeftReranker.from_pretrained("short", dtype="float32", config=asked).scorer.encoder.passage_tokens == 9
+    by_folder = QPeftReranker.from_pretrained(tmp_path / "tiny-llama", dtype="float32")
+    assert by_folder.config.scoring.passage_tokens == 7

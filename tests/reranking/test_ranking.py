@@ -19,6 +19,7 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.reranking.reranker import QPeftReranker
+from pyserini_qpeft.scoring.config import ScoringConfig
 
 METHODS = ("zscore", "minmax", "linear", "rrf")
 FUSIONS = st.one_of(
@@ -102,6 +103,7 @@ class _Scorer:
     """Gives each pair the likelihood that its text names."""
 
     query_batch_pairs = 5
+    config = ScoringConfig()
     model = SimpleNamespace(config=SimpleNamespace(name_or_path="none"))
 
     def sequences(self, pairs: Any) -> list[Any]:
