@@ -214,7 +214,9 @@ class QPeftReranker:
 
         Args:
             batches: The requests of each query batch, see `query_batches`.
-            k, searcher, corpus: As for `rerank`.
+            k: As for `rerank`.
+            searcher: As for `rerank`.
+            corpus: As for `rerank`.
             hints: Whether the hint tokens of each hit are kept.
             report: Counts and time are added to it, query batch by query batch.
             on_scored: Is called with the number of passages that were scored, after each batch of the model.

@@ -95,8 +95,8 @@ def test_the_last_line_counts_passages_cuts_and_time(qpeft, arguments, run_file)
 
 
 def test_progress_is_shown_unless_quiet(qpeft, arguments):
-    assert "passage/s" in qpeft(*(part for part in arguments() if part != "--quiet")).err
-    assert "passage/s" not in qpeft(*arguments()).err
+    assert "passages/s]" in qpeft(*(part for part in arguments() if part != "--quiet")).err
+    assert "passages/s]" not in qpeft(*arguments()).err
 
 
 def test_depth_rescores_the_head_and_keeps_or_drops_the_tail(qpeft, arguments, written, lists, run_file):
