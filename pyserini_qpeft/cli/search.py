@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from pyserini_qpeft.errors import QPeftError
+
 HELP = "search a Lucene index with Pyserini's own options, and rerank the hits"
 PASSES_ON = "python -m pyserini.search.lucene"
 
@@ -51,6 +53,11 @@ def run(args: argparse.Namespace) -> None:
     reranker = None if args.first_stage_only else load_reranker(read_model_config(args), config, quiet=args.quiet)
     options = ["--index", args.index, "--hits", str(args.hits), *args.passed_on]
     hits = search(options, topics, progress=not args.quiet)
+    if not any(hits.values()):
+        raise QPeftError(
+            f"none of the {len(topics)} queries found a document in {args.index}: were index and queries analysed for "
+            "the same language (--language of Pyserini's indexer and search)?"
+        )
     if reranker is None:
         write_first_stage(hits, topics, texts, output)
     else:

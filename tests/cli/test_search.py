@@ -31,6 +31,14 @@ def test_on_an_index_made_elsewhere_the_first_stage_is_pyserinis(qpeft, cacm_ind
     assert (hits[9][0], f"{hits[9][1]:.5f}") == ("CACM-2516", "4.21740")
 
 
+def test_a_search_that_finds_nothing_at_all_says_so_and_writes_nothing(qpeft, cacm_index, query, tmp_path):
+    where = ["--index", cacm_index, "--topics", query("zzyzx"), "--output", tmp_path / "run"]
+    done = qpeft("search", *where, "--first-stage-only", "--quiet")
+    assert done.code == 2
+    assert "none of the 1 queries found a document in" in done.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):
     where = ["search", "--index", cacm_index, "--topics", query("information retrieval"), "--hits", "10"]
     own = [*where, *prefixed(model), "--quiet"]

@@ -21,7 +21,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_weight_belongs_to_the_model() -> None:
-    assert fusion_weight(None) == fusion_weight("tiny") == 0.35
+    assert fusion_weight(None) == fusion_weight("tiny") == models()["tiny"].fusion_weight
     assert fusion_weight("smollm2-135m-q4") == fusion_weight("smollm2-135m")
     assert fusion_weight("HuggingFaceTB/SmolLM2-135M-Instruct") == fusion_weight("smollm2-135m")
     assert fusion_weight("someone/else") == 0.5

@@ -87,7 +87,9 @@ def test_the_default_is_fused_with_the_weight_that_comes_with_the_model(
     assert {hit.docid: hit.likelihood for hit in ranked} == pytest.approx(likelihoods, abs=1e-6)
     assert [hit.score for hit in ranked] != [hit.likelihood for hit in ranked]
     shipped = QPeftReranker.from_pretrained(dtype="float32", device="cpu")
-    assert shipped.config.fusion == QPeftReranker(shipped.scorer).config.fusion == FusionConfig(weight=0.35)
+    assert (
+        shipped.config.fusion == QPeftReranker(shipped.scorer).config.fusion == FusionConfig(weight=fusion_weight(None))
+    )
 
 
 def test_scores_and_predictions_are_likelihoods_whatever_the_fusion(reranker: QPeftReranker) -> None:
