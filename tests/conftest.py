@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tests run one process a core: a second thread in each would only wait for the others'.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# torch's cache of compiled code does not know that kernels are limited, and gives code that was compiled without limits.
+if limited := os.environ.get("ATEN_CPU_CAPABILITY"):
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir(), f"torchinductor-{limited}")))
 sys.path.insert(0, str(Path(__file__).parent))
 
 # How long an example takes says more of the machine's load than of the code.

@@ -5,6 +5,7 @@ import torch
 from pyserini_qpeft.errors import QPeftError
 
 _BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16")
+_LIMITED_KERNELS = ("DEFAULT", "NO AVX", "AVX2")
 
 
 def torch_device(name: str | None) -> torch.device:
@@ -46,8 +47,10 @@ def torch_dtype(name: str | None, device: torch.device, *, from_gguf: bool = Fal
 def cpu_multiplies_bfloat16() -> bool:
     """Whether this machine's CPU has units for bfloat16 products: AMX, or `avx512_bf16` (Zen 4, Cooper Lake).
 
-    Elsewhere bfloat16 is slower than float32.
+    Elsewhere bfloat16 is slower than float32. With torch's kernels limited (`ATEN_CPU_CAPABILITY`) it fails.
     """
+    if torch.backends.cpu.get_cpu_capability() in _LIMITED_KERNELS:
+        return False
     if hasattr(torch.cpu, "get_capabilities"):
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(unit, False) for unit in _BFLOAT16_UNITS)

@@ -24,14 +24,22 @@ def test_bfloat16_is_chosen_where_the_cpu_multiplies_it(
     capabilities: dict[str, object], expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert cpu_multiplies_bfloat16() is expected
     assert torch_dtype(None, CPU) == (torch.bfloat16 if expected else torch.float32)
+
+
+@pytest.mark.parametrize("kernels", ["AVX2", "DEFAULT"])
+def test_bfloat16_is_not_chosen_where_torchs_kernels_are_limited(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True, "avx512_bf16": True})
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: kernels)
+    assert torch_dtype(None, CPU) == torch.float32
 
 
 def test_this_cpu_is_seen_as_numpy_sees_it() -> None:
     from numpy._core._multiarray_umath import __cpu_features__ as features
 
-    if features.get("AVX512BF16", False):
+    if features.get("AVX512BF16", False) and torch.backends.cpu.get_cpu_capability() == "AVX512":
         assert cpu_multiplies_bfloat16()
 
 
