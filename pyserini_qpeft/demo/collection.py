@@ -15,7 +15,7 @@ from pyserini_qpeft.data.topics import read_topics
 from pyserini_qpeft.demo import documentation
 
 QUESTIONS = Path(__file__).parents[1] / "resources" / "demo"
-"""Folder of the questions, and of their relevance judgements by qualified name (2: answers, 1: helps)."""
+"""Folder of the questions, and of their qrels by qualified name (2: answers, 1: helps)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def read_documentation() -> str:
 def questions_about(
     names: set[str], questions: int | None = None, first: Sequence[str] = ()
 ) -> tuple[Topics, Qrels, tuple[str, ...]]:
-    """The shipped questions and their judgements, without judged names that are not in `names`.
+    """The shipped questions and their qrels, without judged names that are not in `names`.
 
     Args:
         names: Docids of the collection.
@@ -75,7 +75,7 @@ def questions_about(
         first: Ids of questions that come before the others.
 
     Returns:
-        The questions, their judgements, and the judged names that were left out.
+        The questions, their qrels, and the judged names that were left out.
     """
     shipped = read_topics(BeirFolder(QUESTIONS).topics)
     topics: Topics = {}

@@ -16,20 +16,20 @@ from pyserini_qpeft.qpeft.tuner import HINTS_LABEL, NO_HINT
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairSequence:
-    """One pair, ready for the model, which reads `shared_ids` and then `following`.
+    """One pair as tokens for the model, which reads `shared_ids` and then `following`.
 
     Attributes:
         shared_ids: The tokens that are the same for every query, shape `[shared]`: instruction and passage in the
             suffix layout, the instruction alone in the prefix layout. One array for all queries of a passage.
-        following: The tokens behind them, shape `[following]`; at places of hints, a padding id.
-        hint_index: For each of `following` the number of the hint at its place, `NO_HINT` where there is none,
-            `HINTS_LABEL` at the words around.
-        target: Index in `following` of the first token that is scored; all are, from there to the end.
+        following: The tokens after them, shape `[following]`. A hint has a padding id in its place.
+        hint_index: int64 `[following]`: the number of the hint in that place, `HINTS_LABEL` for the words around the
+            hints, `NO_HINT` for all other tokens.
+        target: Index in `following` of the first token that is scored. All tokens from there to the end are scored.
         query: The query's own token ids.
-        attended: For attended hints, the passage's tokens that they are made of.
-        hint_ids: For retrieved hints, the chosen tokens, nearest first.
-        hint_similarities: Their cosines with the query.
-        tokens_cut: Passage tokens lost to the budget or the model's longest sequence.
+        attended: `PassageHints.attended`: the passage tokens that take part in attention.
+        hint_ids: `PairHints.ids`: the hint tokens, if each hint is one token of the passage.
+        hint_similarities: Their cosines with the nearest query token.
+        tokens_cut: Passage tokens that were cut, because of `passage_tokens` or the model's longest sequence.
     """
 
     shared_ids: TokenIds
