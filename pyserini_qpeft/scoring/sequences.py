@@ -46,11 +46,6 @@ class PairSequence:
         return len(self.shared_ids) + len(self.following)
 
     @property
-    def ids(self) -> TokenIds:
-        """All token ids, shape `[shared + following]`."""
-        return np.concatenate([self.shared_ids, self.following])
-
-    @property
     def scored(self) -> TokenIds:
         """The ids of the tokens that are scored."""
         return self.following[self.target :]

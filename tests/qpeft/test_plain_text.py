@@ -111,7 +111,9 @@ def test_bos_stands_once_at_the_start_whatever_the_text_says() -> None:
     tokenizer = tiny_tokenizer()
     scorer = LikelihoodScorer(tiny_model(), tokenizer)
     for sequence in scorer.sequences([("<s> why", "<s>old</s> <pad> price"), ("why", "price")]):
-        assert np.flatnonzero(np.isin(sequence.ids, tokenizer.all_special_ids)).tolist() == [0]
+        assert np.flatnonzero(
+            np.isin([*sequence.shared_ids, *sequence.following], tokenizer.all_special_ids)
+        ).tolist() == [0]
 
 
 @pytest.mark.parametrize("name", ["byte-level", "unigram", "byte-level that ignores the option"])

@@ -63,14 +63,15 @@ def test_only_the_end_of_the_passage_is_cut_and_the_cut_is_counted(model: Any) -
     assert sequence.tokens_cut == len(own) - 6
     assert TOKENIZER.decode(sequence.query).strip() == "what is the capital"
     short = scorer.sequences([("what is the capital", TOKENIZER.decode(kept))])[0]
-    assert list(short.ids) == list(sequence.ids)
+    assert list(short.shared_ids) == list(sequence.shared_ids)
+    assert list(short.following) == list(sequence.following)
 
 
 def test_a_passage_that_crowds_out_the_query_is_cut_to_what_the_model_reads(model: Any) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_tokens=100_000))
     sequence = scorer.sequences([("what is the capital", "river Nile " * 400)])[0]
-    assert len(sequence.ids) <= 512
-    assert len(sequence.ids) > 490
+    assert len(sequence) <= 512
+    assert len(sequence) > 490
     assert sequence.tokens_cut > 0
     assert TOKENIZER.decode(sequence.scored).strip() == "what is the capital"
     assert np.isfinite(scorer.score([sequence])).all()
