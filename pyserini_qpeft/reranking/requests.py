@@ -54,13 +54,17 @@ def as_pairs(query: str, texts: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def read_pairs(pairs: Any) -> tuple[list[tuple[str, str]], bool]:
-    """Pairs of query and text, each given as a tuple or a list, or one such pair; whether it was one.
+    """Pairs of query and text, and whether a single pair was given.
 
-    Lone surrogates in the strings become U+FFFD.
+    Args:
+        pairs: Pairs, each a tuple, a list or a row of an array or DataFrame; or one such pair. Lone surrogates in the
+            strings become U+FFFD.
 
     Raises:
         QPeftError: One of the pairs is not two strings.
     """
+    if hasattr(pairs, "to_numpy"):
+        pairs = pairs.to_numpy()
     if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
         raise QPeftError(f"(query, text) pairs are needed, not {pairs!r:.60}.")
     listed = list(pairs)

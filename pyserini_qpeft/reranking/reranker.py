@@ -1,10 +1,11 @@
 """The reranker: first-stage hits in, the same hits out in a better order."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,11 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, read_pairs, text_source
+from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
-class QPeftReranker:
+class QPeftReranker(CrossEncoderCalls):
     """Reranks hits by the mean log-likelihood of the query under a language model prompted by Q-PEFT.
 
     The likelihood is fused with the first stage's score, unless the configuration says otherwise. Several threads may
@@ -44,8 +46,7 @@ class QPeftReranker:
         scorer: As given.
         config: As given, with the settings of the scorer; a fusion weight that was left open is the one that comes with
             the model.
-        last_report: Counts and time of the call of `score`, `predict`, `rerank`, `rerank_batch` or `rerank_stream`
-            that began last.
+        last_report: Counts and time of the call that began last.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
@@ -130,30 +131,12 @@ class QPeftReranker:
         """
         return self._score(as_pairs(query, texts))
 
-    @overload
-    def predict(self, pairs: tuple[str, str] | list[str], batch_size: int | None = None) -> np.float32: ...
+    async def ascore(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """`score` in a thread, so that an event loop goes on meanwhile.
 
-    @overload
-    def predict(
-        self, pairs: Sequence[tuple[str, str] | list[str]], batch_size: int | None = None
-    ) -> npt.NDArray[np.float32]: ...
-
-    def predict(self, pairs: Any, batch_size: int | None = None) -> np.float32 | npt.NDArray[np.float32]:
-        """Likelihoods of (query, text) pairs, called as a sentence-transformers `CrossEncoder` is.
-
-        Args:
-            pairs: Pairs, as tuples or lists; or a single pair.
-            batch_size: Accepted for compatibility, without effect: batches are planned by tokens.
-
-        Returns:
-            float32 of shape `[len(pairs)]`; for a single pair its likelihood alone.
-
-        Raises:
-            QPeftError: A pair is not two strings; its place is named.
+        Calls may run at the same time; the model scores one batch at a time. A cancelled call ends in the background.
         """
-        read, single = read_pairs(pairs)
-        scores = self._score(read)
-        return np.float32(scores[0]) if single else scores
+        return await asyncio.to_thread(self.score, query, texts)
 
     def rerank(
         self, query: str, hits: Iterable[Any], *, k: int | None = None, searcher: Any = None, corpus: Any = None
@@ -178,6 +161,12 @@ class QPeftReranker:
         """
         query = as_text(query, "the query")
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
+
+    async def arerank(
+        self, query: str, hits: Iterable[Any], *, k: int | None = None, searcher: Any = None, corpus: Any = None
+    ) -> list[RankedHit]:
+        """`rerank` in a thread, so that an event loop goes on meanwhile; see `ascore`."""
+        return await asyncio.to_thread(self.rerank, query, hits, k=k, searcher=searcher, corpus=corpus)
 
     def rerank_batch(
         self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
@@ -239,9 +228,10 @@ class QPeftReranker:
         depth = self.config.depth
         return query_batches(requests, lambda request: len(request[1][:depth]), self.scorer.query_batch_pairs)
 
-    def _score(self, pairs: list[tuple[str, str]]) -> npt.NDArray[np.float32]:
+    def _score(self, pairs: list[tuple[str, str]], *, progress: bool = False) -> npt.NDArray[np.float32]:
         self.last_report = report = ScoringReport()
-        call = RerankCall(self.scorer, self.config, report)
         size = self.scorer.query_batch_pairs
-        blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]
+        with passage_bar(len(pairs), shown=progress) as bar:
+            call = RerankCall(self.scorer, self.config, report, on_scored=bar.update)
+            blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)

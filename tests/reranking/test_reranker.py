@@ -249,19 +249,6 @@ def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftRerank
     assert reranker.score(QUERY, []).shape == (0,)
 
 
-def test_pairs_may_be_lists_and_a_single_pair_has_a_single_score(reranker: QPeftReranker) -> None:
-    text, other = PASSAGES["d1"], PASSAGES["d2"]
-    expected = reranker.score(QUERY, [text, other])
-    for pairs in ([[QUERY, text], [QUERY, other]], [(QUERY, text), [QUERY, other]], ((QUERY, text), (QUERY, other))):
-        np.testing.assert_array_equal(reranker.predict(pairs), expected)
-    np.testing.assert_array_equal(reranker.predict(np.array([[QUERY, text], [QUERY, other]])), expected)
-    assert reranker.predict([]).shape == (0,)
-    for pair in ((QUERY, text), [QUERY, text]):
-        single = reranker.predict(pair)
-        assert isinstance(single, np.float32)
-        assert single == pytest.approx(expected[0], abs=1e-5)
-
-
 @pytest.mark.parametrize("value", [None, float("nan"), 17, b"bytes", ["a list"]])
 def test_what_is_not_a_string_is_refused_with_its_place(reranker: QPeftReranker, value: Any) -> None:
     calls = {
