@@ -1,6 +1,5 @@
 """A run that is written query by query, and goes on where a killed process stopped."""
 
-import fcntl
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from pyserini_qpeft.data.files import PathLike, atomic_write, user_read_errors, 
 from pyserini_qpeft.data.records import RankedList
 from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import acquire, release
 
 _HEADER = b'{"settings": '
 
@@ -65,17 +65,27 @@ class ResumableWriter:
         self.finished: dict[str, str | None] = {}
         self._places: dict[str, int] = {}  # where in the partial file the line of a finished query begins
         with user_write_errors(self.partial):
-            # Unbuffered: a finished query is in the file at once, and a full disk is reported once.
-            self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
+            try:
+                self._lock = acquire(self.output.with_name(f".{self.output.name}.lock"))
+            except TimeoutError:
+                raise QPeftError(
+                    f"another process is writing {self.partial}: wait for it, or choose another output"
+                ) from None
         try:
-            self._lock()
+            with user_write_errors(self.partial):
+                # Unbuffered: a finished query is in the file at once, and a full disk is reported once.
+                self._file = open(self.partial, "ab", buffering=0)  # noqa: SIM115
+        except QPeftError:
+            release(self._lock)
+            raise
+        try:
             whole = self._read_finished(restart)
             with user_write_errors(self.partial):
                 self._file.truncate(whole)
                 if not self._places:
                     self._append({"settings": self._settings})
         except QPeftError:
-            self._file.close()
+            self._close()
             raise
 
     @property
@@ -104,20 +114,19 @@ class ResumableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._file:
+        try:
+            self._file.close()  # Windows removes no open file
             if kind is None:
                 with atomic_write(self.output) as file:
                     file.writelines(self._finished_lines())
             if kind is None or not self._places:
                 self.partial.unlink()
+        finally:
+            self._close()
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise QPeftError(
-                f"another process is writing {self.partial}: wait for it, or choose another output"
-            ) from None
+    def _close(self) -> None:
+        self._file.close()
+        release(self._lock)
 
     def _append(self, record: dict[str, Any]) -> int:
         place = self._file.seek(0, io.SEEK_END)

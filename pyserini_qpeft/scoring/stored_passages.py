@@ -1,7 +1,6 @@
 """Key-values of passages on disk: one safetensors file per batch that was read, in a folder per model."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import secrets
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import locked
 from pyserini_qpeft.models.weights import plain_weight
 
 _SAMPLED = 4096
@@ -40,6 +40,7 @@ class StoredPassages:
     def __init__(self, folder: Path, fingerprint: str, device: torch.device) -> None:
         self.folder = folder / fingerprint
         self.device = device
+        self._lock = folder / f"{fingerprint}.lock"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,7 +82,7 @@ class StoredPassages:
         # A name of its own for each writer: two threads may store the same passages at once.
         unfinished = file.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
-            with self._locked(fcntl.LOCK_SH):
+            with locked(self._lock, wait=True):
                 save_file(named, unfinished)
                 os.replace(unfinished, file)
         except (OSError, SafetensorError) as error:
@@ -92,19 +93,9 @@ class StoredPassages:
 
     def _remove_unfinished(self) -> None:
         # While this lock is held nobody writes, so each unfinished file is one that a killed process left.
-        with contextlib.suppress(OSError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with contextlib.suppress(OSError), locked(self._lock):
             for file in self.folder.glob("*.part"):
                 file.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _locked(self, operation: int) -> Iterator[None]:
-        """Holds a lock on the folder: writers share it, and who removes files has it alone."""
-        opened = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(opened, operation)
-            yield
-        finally:
-            os.close(opened)
 
 
 def model_fingerprint(model: nn.Module) -> str:

@@ -1,6 +1,5 @@
 """The folder of an unfinished training run: its settings and checkpoints, beside the output folder."""
 
-import fcntl
 import json
 import re
 import shutil
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 
 from pyserini_qpeft.data.files import atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import acquire, release
 
 _COMPLETE = "complete"
 _STEP = re.compile(r"checkpoint-(\d+)$")
@@ -63,16 +63,19 @@ class RunDirectory:
         Raises:
             QPeftError: Another process is training to the same output, or has finished meanwhile.
         """
-        self.folder.mkdir(exist_ok=True)
-        with open(self.folder / "lock", "wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise QPeftError(
-                    f"another process is training to {self.output}: wait for it, or choose another output."
-                ) from None
+        try:
+            # Beside the folder: Windows removes no folder with an open file in it.
+            lock = acquire(self.output.with_name(f".{self.output.name}.lock"))
+        except TimeoutError:
+            raise QPeftError(
+                f"another process is training to {self.output}: wait for it, or choose another output."
+            ) from None
+        try:
+            self.folder.mkdir(exist_ok=True)
             self._check_output()
             yield
+        finally:
+            release(lock)
 
     def write_settings(self, settings: dict[str, Any]) -> None:
         """Writes the settings of the run, or compares them with those of the unfinished run.

@@ -117,7 +117,7 @@ def test_a_job_that_finished_nothing_leaves_nothing_in_the_way(tmp_path):
 
 def test_settings_of_a_job_that_was_killed_before_its_first_query_do_not_matter(tmp_path):
     writer = ResumableWriter(tmp_path / "run", QIDS, SETTINGS)
-    writer._file.close()
+    writer._close()
     assert (tmp_path / "run.partial").exists()
 
     assert work(tmp_path / "run", settings={"depth": 50}) == QIDS
