@@ -1,37 +1,40 @@
 """Reads docid, text and score from hits of Pyserini, rank_llm, pygaggle, and plain Python values."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyserini_qpeft.candidates.hit_lists import TextHit, listed
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource, stored_text
-from pyserini_qpeft.data.fields import DOCID_FIELDS, as_text, first_of
+from pyserini_qpeft.data.fields import DOCID_FIELDS, SCORE_FIELDS, as_text, first_of
 from pyserini_qpeft.data.passage import document_text
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError
 
 
-def to_candidates(hits: Iterable[Any], texts: TextSource | None = None) -> list[Candidate]:
+def to_candidates(hits: Any, texts: TextSource | None = None) -> list[Candidate]:
     """Turns the hits of one query into candidates, in the same order, and leaves the hits unchanged.
 
     A hit may be a Pyserini hit (sparse, dense, hybrid), a `data.records.ScoredDoc` or `RankedHit`, a tuple
     `(docid, text, score)` or `(docid, score)`, a rank_llm candidate, a pygaggle text with its docid in `metadata`, a
-    mapping with `docid` and `score`, or an object with attributes of these names. The text is the hit's own text, or
-    else the text from `texts`, or else the text that the index stored with the hit.
+    mapping or an object with fields or attributes such as `docid` and `score` (see `data.fields`), or a text alone,
+    whose docid is its place, from 0. The text is the hit's own text, or else the text from `texts`, or else the text
+    that the index stored with the hit.
 
     Args:
-        hits: May be empty. A docid may occur more than once and may be a whole number. A missing score becomes NaN.
+        hits: A list, a DataFrame or a mapping, see `candidates.hit_lists`. May be empty. A docid may occur more than
+            once and may be a whole number. A missing score becomes NaN.
         texts: Source of the texts of hits without their own text (see `candidates.texts`).
 
     Raises:
         QPeftError: A hit is of an unknown kind, no text is found for it, or its text or score is of a wrong
             type.
     """
-    return [_candidate(hit, place, texts) for place, hit in enumerate(hits, start=1)]
+    return [_candidate(hit, place, texts) for place, hit in enumerate(listed(hits), start=1)]
 
 
-def first_stage_hits(hits: Iterable[Any], *, first_rank: int = 1) -> list[RankedHit]:
+def first_stage_hits(hits: Any, *, first_rank: int = 1) -> list[RankedHit]:
     """The hits with the scores and the order of the first stage. They need no text.
 
     Args:
@@ -42,7 +45,7 @@ def first_stage_hits(hits: Iterable[Any], *, first_rank: int = 1) -> list[Ranked
         QPeftError: A hit is of an unknown kind, or its score is not a number.
     """
     ranked = []
-    for place, hit in enumerate(hits, start=1):
+    for place, hit in enumerate(listed(hits), start=1):
         docid, score = _docid_and_score(hit, place)
         rank = first_rank + place - 1
         ranked.append(RankedHit(docid, score, rank, first_stage_score=score, first_stage_rank=rank))
@@ -50,6 +53,11 @@ def first_stage_hits(hits: Iterable[Any], *, first_rank: int = 1) -> list[Ranked
 
 
 def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
+    if isinstance(hit, TextHit) and texts is not None:
+        raise QPeftError(
+            f"hit {place} is a text ({hit.text!r:.40}), and there is a corpus or an index for the texts: leave "
+            "that out, or give the hit as (docid, score)."
+        )
     docid, score = _docid_and_score(hit, place)
     text = _given_text(hit)
     if text is None and texts is not None:
@@ -65,14 +73,14 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
 
 
 def _docid_and_score(hit: Any, place: int) -> tuple[str, float]:
-    if isinstance(hit, tuple):
+    if isinstance(hit, tuple) and not _has_fields(hit):
         if len(hit) not in (2, 3) or (len(hit) == 3 and not isinstance(hit[1], str)):
             raise QPeftError(f"hit {place} is not (docid, text, score) or (docid, score): {hit!r:.80}")
         docid, score = hit[0], hit[-1]
     elif isinstance(hit, Mapping):
-        docid, score = first_of(hit, DOCID_FIELDS), hit.get("score")
+        docid, score = first_of(hit, DOCID_FIELDS), first_of(hit, SCORE_FIELDS)
     else:
-        docid, score = getattr(hit, "docid", None), getattr(hit, "score", None)
+        docid, score = _attribute(hit, ("docid", *DOCID_FIELDS)), _attribute(hit, SCORE_FIELDS)
         metadata = getattr(hit, "metadata", None)
         if docid is None and isinstance(metadata, Mapping):
             docid = first_of(metadata, DOCID_FIELDS)
@@ -92,7 +100,7 @@ def _score(score: Any, docid: str) -> float:
 
 
 def _given_text(hit: Any) -> str | None:
-    if isinstance(hit, tuple):
+    if isinstance(hit, tuple) and not _has_fields(hit):
         return hit[1] if len(hit) == 3 else None
     document = hit.get("doc") if isinstance(hit, Mapping) else getattr(hit, "doc", None)
     if isinstance(document, Mapping):
@@ -101,6 +109,17 @@ def _given_text(hit: Any) -> str | None:
         return document_text(hit)
     text = getattr(hit, "text", None)
     return text if isinstance(text, str) else None
+
+
+def _attribute(hit: Any, names: Sequence[str]) -> Any:
+    """The first of the attributes that the hit has and that is not None and no method."""
+    values = (getattr(hit, name, None) for name in names)
+    return next((value for value in values if value is not None and not callable(value)), None)
+
+
+def _has_fields(hit: tuple[Any, ...]) -> bool:
+    """Whether a tuple has named fields, of which one is a docid: a row of `DataFrame.itertuples()`, for example."""
+    return any(name in DOCID_FIELDS for name in getattr(hit, "_fields", ()))
 
 
 def _text_stored_with(hit: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
@@ -37,6 +37,15 @@ def from_mapping(passages: Mapping[Any, Any]) -> TextSource:
         if passage is not None and not isinstance(passage, str):
             raise QPeftError(f"the text of {docid} is not a string or mapping of fields but {type(passage).__name__}")
         return passage
+
+    return text_of
+
+
+def from_list(passages: Sequence[str]) -> TextSource:
+    """Texts from a list, whose docids are places from 0, such as the `corpus_id` of sentence-transformers."""
+
+    def text_of(docid: str) -> str | None:
+        return passages[int(docid)] if docid.isdecimal() and int(docid) < len(passages) else None
 
     return text_of
 

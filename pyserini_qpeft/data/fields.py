@@ -12,8 +12,11 @@ from pyserini_qpeft.errors import QPeftError
 QID_FIELDS = ("_id", "qid", "query_id", "query-id", "question_id", "id")
 """Id of a query, in BEIR, rank_llm, Pyserini and DPR files."""
 
-DOCID_FIELDS = ("_id", "pid", "passage_id", "psg_id", "docid", "id", "doc_id", "docno")
-"""Id of a passage, in BEIR, MS MARCO v1 and v2, DPR, UPR, rank_llm, Pyserini and TREC files."""
+DOCID_FIELDS = ("_id", "pid", "passage_id", "psg_id", "docid", "id", "doc_id", "docno", "corpus_id")
+"""Id of a passage, in BEIR, MS MARCO v1 and v2, DPR, UPR, rank_llm, Pyserini, TREC and sentence-transformers."""
+
+SCORE_FIELDS = ("score", "relevance_score")
+"""Score of a hit, in runs and in the answers of rerankers that are services."""
 
 QUERY_FIELDS = ("text", "query", "question", "title")
 """Text of a query, in BEIR, this package's JSONL, DPR and TREC files."""

@@ -99,7 +99,7 @@ class RerankCall:
         ranking = rank_hits(
             likelihoods.tolist(), first_stage, config.fusion, depth=len(asked.head), below_depth=config.below_depth
         )
-        if ranking.first_stage_unusable and not self._warned:
+        if ranking.first_stage_unusable and asked.scored and not self._warned:
             self._warned = True
             _logger.warning(
                 "query %r: its hits are ranked by the likelihood alone, because their first-stage scores are missing, "

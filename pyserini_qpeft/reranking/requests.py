@@ -1,16 +1,18 @@
 """What is asked of the reranker, and what it gives back: requests, their candidates, and final lists."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyserini_qpeft.candidates.hit_lists import TextHit, listed
 from pyserini_qpeft.candidates.hits import first_stage_hits, to_candidates
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.candidates.texts import TextSource, chain, from_mapping, from_searcher
+from pyserini_qpeft.candidates.texts import TextSource, chain, from_list, from_mapping, from_searcher
 from pyserini_qpeft.data.fields import as_text
+from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.ranking import Ranking
@@ -21,11 +23,19 @@ Request = tuple[str, Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query, its hits to rescore, and its tail."""
+    """A query, its hits to rescore, and its tail.
+
+    Attributes:
+        query: The query.
+        head: The hits that are rescored.
+        tail: The others.
+        scored: Whether the hits are of a kind that has first-stage scores; texts alone have none.
+    """
 
     query: str
     head: list[Candidate]
     tail: list[RankedHit]
+    scored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class Reranked:
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
     """
 
-    hits: list[RankedHit]
+    hits: RankedHits
     hints: list[list[str] | None] | None = None
 
 
@@ -83,10 +93,15 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
 
     Args:
         searcher: Anything whose `doc(docid)` gives a Lucene document, or None.
-        corpus: A mapping from docid to text, a function from docid to text, or None.
+        corpus: A mapping or a function from docid to text, a list of texts (docids are places from 0), or None.
     """
     sources = [from_searcher(searcher)] if searcher is not None else []
-    sources += [from_mapping(corpus)] if isinstance(corpus, Mapping) else [corpus] if corpus is not None else []
+    if isinstance(corpus, Mapping):
+        sources.append(from_mapping(corpus))
+    elif isinstance(corpus, Sequence):
+        sources.append(from_list(corpus))
+    elif corpus is not None:
+        sources.append(corpus)
     return chain(*sources) if sources else None
 
 
@@ -103,12 +118,13 @@ def ask(request: Request, place: int, texts: TextSource | None, depth: int | Non
         QPeftError: The text of a hit is missing, or a text or the query is not a string.
     """
     query, hits = request
-    listed = list(hits)
-    head = to_candidates(listed[:depth], texts)
+    found = listed(hits)
+    head = to_candidates(found[:depth], texts)
     return Asked(
         as_text(query, f"the query of request {place}"),
         head,
-        first_stage_hits(listed[len(head) :], first_rank=len(head) + 1),
+        first_stage_hits(found[len(head) :], first_rank=len(head) + 1),
+        scored=not all(isinstance(hit, TextHit) for hit in found),
     )
 
 
@@ -127,9 +143,9 @@ def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Non
             )
 
 
-def ranked_hits(asked: Asked, likelihoods: npt.NDArray[np.float32], ranking: Ranking) -> list[RankedHit]:
+def ranked_hits(asked: Asked, likelihoods: npt.NDArray[np.float32], ranking: Ranking) -> RankedHits:
     """The hits in the order of a ranking, with both scores and ranks."""
-    hits = []
+    hits = RankedHits()
     for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1):
         if place >= len(asked.head):
             hits.append(replace(asked.tail[place - len(asked.head)], score=score, rank=rank))

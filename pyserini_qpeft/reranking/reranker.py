@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from pyserini_qpeft.candidates.hit_lists import listed
 from pyserini_qpeft.data.fields import as_text
-from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.call import RerankCall
@@ -139,21 +140,24 @@ class QPeftReranker(CrossEncoderCalls):
         return await asyncio.to_thread(self.score, query, texts)
 
     def rerank(
-        self, query: str, hits: Iterable[Any], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> list[RankedHit]:
+        self, query: str, hits: Any, *, k: int | None = None, searcher: Any = None, corpus: Any = None
+    ) -> RankedHits:
         """Rerank the hits of one query.
 
         Args:
             query: The query.
-            hits: First-stage hits, best first: those of any Pyserini searcher, `(docid, text, score)`, or anything
-                with `docid` and `score`. They are not changed. Fusion leaves the list to the likelihood if a score is
-                missing, NaN or infinite, or all are equal, and warns once a call.
+            hits: First-stage hits, best first: those of any Pyserini searcher, `(docid, text, score)`, anything with
+                `docid` and `score`, or texts alone, whose docids are their places from 0. Also a DataFrame, or a
+                mapping from docid to score or to text. They are not changed. Fusion leaves the list to the likelihood
+                if a score is missing, NaN or infinite, or all are equal, and warns once a call, but not if only texts
+                are given.
             k: How many hits to return; None is all.
             searcher: Gives the texts of hits that have none: anything whose `doc(docid)` gives a Lucene document.
-            corpus: The same, as a mapping from docid to text, such as `Corpus`.
+            corpus: The same, as a mapping from docid to text, such as `Corpus`, or a list of texts.
 
         Returns:
-            Hits by descending score; equal scores keep the first stage's order.
+            Hits by descending score; equal scores keep the first stage's order. The list shows itself as a table in a
+            notebook, and `to_dataframe()` gives a DataFrame.
 
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
@@ -163,28 +167,27 @@ class QPeftReranker(CrossEncoderCalls):
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
 
     async def arerank(
-        self, query: str, hits: Iterable[Any], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> list[RankedHit]:
+        self, query: str, hits: Any, *, k: int | None = None, searcher: Any = None, corpus: Any = None
+    ) -> RankedHits:
         """`rerank` in a thread, so that an event loop goes on meanwhile; see `ascore`."""
         return await asyncio.to_thread(self.rerank, query, hits, k=k, searcher=searcher, corpus=corpus)
 
     def rerank_batch(
         self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> list[list[RankedHit]]:
+    ) -> list[RankedHits]:
         """Rerank the hits of many queries, in batches across queries; see `rerank`."""
         depth = self.config.depth
-        listed = [(query, list(hits)) for query, hits in requests]
-        with passage_bar(sum(len(hits[:depth]) for _, hits in listed), shown=self.config.progress) as bar:
-            batches = self._query_batches(listed)
+        asked = [(query, listed(hits)) for query, hits in requests]
+        with passage_bar(sum(len(hits[:depth]) for _, hits in asked), shown=self.config.progress) as bar:
+            batches = self._query_batches(asked)
             reranked = self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus, on_scored=bar.update)
             return [one.hits for one in reranked]
 
     def rerank_stream(
         self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> Iterator[list[RankedHit]]:
+    ) -> Iterator[RankedHits]:
         """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
-        listed = ((query, list(hits)) for query, hits in requests)
-        batches = self._query_batches(listed)
+        batches = self._query_batches((query, listed(hits)) for query, hits in requests)
         for reranked in self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus):
             yield reranked.hits
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -247,6 +248,36 @@ def test_the_input_is_never_changed_and_odd_input_is_taken(reranker: QPeftRerank
     assert reranker.rerank(QUERY, []) == []
     assert reranker.rerank_batch([]) == []
     assert reranker.score(QUERY, []).shape == (0,)
+
+
+def test_texts_alone_are_ranked_by_their_likelihoods_without_a_warning(
+    reranker: QPeftReranker, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = list(PASSAGES.values())
+    fused = configured(reranker, fusion=FusionConfig(weight=0.4), depth=3, below_depth="keep")
+    ranked = fused.rerank(QUERY, texts)
+    scores = reranker.score(QUERY, texts[:3])
+    assert [hit.docid for hit in ranked] == [*np.argsort(-scores).astype(str), "3", "4"]
+    assert [hit.text for hit in ranked[:3]] == [texts[int(hit.docid)] for hit in ranked[:3]]
+    assert [hit.docid for hit in reranker.rerank(QUERY, np.array(texts), k=1)] == [
+        str(reranker.score(QUERY, texts).argmax())
+    ]
+    assert caplog.records == []
+
+
+def test_hits_may_be_frames_and_mappings_and_a_corpus_a_list(reranker: QPeftReranker) -> None:
+    plain = reranker.rerank(QUERY, HITS)
+    frame = pd.DataFrame(HITS, columns=["docno", "text", "score"])
+    found = {place: 10.0 - place for place in range(5)}
+    for ranked in (
+        reranker.rerank(QUERY, frame),
+        reranker.rerank(QUERY, {docid: score for docid, _, score in reversed(HITS)}, corpus=PASSAGES),
+        *reranker.rerank_batch([(QUERY, frame)]),
+        *reranker.rerank_stream([(QUERY, frame)]),
+    ):
+        assert ranked == plain
+    by_place = reranker.rerank(QUERY, found, corpus=list(PASSAGES.values()))
+    assert [list(PASSAGES)[int(hit.docid)] for hit in by_place] == [hit.docid for hit in plain]
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), 17, b"bytes", ["a list"]])

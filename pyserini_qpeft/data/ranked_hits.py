@@ -1,0 +1,77 @@
+"""The hits of one query as a list that shows itself as a table in a notebook and becomes a DataFrame."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from html import escape
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+
+from pyserini_qpeft.data.records import RankedHit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_HITS = 20
+_SHOWN_CHARACTERS = 160
+
+
+class RankedHits(list[RankedHit]):
+    """Hits in rank order. It is a list; a slice of it is one of these, too.
+
+    Args:
+        hits: In rank order.
+    """
+
+    def __init__(self, hits: Iterable[RankedHit] = ()) -> None:
+        super().__init__(hits)
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> RankedHit: ...
+
+    @overload
+    def __getitem__(self, place: "slice[Any, Any, Any]") -> "RankedHits": ...
+
+    def __getitem__(self, place: "SupportsIndex | slice[Any, Any, Any]") -> "RankedHit | RankedHits":
+        if isinstance(place, slice):
+            return RankedHits(super().__getitem__(place))
+        return super().__getitem__(place)
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
+
+        A likelihood that is not known, below the depth, is NaN.
+        """
+        import pandas as pd
+
+        columns = [field.name for field in fields(RankedHit)]
+        frame = pd.DataFrame([asdict(hit) for hit in self], columns=columns)
+        return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows: the first hits, and the beginnings of their texts."""
+        heads = ("rank", "docid", "score", "likelihood", "first-stage rank", "first-stage score", "text")
+        rows = [_row(hit) for hit in self[:_SHOWN_HITS]]
+        lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
+        more = len(self) - len(rows)
+        note = f"<p>and {more} more hits</p>" if more else ""
+        head = "".join(f"<th>{name}</th>" for name in heads)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>{note}"
+
+
+def _row(hit: RankedHit) -> tuple[str, ...]:
+    moved = hit.first_stage_rank - hit.rank
+    arrow = f" ({'↑' if moved > 0 else '↓'}{abs(moved)})" if moved else ""
+    text = " ".join((hit.text or "").split())
+    return (
+        str(hit.rank),
+        hit.docid,
+        _number(hit.score),
+        _number(hit.likelihood),
+        f"{hit.first_stage_rank}{arrow}",
+        _number(hit.first_stage_score),
+        text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.4f}"
