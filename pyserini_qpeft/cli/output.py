@@ -12,7 +12,7 @@ from pyserini_qpeft.cli.options import add_options, read_options
 from pyserini_qpeft.data.files import PathLike, atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.run_formats import run_formats
-from pyserini_qpeft.data.runs import formatter
+from pyserini_qpeft.data.runs import formatter, header_of
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def add_output_options(parser: argparse._ActionsContainer) -> None:
         type=lambda name: _ALIASES.get(name, name),
         choices=tuple(run_formats()),
         default="trec",
-        help="format of the run; jsonl has a line for each query, with texts, hints and both scores (default: trec)",
+        help="format of the run; csv has a line for each hit, with both scores; jsonl has a line for each query, with "
+        "texts and hints too (default: trec)",
     )
     add_options(parser, RunConfig, ("tag", "seconds", "restart"))
     parser.add_argument("--quiet", action="store_true", help="show no progress bars")
@@ -56,6 +57,7 @@ def write_first_stage(run: Run, topics: Topics, texts: TextSource | None, config
     """Write a run in the first stage's order, with its scores; JSONL has the texts too."""
     lines = formatter(config.format, config.tag)
     with atomic_write(config.output) as file:
+        file.write(header_of(config.format))
         for qid, hits in run.items():
             listed = first_stage_hits(hits)
             if config.format == "jsonl" and texts is not None:

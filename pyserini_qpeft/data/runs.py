@@ -14,7 +14,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_run(path: PathLike) -> Run:
-    """Reads a run: TREC, MS MARCO, this package's JSONL, or lists of hits in JSON (see `requests.read_requests`).
+    """Reads a run: TREC, MS MARCO, CSV with a header, this package's JSONL, or lists of hits in JSON (see
+    `requests.read_requests`).
 
     Hits are sorted by score, highest first, as in trec_eval, whatever the rank column says. Equal scores keep the
     order of the file, which is the first stage's. (trec_eval breaks ties by docid.) If a docid occurs twice for a
@@ -63,7 +64,7 @@ def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec",
     Args:
         path: The file.
         results: One list per query.
-        form: Name of a format: trec, msmarco or jsonl.
+        form: Name of a format: trec, msmarco, csv or jsonl.
         tag: Name of the run, for formats that have one.
 
     Raises:
@@ -72,6 +73,7 @@ def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec",
     """
     lines = formatter(form, tag)
     with atomic_write(path) as file:
+        file.write(header_of(form))
         for ranked in results:
             file.write(lines(ranked))
 
@@ -84,6 +86,11 @@ def formatter(form: str, tag: str = "qpeft") -> Callable[[RankedList], str]:
         raise QPeftError(f"the tag of a run must be one word, not {tag!r}")
     lines = run_formats()[form].lines
     return lambda ranked: lines(ranked, tag)
+
+
+def header_of(form: str) -> str:
+    """What a file of a format begins with; empty for most formats."""
+    return run_formats()[form].header
 
 
 def _without_repeats(hits: list[ScoredDoc]) -> tuple[list[ScoredDoc], list[str]]:

@@ -1,6 +1,7 @@
 """Adapters: which one a name means, how it is loaded, and which one a model carries."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,25 @@ _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 # Only these are downloaded: weights in other forms can run code when they are read.
 _PATTERNS = ["*.json", "*.safetensors"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAdapter:
+    """Where the adapter on a model came from.
+
+    Attributes:
+        name: The adapter as the user named it.
+        folder: Its folder.
+    """
+
+    name: str
+    folder: Path
+
+
+def loaded_adapter(model: Any) -> LoadedAdapter | None:
+    """Where the adapter on a model came from; None for a bare model, or one that this package did not load."""
+    found = getattr(model, "qpeft_loaded_adapter", None)
+    return found if isinstance(found, LoadedAdapter) else None
 
 
 def active_adapter(model: Any) -> "QPeftConfig | None":
@@ -60,12 +80,17 @@ def adapter_folder(adapter: str | None, source: Source) -> Path | None:
             raise QPeftError(f"there is no folder {adapter!r} to load a PEFT adapter from.")
         else:
             folder = download_folder(adapter, _CONFIG, _PATTERNS)
-    _check_files(folder)
+    check_adapter_folder(folder)
     return folder
 
 
-def with_adapter(base: Any, folder: Path) -> Any:
+def with_adapter(base: Any, folder: Path, name: str | None = None) -> Any:
     """Puts an adapter on a base model, and first the LoRA in its `lora_folder` if it has one.
+
+    Args:
+        base: The base model.
+        folder: The adapter's folder.
+        name: The adapter as the user named it; None is the folder.
 
     Returns:
         The `PeftModel`.
@@ -100,10 +125,16 @@ def with_adapter(base: Any, folder: Path) -> Any:
     except Exception as error:  # wrong values in its files can raise anything, deep inside peft
         raise QPeftError(f"cannot load the adapter {str(folder)!r}: {first_line(error)}") from error
     _check_names(model, folder)
+    model.qpeft_loaded_adapter = LoadedAdapter(name or str(folder), folder)
     return model
 
 
-def _check_files(folder: Path) -> None:
+def check_adapter_folder(folder: Path) -> None:
+    """Refuses a folder that lacks a file of a saved PEFT adapter, or whose weights are damaged.
+
+    Raises:
+        QPeftError: Names the file.
+    """
     for file in (_CONFIG, _WEIGHTS):
         if not (folder / file).is_file():
             pickled = (folder / "adapter_model.bin").is_file()
@@ -116,7 +147,7 @@ def _inside(folder: Path, lora_folder: str) -> Path:
     lora = folder / lora_folder
     if not lora.resolve().is_relative_to(folder.resolve()):
         raise QPeftError(f"lora_folder in {folder / _CONFIG} is {lora_folder!r}, which is outside of the folder.")
-    _check_files(lora)
+    check_adapter_folder(lora)
     return lora
 
 

@@ -28,6 +28,7 @@ def load_model(config: ModelConfig, **model_kwargs: Any) -> tuple[Any, Any]:
     """
     source = find_source(config.model)
     adapter = adapter_folder(config.adapter, source)
+    name = config.adapter or (source.record.default_adapter if source.record else None)
     # Imported only now, so that a model that is not there is reported without the seconds that torch takes.
     from pyserini_qpeft.models.device import torch_device
     from pyserini_qpeft.models.quantization import quantization_options
@@ -38,7 +39,7 @@ def load_model(config: ModelConfig, **model_kwargs: Any) -> tuple[Any, Any]:
             raise QPeftError("quantize and quantization_config say the same thing: give one of them.")
         model_kwargs |= quantization_options(config.quantize, device)
     base, tokenizer = _load_base(source, config, device, model_kwargs)
-    loaded = base if adapter is None else with_adapter(base, adapter)
+    loaded = base if adapter is None else with_adapter(base, adapter, name)
     return loaded.requires_grad_(False).eval(), tokenizer
 
 

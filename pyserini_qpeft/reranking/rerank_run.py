@@ -31,7 +31,8 @@ class RunConfig:
     Attributes:
         output: The file; gzipped if its name ends in `.gz`. Finished queries are kept in `<output>.partial` until all
             are done.
-        format: `trec`, `msmarco`, or `jsonl` (one line for each query, with texts, hints and both scores).
+        format: `trec`, `msmarco`, `csv` (a line for each hit, with both scores), or `jsonl` (a line for each query,
+            with texts, hints and both scores).
         tag: Name of the run, the last column in TREC format.
         seconds: `jsonl` only: write each query's share of the scoring time.
         restart: Do not go on with an unfinished run of this output; start again.

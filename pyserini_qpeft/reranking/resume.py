@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pyserini_qpeft.data.files import PathLike, atomic_write, user_read_errors, user_write_errors
 from pyserini_qpeft.data.records import RankedList
-from pyserini_qpeft.data.runs import formatter
+from pyserini_qpeft.data.runs import formatter, header_of
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.locks import acquire, release
 
@@ -60,6 +60,7 @@ class ResumableWriter:
         if self.output.exists() and not self.output.is_file():
             raise QPeftError(f"cannot write {output}: it is not a file, so an unfinished run could not be kept")
         self._lines_of = formatter(form, tag)
+        self._header = header_of(form)
         self._settings = json.loads(json.dumps({**settings, "format": form, "tag": tag}, default=str))
         self._qids = list(qids)
         self.finished: dict[str, str | None] = {}
@@ -118,6 +119,7 @@ class ResumableWriter:
             self._file.close()  # Windows removes no open file
             if kind is None:
                 with atomic_write(self.output) as file:
+                    file.write(self._header)
                     file.writelines(self._finished_lines())
             if kind is None or not self._places:
                 self.partial.unlink()

@@ -74,7 +74,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return run
 
 
-@pytest.mark.parametrize("form", ["trec", "msmarco", "jsonl"])
+@pytest.mark.parametrize("form", ["trec", "msmarco", "csv", "jsonl"])
 @pytest.mark.parametrize("depth", [None, 3])
 def test_a_run_that_is_killed_between_any_two_writes_ends_as_one_that_is_not(
     reranker: QPeftReranker, kill_after: Callable[..., None], tmp_path: Path, form: str, depth: int | None

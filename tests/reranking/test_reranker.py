@@ -280,6 +280,19 @@ def test_hits_may_be_frames_and_mappings_and_a_corpus_a_list(reranker: QPeftRera
     assert [list(PASSAGES)[int(hit.docid)] for hit in by_place] == [hit.docid for hit in plain]
 
 
+def test_a_reranker_says_what_it_is(reranker: QPeftReranker, tiny_model_dir: Path, tmp_path: Path) -> None:
+    assert repr(reranker) == (
+        f"QPeftReranker(model='{tiny_model_dir}', adapter='none', dtype=float32, depth=all, fusion=none)"
+    )
+    assert repr(configured(reranker, depth=20, fusion=FusionConfig("rrf", 0.25))).endswith(
+        "depth=20, fusion=rrf with weight 0.25)"
+    )
+    shipped = repr(QPeftReranker.from_pretrained(device="cpu", dtype="bfloat16"))
+    assert shipped.startswith("QPeftReranker(model='tiny', adapter='retrieval', dtype=bfloat16")
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path)
+    assert f"adapter='{tmp_path}'" in repr(QPeftReranker.from_pretrained(tiny_model_dir, tmp_path))
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), 17, b"bytes", ["a list"]])
 def test_what_is_not_a_string_is_refused_with_its_place(reranker: QPeftReranker, value: Any) -> None:
     calls = {

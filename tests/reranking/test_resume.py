@@ -11,7 +11,7 @@ from pyserini_qpeft.reranking.resume import ResumableWriter
 
 QIDS = ["q1", "q2", "é3", "q4"]
 SETTINGS = {"model": "tiny", "depth": 100}
-FORMATS = ("trec", "msmarco", "jsonl")
+FORMATS = ("trec", "msmarco", "csv", "jsonl")
 
 
 def results(qid: str) -> RankedList:

@@ -8,6 +8,7 @@ from pyserini_qpeft.data.run_formats.run_format import RunFormat
 # In the order in which a file's first line is tried.
 _MODULES = (
     "jsonl",
+    "csv",
     "msmarco",
     "trec",
 )

@@ -21,6 +21,7 @@ class RunFormat:
         read: Reads a run; hits in any order.
         lines: The lines of one query's list, each with its line end; the second argument is the run's tag.
         holds_queries: Whether the file holds the text of the queries too.
+        header: What the file begins with, with its line end.
     """
 
     name: str
@@ -29,6 +30,7 @@ class RunFormat:
     read: Callable[[PathLike], Run]
     lines: Callable[[RankedList, str], str]
     holds_queries: bool = False
+    header: str = ""
 
 
 def check_scores(ranked: RankedList) -> None:

@@ -89,7 +89,7 @@ FLOATS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("form", ["trec", "jsonl"])
+@pytest.mark.parametrize("form", ["trec", "csv", "jsonl"])
 @given(scores=st.lists(FLOATS, min_size=1, max_size=20))
 def test_no_new_tie_appears_in_print(tmp_path_factory, form, scores):
     scores.sort(key=float, reverse=True)
@@ -120,7 +120,7 @@ def test_ir_measures_reads_what_is_written(tmp_path):
     assert read == [(result.qid, hit.docid, hit.score) for result in RESULTS for hit in result.hits]
 
 
-@pytest.mark.parametrize("form", ["trec", "msmarco", "jsonl"])
+@pytest.mark.parametrize("form", ["trec", "msmarco", "csv", "jsonl"])
 class TestRefusals:
     @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
     def test_a_score_that_is_not_a_number_names_query_and_document(self, tmp_path, form, score):
