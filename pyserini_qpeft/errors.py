@@ -1,4 +1,6 @@
-"""The exceptions of this package."""
+"""The exceptions of this package, and the suggestion for a mistyped name that ends many of their messages."""
+
+from collections.abc import Iterable
 
 
 class QPeftError(Exception):
@@ -16,3 +18,19 @@ class NonFiniteScoreError(QPeftError):
     def __init__(self, sentence: str, query: str) -> None:
         super().__init__(sentence)
         self.query = query
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that names what a mistyped name could mean, with a blank before it; empty if nothing is similar.
+
+    Args:
+        name: The name that is not known.
+        known: The names that are. Upper and lower case count as the same.
+    """
+    from difflib import get_close_matches
+
+    by_lower_case: dict[str, str] = {}
+    for other in known:
+        by_lower_case.setdefault(other.lower(), other)
+    close = get_close_matches(name.lower(), list(by_lower_case), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(by_lower_case[other]) for other in close)}?" if close else ""

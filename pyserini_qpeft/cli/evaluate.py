@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,10 @@ def run(args: argparse.Namespace) -> None:
 
     for path in args.output:
         if path.suffix not in _SUFFIXES:
-            raise QPeftError(f"cannot write {path}: its name must end in one of {', '.join(_SUFFIXES)}")
+            raise QPeftError(
+                f"cannot write {path}: its name must end in one of {', '.join(_SUFFIXES)}."
+                f"{did_you_mean(path.suffix, _SUFFIXES)}"
+            )
         if not path.parent.is_dir():
             raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
     files = _name_runs(args.runs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyserini_qpeft.data.files import PathLike, atomic_write, user_write_errors
 from pyserini_qpeft.data.records import Qrels, Topics
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class BeirFolder:
         file = self.folder / "qrels" / f"{split}.tsv"
         if not file.is_file():
             known = f"its splits are {', '.join(self.splits)}" if self.splits else "give a BEIR folder"
-            raise QPeftError(f"{self.folder} has no qrels/{split}.tsv: {known}")
+            raise QPeftError(f"{self.folder} has no qrels/{split}.tsv: {known}.{did_you_mean(split, self.splits)}")
         return file
 
     def _plain_or_gzipped(self, name: str) -> Path:

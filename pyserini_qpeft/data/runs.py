@@ -8,7 +8,7 @@ from pyserini_qpeft.data.files import PathLike, atomic_write, first_line
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.run_formats.run_format import RunFormat
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec",
 def formatter(form: str, tag: str = "qpeft") -> Callable[[RankedList], str]:
     """The function that turns one query's list into the lines of a format; arguments and errors as `write_run`."""
     if form not in run_formats():
-        raise QPeftError(f"there is no run format {form}; there are {', '.join(run_formats())}")
+        raise QPeftError(f"there is no run format {form}; there are {', '.join(run_formats())}.{did_you_mean(form, run_formats())}")
     if not is_one_column(tag):
         raise QPeftError(f"the tag of a run must be one word, not {tag!r}")
     lines = run_formats()[form].lines

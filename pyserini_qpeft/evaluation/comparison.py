@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.data.records import Qrels, Run
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
 from pyserini_qpeft.evaluation.latency import Latency
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures, score_queries
@@ -120,7 +120,7 @@ def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | No
         raise QPeftError("there is no run to evaluate")
     baseline = config.baseline if config.baseline is not None else next(iter(runs))
     if baseline not in runs:
-        raise QPeftError(f"there is no run {baseline!r} to be the baseline: the runs are {', '.join(runs)}")
+        raise QPeftError(f"there is no run {baseline!r} to be the baseline: the runs are {', '.join(runs)}.{did_you_mean(baseline, runs)}")
 
     parse_measures(config.measures)
     scores = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.evaluation.overlap import examples
 from pyserini_qpeft.evaluation.own_measures.register import register_own_measures
 
@@ -45,7 +45,8 @@ def parse_measures(names: Iterable[str]) -> list[Any]:
         try:
             measure = ir_measures.parse_measure(name)
         except (NameError, ValueError):
-            raise QPeftError(f"{name!r} is not a measure; {_WRITE_IT}") from None
+            close = did_you_mean(name.partition("@")[0].partition("(")[0], ir_measures.measures.registry)
+            raise QPeftError(f"{name!r} is not a measure; {_WRITE_IT}.{close}") from None
         for parameter, allowed in measure.SUPPORTED_PARAMS.items():
             if parameter not in measure.params and allowed.required:
                 raise QPeftError(f"the measure {name!r} needs a {parameter}; {_WRITE_IT}")

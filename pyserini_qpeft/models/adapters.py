@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.config import NO_ADAPTER
 from pyserini_qpeft.models.files import check_fields, check_safetensors, first_line, read_json_object
 from pyserini_qpeft.models.hub import download_folder
@@ -79,7 +79,7 @@ def adapter_folder(adapter: str | None, source: Source) -> Path | None:
         elif folder.exists() or looks_like_a_path(adapter):
             raise QPeftError(f"there is no folder {adapter!r} to load a PEFT adapter from.")
         else:
-            folder = download_folder(adapter, _CONFIG, _PATTERNS)
+            folder = download_folder(adapter, _CONFIG, _PATTERNS, did_you_mean(adapter, named).lstrip())
     check_adapter_folder(folder)
     return folder
 

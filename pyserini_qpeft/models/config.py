@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 Quantization = Literal["int8", "8bit", "4bit"]
 
@@ -63,6 +63,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.dtype is not None and self.dtype not in DTYPES:
-            raise QPeftError(f"unknown dtype {self.dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")
+            raise QPeftError(f"unknown dtype {self.dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.{did_you_mean(self.dtype, DTYPES)}")
         if self.quantize is not None and self.quantize not in get_args(Quantization):
-            raise QPeftError(f"quantize must be one of {', '.join(get_args(Quantization))}, not {self.quantize!r}.")
+            known = get_args(Quantization)
+            raise QPeftError(
+                f"quantize must be one of {', '.join(known)}, not {self.quantize!r}.{did_you_mean(self.quantize, known)}"
+            )

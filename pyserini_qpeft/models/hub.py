@@ -80,7 +80,7 @@ def download(repo: str, file: str, advice: str = "", shown: str = "") -> Path:
         raise QPeftError(f"cannot download {file} of {repo!r}: {' '.join(str(error).split())[:200]}") from error
 
 
-def download_folder(repo: str, file: str, patterns: list[str]) -> Path:
+def download_folder(repo: str, file: str, patterns: list[str], advice: str = "") -> Path:
     """Folder with the files of an adapter's repository that match `patterns`; `file` must be among them.
 
     Raises:
@@ -88,7 +88,7 @@ def download_folder(repo: str, file: str, patterns: list[str]) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    cached = must_use_cache(repo, file, shown=f"the adapter {repo!r}")
+    cached = must_use_cache(repo, file, advice, shown=f"the adapter {repo!r}")
     try:
         return Path(snapshot_download(repo, allow_patterns=patterns, local_files_only=cached))
     except Exception as error:  # as above

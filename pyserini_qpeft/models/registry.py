@@ -6,7 +6,6 @@ the environment variable `QPEFT_MODELS` names, or else `models.yaml` in the user
 the package.
 """
 
-import difflib
 import os
 from functools import cache
 from pathlib import Path
@@ -81,11 +80,6 @@ def passage_tokens(model: str | None) -> int:
 def loaded_name(model: Any) -> str:
     """Name, hub id or folder that a loaded model came from; empty for a model that was not loaded."""
     return str(getattr(model.config, "name_or_path", ""))
-
-
-def close_names(model: str) -> list[str]:
-    """Names that look like a mistyped one, best first."""
-    return difflib.get_close_matches(model.lower(), list(models()), n=3, cutoff=0.6)
 
 
 def user_file() -> Path:

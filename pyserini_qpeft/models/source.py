@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.gguf import converted, hub_gguf, local_gguf
 from pyserini_qpeft.models.hub import download, is_cached, must_use_cache
 from pyserini_qpeft.models.record import ModelRecord
-from pyserini_qpeft.models.registry import DEFAULT_MODEL, close_names, find_model, models
+from pyserini_qpeft.models.registry import DEFAULT_MODEL, find_model, models
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def find_source(model: str | None) -> Source:
     record = find_model(model)
     name = DEFAULT_MODEL if model is None else model
     if record is None:
-        return _unnamed(name, None, f"{_did_you_mean(name)}qpeft models lists models by name.")
+        return _unnamed(name, None, f"{did_you_mean(name, models()).lstrip()} qpeft models lists models by name.".lstrip())
     if record.package is not None:
         file = packaged_file(record)
         if file is None:
@@ -115,11 +115,6 @@ def _unnamed(place: str, record: ModelRecord | None, advice: str, name: str | No
 def looks_like_a_path(name: str) -> bool:
     """Whether a name can only be a path, and not a hub id."""
     return Path(name).is_absolute() or name.count("/") > 1 or name.startswith((".", "~"))
-
-
-def _did_you_mean(name: str) -> str:
-    close = close_names(name)
-    return f"Did you mean {' or '.join(repr(other) for other in close)}? " if close else ""
 
 
 def _other_ways(record: ModelRecord) -> str:

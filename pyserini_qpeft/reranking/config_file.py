@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_whole
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
 
@@ -75,4 +75,4 @@ def _is_number(value: Any) -> bool:
 def _refuse_unknown(read: Mapping[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(set(read) - known)
     if unknown:
-        raise QPeftError(f"{where}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        raise QPeftError(f"{where}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}.{did_you_mean(unknown[0], known)}")

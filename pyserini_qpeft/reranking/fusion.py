@@ -8,7 +8,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.registry import fusion_weight
 
 FusionMethod = Literal["zscore", "minmax", "linear", "rrf"]
@@ -39,7 +39,7 @@ class FusionConfig:
     def __post_init__(self) -> None:
         if self.method not in get_args(FusionMethod):
             known = ", ".join(get_args(FusionMethod))
-            raise QPeftError(f"unknown fusion method {self.method!r}: choose one of {known}")
+            raise QPeftError(f"unknown fusion method {self.method!r}: choose one of {known}.{did_you_mean(self.method, get_args(FusionMethod))}")
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
         if self.rrf_k < 0:

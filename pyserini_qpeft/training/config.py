@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
 from pyserini_qpeft.qpeft.hints import HINT_RULES, NO_HINTS
 from pyserini_qpeft.training.losses.config import LossConfig
@@ -40,7 +40,10 @@ class AdapterConfig:
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
-            raise QPeftError(f"variant must be one of {', '.join(VARIANTS)}, not {self.variant!r}.")
+            raise QPeftError(
+                f"variant must be one of {', '.join(VARIANTS)}, not {self.variant!r}."
+                f"{did_you_mean(self.variant, VARIANTS)}"
+            )
         if self.lora and self.variant == LORA:
             raise QPeftError("variant lora is a LoRA already: leave out lora, or choose another variant.")
         if self.lora_rank < 1:

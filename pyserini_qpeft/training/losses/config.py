@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.training.losses import LOSSES
 
 
@@ -31,6 +31,6 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
-            raise QPeftError(f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.")
+            raise QPeftError(f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.{did_you_mean(self.loss, LOSSES)}")
         if self.margin < 0 or self.temperature <= 0 or self.teacher_scale <= 0:
             raise QPeftError("margin must be at least 0, temperature and teacher_scale above 0.")
