@@ -32,5 +32,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower_case: dict[str, str] = {}
     for other in known:
         by_lower_case.setdefault(other.lower(), other)
-    close = get_close_matches(name.lower(), list(by_lower_case), n=3, cutoff=0.6)
+    close = get_close_matches(name.lower(), list(by_lower_case), n=2, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(by_lower_case[other]) for other in close)}?" if close else ""

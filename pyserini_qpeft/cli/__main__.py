@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pyserini_qpeft import __version__, cli
 from pyserini_qpeft.cli.overwriting import check_outputs
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 # Errors of the machine and not of the program, such as a full disk, a missing folder or a forbidden file.
 _ENVIRONMENT_ERRORS = {
@@ -85,11 +85,19 @@ def _run(arguments: list[str]) -> int:
     module.add_arguments(parser)
     args, others = parser.parse_known_args(arguments[1:])
     if others and not hasattr(module, "PASSES_ON"):
-        parser.error(f"unknown arguments: {' '.join(others)}")
+        parser.error(f"unknown arguments: {' '.join(others)}{_meant(parser, others)}")
     args.passed_on = others
     if hasattr(module, "outputs"):
         check_outputs(module.outputs(args), args)
     return module.run(args) or 0
+
+
+def _meant(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> str:
+    """A suggestion for the first unknown option."""
+    option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    close = did_you_mean(option, known) if option else ""
+    return f".{close}" if close else ""
 
 
 def _names() -> list[str]:
@@ -100,7 +108,9 @@ def _verb(name: str) -> ModuleType:
     module = import_module(f"{cli.__name__}.{name}") if name in _names() else None
     if not hasattr(module, "HELP"):
         known = ", ".join(verb for verb, _ in _verbs())
-        raise QPeftError(f"there is no verb {name!r}: use one of {known}.")
+        raise QPeftError(
+            f"there is no verb {name!r}: use one of {known}.{did_you_mean(name, (verb for verb, _ in _verbs()))}"
+        )
     assert module is not None
     return module
 

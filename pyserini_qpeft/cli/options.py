@@ -2,9 +2,11 @@
 
 import argparse
 import types
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pyserini_qpeft.errors import did_you_mean
 
 
 def add_options(
@@ -57,6 +59,26 @@ def read_options[Config](config: type[Config], args: argparse.Namespace, **given
     return config(**{**{name: getattr(args, name) for name in present}, **given})
 
 
+def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The keyword arguments of `add_argument` for a choice that suggests a name if the given one is mistyped.
+
+    Args:
+        choices: The values.
+        aliases: Other words for some of them.
+    """
+
+    def read(name: str) -> str:
+        value = (aliases or {}).get(name, name)
+        if value not in choices:
+            known = ", ".join(choices)
+            raise argparse.ArgumentTypeError(
+                f"invalid choice: {name!r} (choose from {known}).{did_you_mean(name, choices)}"
+            )
+        return value
+
+    return {"choices": choices, "type": read}
+
+
 class _Assignments(argparse.Action):
     """Reads `NAME=VALUE` words as a dict; a value is a number, true, false or text, as in YAML."""
 
@@ -93,9 +115,9 @@ def _how(kind: Any, choices: Sequence[str] | None = None) -> dict[str, Any]:
     if get_origin(kind) is dict:
         return {"nargs": "+", "action": _Assignments, "metavar": "NAME=VALUE"}
     if choices is not None:
-        return {"choices": choices}
+        return one_of(choices)
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is Literal:
-        return {"choices": get_args(kind)}
+        return one_of(get_args(kind))
     return {"type": kind, "metavar": getattr(kind, "__name__", str(kind)).upper()}

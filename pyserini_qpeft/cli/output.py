@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.texts import TextSource
-from pyserini_qpeft.cli.options import add_options, read_options
+from pyserini_qpeft.cli.options import add_options, one_of, read_options
 from pyserini_qpeft.data.files import PathLike, atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.run_formats import run_formats
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.rerank_run import RunConfig, RunReport
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_ALIASES = {"json": "jsonl"}
-
 
 def add_output_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that say what is written, and where."""
@@ -30,11 +28,10 @@ def add_output_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--output-format",
         dest="format",
-        type=lambda name: _ALIASES.get(name, name),
-        choices=tuple(run_formats()),
         default="trec",
         help="format of the run; csv has a line for each hit, with both scores; jsonl has a line for each query, with "
         "texts and hints too (default: trec)",
+        **one_of(tuple(run_formats()), {"json": "jsonl"}),
     )
     add_options(parser, RunConfig, ("tag", "seconds", "restart"))
     parser.add_argument("--quiet", action="store_true", help="show no progress bars")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from pyserini_qpeft.cli.options import add_options, read_options
+from pyserini_qpeft.cli.options import add_options, one_of, read_options
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
@@ -45,9 +45,9 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         dest="fusion_method",
         nargs="?",
         const=method,
-        choices=("none", *get_args(FusionMethod)),
         help="how the likelihood is fused with the first stage's scores; none ranks by the likelihood alone "
         f"(default: {method})",
+        **one_of(("none", *get_args(FusionMethod))),
     )
     parser.add_argument(
         f"{prefix}fusion-weight",

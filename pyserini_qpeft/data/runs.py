@@ -81,7 +81,9 @@ def write_run(path: PathLike, results: Iterable[RankedList], form: str = "trec",
 def formatter(form: str, tag: str = "qpeft") -> Callable[[RankedList], str]:
     """The function that turns one query's list into the lines of a format; arguments and errors as `write_run`."""
     if form not in run_formats():
-        raise QPeftError(f"there is no run format {form}; there are {', '.join(run_formats())}.{did_you_mean(form, run_formats())}")
+        raise QPeftError(
+            f"there is no run format {form}; there are {', '.join(run_formats())}.{did_you_mean(form, run_formats())}"
+        )
     if not is_one_column(tag):
         raise QPeftError(f"the tag of a run must be one word, not {tag!r}")
     lines = run_formats()[form].lines

@@ -120,7 +120,10 @@ def compare(runs: Mapping[str, Run], qrels: Qrels, config: ComparisonConfig | No
         raise QPeftError("there is no run to evaluate")
     baseline = config.baseline if config.baseline is not None else next(iter(runs))
     if baseline not in runs:
-        raise QPeftError(f"there is no run {baseline!r} to be the baseline: the runs are {', '.join(runs)}.{did_you_mean(baseline, runs)}")
+        raise QPeftError(
+            f"there is no run {baseline!r} to be the baseline: the runs are {', '.join(runs)}."
+            f"{did_you_mean(baseline, runs)}"
+        )
 
     parse_measures(config.measures)
     scores = {}

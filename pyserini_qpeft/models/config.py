@@ -63,9 +63,13 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.dtype is not None and self.dtype not in DTYPES:
-            raise QPeftError(f"unknown dtype {self.dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.{did_you_mean(self.dtype, DTYPES)}")
+            raise QPeftError(
+                f"unknown dtype {self.dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}."
+                f"{did_you_mean(self.dtype, DTYPES)}"
+            )
         if self.quantize is not None and self.quantize not in get_args(Quantization):
             known = get_args(Quantization)
             raise QPeftError(
-                f"quantize must be one of {', '.join(known)}, not {self.quantize!r}.{did_you_mean(self.quantize, known)}"
+                f"quantize must be one of {', '.join(known)}, not {self.quantize!r}."
+                f"{did_you_mean(self.quantize, known)}"
             )

@@ -43,7 +43,9 @@ def find_source(model: str | None) -> Source:
     record = find_model(model)
     name = DEFAULT_MODEL if model is None else model
     if record is None:
-        return _unnamed(name, None, f"{did_you_mean(name, models()).lstrip()} qpeft models lists models by name.".lstrip())
+        return _unnamed(
+            name, None, f"{did_you_mean(name, models()).lstrip()} qpeft models lists models by name.".lstrip()
+        )
     if record.package is not None:
         file = packaged_file(record)
         if file is None:

@@ -75,4 +75,7 @@ def _is_number(value: Any) -> bool:
 def _refuse_unknown(read: Mapping[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(set(read) - known)
     if unknown:
-        raise QPeftError(f"{where}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}.{did_you_mean(unknown[0], known)}")
+        raise QPeftError(
+            f"{where}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}."
+            f"{did_you_mean(unknown[0], known)}"
+        )

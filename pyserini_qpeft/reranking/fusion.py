@@ -39,7 +39,10 @@ class FusionConfig:
     def __post_init__(self) -> None:
         if self.method not in get_args(FusionMethod):
             known = ", ".join(get_args(FusionMethod))
-            raise QPeftError(f"unknown fusion method {self.method!r}: choose one of {known}.{did_you_mean(self.method, get_args(FusionMethod))}")
+            raise QPeftError(
+                f"unknown fusion method {self.method!r}: choose one of {known}."
+                f"{did_you_mean(self.method, get_args(FusionMethod))}"
+            )
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
         if self.rrf_k < 0:

@@ -31,6 +31,8 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
-            raise QPeftError(f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.{did_you_mean(self.loss, LOSSES)}")
+            raise QPeftError(
+                f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.{did_you_mean(self.loss, LOSSES)}"
+            )
         if self.margin < 0 or self.temperature <= 0 or self.teacher_scale <= 0:
             raise QPeftError("margin must be at least 0, temperature and teacher_scale above 0.")
