@@ -107,27 +107,28 @@ def _names() -> list[str]:
 def _verb(name: str) -> ModuleType:
     module = import_module(f"{cli.__name__}.{name}") if name in _names() else None
     if not hasattr(module, "HELP"):
-        known = ", ".join(verb for verb, _ in _verbs())
+        known = ", ".join(verb for verb, _ in verbs())
         raise QPeftError(
-            f"there is no verb {name!r}: use one of {known}.{did_you_mean(name, (verb for verb, _ in _verbs()))}"
+            f"there is no verb {name!r}: use one of {known}.{did_you_mean(name, (verb for verb, _ in verbs()))}"
         )
     assert module is not None
     return module
 
 
-def _verbs() -> list[tuple[str, str]]:
+def verbs() -> list[tuple[str, ModuleType]]:
+    """The name of each verb, and the module that has its `HELP`, `add_arguments` and `run`."""
     modules = [(name, import_module(f"{cli.__name__}.{name}")) for name in _names()]
-    return [(name, module.HELP) for name, module in modules if hasattr(module, "HELP")]
+    return [(name, module) for name, module in modules if hasattr(module, "HELP")]
 
 
 def _overview() -> argparse.ArgumentParser:
-    width = max(len(name) for name, _ in _verbs())
-    verbs = "\n".join(f"  {name:{width}}  {text}" for name, text in _verbs())
+    width = max(len(name) for name, _ in verbs())
+    lines = "\n".join(f"  {name:{width}}  {module.HELP}" for name, module in verbs())
     parser = Parser(
         prog="qpeft",
         usage="qpeft VERB [options]",
         description="Reranks the hits of a first stage, such as Pyserini's BM25, with a language model (Q-PEFT).",
-        epilog=f"verbs:\n{verbs}\n\nqpeft VERB --help lists the options of a verb.",
+        epilog=f"verbs:\n{lines}\n\nqpeft VERB --help lists the options of a verb.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pyserini-qpeft {__version__}")
