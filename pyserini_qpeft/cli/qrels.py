@@ -18,7 +18,8 @@ def add_qrels_options(parser: argparse._ActionsContainer, *, split: str, queries
         "--qrels",
         required=True,
         metavar="NAME",
-        help=f"qrels{queries}: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini knows",
+        help=f"qrels{queries}: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini or "
+        "ir_datasets knows (dl19-passage, irds:beir/scifact/test)",
     )
     parser.add_argument("--split", default=split, help=f"split of the BEIR folder (default: {split})")
 
@@ -26,12 +27,13 @@ def add_qrels_options(parser: argparse._ActionsContainer, *, split: str, queries
 def open_qrels(name: str, split: str) -> Qrels:
     """Reads the qrels of a file, of a split of a BEIR folder, or of a name that Pyserini knows."""
     from pyserini_qpeft.data.beir import BeirFolder
+    from pyserini_qpeft.data.irds import is_irds
     from pyserini_qpeft.data.qrels import read_qrels
 
     path = Path(name)
     if path.is_dir():
         return read_qrels(BeirFolder(path).qrels(split))
-    if not path.exists() and path.parent == Path() and not path.suffix:
+    if not is_irds(name) and not path.exists() and path.parent == Path() and not path.suffix:
         from pyserini_qpeft.lucene.qrels import named_qrels_file
 
         path = named_qrels_file(name)

@@ -19,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"Every option of {PASSES_ON} is accepted too (--bm25, --k1, --rm3, --impact, --dense, --threads ...)."
     )
     parser.add_argument("--index", required=True, metavar="NAME", help="Lucene index: a folder or a prebuilt name")
-    parser.add_argument("--topics", required=True, metavar="NAME", help="queries: a file or a name that Pyserini knows")
+    parser.add_argument(
+        "--topics",
+        required=True,
+        metavar="NAME",
+        help="queries: a file, or a name that Pyserini or ir_datasets knows",
+    )
     parser.add_argument(
         "--topics-format", default="default", metavar="FORMAT", help="format of the topics file, as in Pyserini"
     )

@@ -5,10 +5,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.data.irds import is_irds
 from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.errors import QPeftError
 
-CORPUS = "BEIR folder or file of JSON documents"
+CORPUS = "BEIR folder, file of JSON documents, or name of ir_datasets (irds:beir/scifact)"
 """What a corpus is, in help texts."""
 
 _TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".txt", ".xml"}
@@ -91,7 +92,7 @@ def open_topics(topics: str, topics_format: str = "default") -> Topics:
     from pyserini_qpeft.data.topics import read_topics
 
     # Pyserini's names have no folder and no suffix: for a missing file Java need not start.
-    meant_as_file = "/" in topics or Path(topics).suffix in _TOPIC_FILES
+    meant_as_file = "/" in topics or is_irds(topics) or Path(topics).suffix in _TOPIC_FILES
     if topics_format == "default" and (meant_as_file or Path(topics).exists()):
         return read_topics(topics)
     from pyserini_qpeft.lucene.topics import named_topics

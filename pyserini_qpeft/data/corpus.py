@@ -10,6 +10,7 @@ from typing import Any, Self
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.fields import DOCID_FIELDS, TEXT_FIELDS, as_id, first_of
 from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.data.irds import irds_documents, is_irds
 from pyserini_qpeft.data.json_stream import json_objects
 from pyserini_qpeft.data.passage import passage_text, title_and_text
 from pyserini_qpeft.errors import QPeftError
@@ -40,7 +41,7 @@ class Corpus(Mapping[str, str]):
         """Reads a corpus once, from top to bottom.
 
         Args:
-            path: BEIR folder, or a file of JSON documents, gzipped or not.
+            path: BEIR folder, a file of JSON documents, gzipped or not, or a name of ir_datasets (`irds:beir/scifact`).
             docids: The docids to keep in memory (default: all). A docid that the corpus lacks is no error here.
 
         Raises:
@@ -85,6 +86,11 @@ def corpus_file(path: PathLike) -> Path:
 
 
 def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, Document]]:
+    if is_irds(file):
+        for docid, title, body in irds_documents(file):
+            if wanted is None or docid in wanted:
+                yield f"{file} ({docid})", Document(docid, title, body)
+        return
     skip = None if wanted is None else _begins_with_another_id(wanted)
     bad, first = 0, ""
     for where, fields in json_objects(file, what="a corpus", skip=skip):

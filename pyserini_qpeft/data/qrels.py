@@ -4,6 +4,7 @@ import logging
 
 from pyserini_qpeft.data.fields import columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
+from pyserini_qpeft.data.irds import irds_qrels, is_irds
 from pyserini_qpeft.data.records import Qrels
 from pyserini_qpeft.errors import QPeftError
 
@@ -20,12 +21,14 @@ def read_qrels(path: PathLike) -> Qrels:
     not relevant and is read as 0. A line that repeats another counts once. Both are logged.
 
     Args:
-        path: The file, gzipped or not.
+        path: The file, gzipped or not, or a name of ir_datasets (`irds:beir/scifact/test`).
 
     Raises:
         QPeftError: The file is empty, a line has another form, a grade is not a whole number, or a passage has two
             different grades for a query.
     """
+    if is_irds(path):
+        return _of_irds(path)
     qrels: Qrels = {}
     width = negative = repeated = 0
     with_tabs = False
@@ -56,6 +59,14 @@ def read_qrels(path: PathLike) -> Qrels:
         _LOG.warning("%s: %d lines repeat an earlier one and count once", path, repeated)
     if negative:
         _LOG.warning("%s: %d grades are negative and count as not relevant", path, negative)
+    return qrels
+
+
+def _of_irds(path: PathLike) -> Qrels:
+    qrels: Qrels = {}
+    for qid, docid, grade in irds_qrels(path):
+        grades = qrels.setdefault(qid, {})
+        grades[docid] = max(grade, grades.get(docid, 0))  # some collections judge a passage several times
     return qrels
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pyserini_qpeft.data.dpr_questions import answers_in_line, read_dpr_answers, read_dpr_questions
 from pyserini_qpeft.data.fields import QUERY_FIELDS, as_id, as_query, first_of
 from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines
+from pyserini_qpeft.data.irds import irds_queries, is_irds
 from pyserini_qpeft.data.records import Topics
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.data.trec_topics import read_trec_topics
@@ -24,7 +25,7 @@ def read_topics(path: PathLike) -> Topics:
     TREC's `<top>` (the title is the query) and `<topic number="…">` (the query, or else the title).
 
     Args:
-        path: The file, gzipped or not.
+        path: The file, gzipped or not, or a name of ir_datasets (`irds:beir/scifact/test`).
 
     Returns:
         Text of each query, stripped, in file order; ids are strings. Empty queries are left out and logged.
@@ -33,8 +34,10 @@ def read_topics(path: PathLike) -> Topics:
         QPeftError: The file is empty or of unknown format, a qid occurs twice, a query has no text field, or all
             queries are empty.
     """
-    start = first_line(path, what="a list of topics").lstrip()
-    if answers_in_line(start) is not None:
+    start = "" if is_irds(path) else first_line(path, what="a list of topics").lstrip()
+    if is_irds(path):
+        topics: Iterator[tuple[str, str, object]] = ((str(path), qid, query) for qid, query in irds_queries(path))
+    elif answers_in_line(start) is not None:
         topics = read_dpr_questions(path)
     elif start[0] in "{[":
         topics = _json_topics(path)
