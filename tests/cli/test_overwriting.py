@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.cli.__main__ import _verbs
+from pyserini_qpeft.cli.__main__ import verbs
 
-WRITES_NOTHING_OVER = {"explain", "demo", "models"}
+WRITES_NOTHING_OVER = {"completion", "explain", "demo", "models"}
 """Verbs that write nothing, or only into a folder of their own."""
 
 COMMANDS = {
@@ -47,9 +47,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_verb_that_writes_says_what_it_writes() -> None:
-    verbs = {name for name, _ in _verbs()}
-    writing = {name for name in verbs if hasattr(import_module(f"pyserini_qpeft.cli.{name}"), "outputs")}
-    assert writing == verbs - WRITES_NOTHING_OVER == {*COMMANDS, "experiment"}
+    names = {name for name, _ in verbs()}
+    writing = {name for name in names if hasattr(import_module(f"pyserini_qpeft.cli.{name}"), "outputs")}
+    assert writing == names - WRITES_NOTHING_OVER == {*COMMANDS, "experiment"}
 
 
 @pytest.mark.parametrize("way", ["itself", "symbolic link", "hard link", "another spelling", "partial"])

@@ -8,7 +8,7 @@ import pytest
 from tiny import save_tiny_model
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.registry import close_names, find_model, fusion_weight, models
+from pyserini_qpeft.models.registry import find_model, fusion_weight, models
 
 
 @pytest.fixture
@@ -40,12 +40,6 @@ def test_adapters_that_come_along_exist() -> None:
 
 def test_every_weight_says_how_it_was_chosen() -> None:
     assert all(record.chosen != "default" and record.licence != "unknown" for record in models().values())
-
-
-def test_a_mistyped_name_has_close_names() -> None:
-    assert close_names("smolm2-135m") == ["smollm2-135m", "smollm2-135m-q4"]
-    assert close_names("Tiny") == ["tiny"]
-    assert close_names("something-else") == []
 
 
 def test_a_user_adds_names_with_paths_that_start_at_the_file(own: Path) -> None:
