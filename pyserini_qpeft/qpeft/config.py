@@ -25,7 +25,8 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         template: Changes of the prompt's wording, see `PromptTemplate`.
         token_dim: Width of the base model's input embeddings.
         vocab_size: Rows of the base model's input embeddings.
-        instruction_ids: Token ids of the instruction; a trained instruction starts from their embeddings.
+        instruction_ids: Token ids of the words that are trained (instruction_mode soft or suffix), or of the
+            instruction; training starts from their embeddings.
         lora_folder: Folder, inside the adapter's own, of a LoRA that was trained together with the hints.
         target_modules: Read by peft. The default replaces no layer of the base model.
 
@@ -39,6 +40,14 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         metadata={
             "help": "where the hints are: after the passage (suffix) or before it (prefix)",
             "choices": ("suffix", "prefix"),
+        },
+    )
+    hint_gate: float | None = field(
+        default=None,
+        metadata={
+            "help": "first value of a trained number that is added to the attention that hints get: from about -3 the "
+            "start is close to the bare model; the hints have no label then, and do not move the query (default: no "
+            "gate)"
         },
     )
     num_hints: int = field(
@@ -62,8 +71,9 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
     instruction_mode: str = field(
         default="hard",
         metadata={
-            "help": "hard: the instruction is text; soft: its token embeddings are trained",
-            "choices": ("hard", "soft"),
+            "help": "hard: the instruction is text; soft: its token embeddings are trained; suffix: the embeddings of "
+            "the words between passage and query are trained instead, so that passages are read as by the bare model",
+            "choices": ("hard", "soft", "suffix"),
         },
     )
     hint_table: str = field(
@@ -120,6 +130,8 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         if foreign := sorted(self.hint_settings.keys() - own.keys()):
             known = f"its settings are {', '.join(own)}" if own else "it has none"
             raise QPeftError(f"the variant {self.variant} has no setting {foreign[0]!r} of its own: {known}.")
+        if self.hint_gate is not None and (self.hint_position == "prefix" or self.reference_settings):
+            raise QPeftError("hint_gate needs hint_position suffix, and no reference_settings.")
         if self.num_hints < 1 or self.pooled_hints < 0 or self.mlp_layers < 0 or self.hint_table_rank < 1:
             raise QPeftError(
                 "num_hints and hint_table_rank must be at least 1, pooled_hints and mlp_layers at least 0."

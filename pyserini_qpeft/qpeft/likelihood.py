@@ -33,6 +33,7 @@ def query_likelihood(
     inputs_embeds: torch.Tensor | None = None,
     cached: CachedPassages | None = None,
     packing: Packing | None = None,
+    bias: torch.Tensor | None = None,
 ) -> QueryLikelihood:
     """Scores a right-padded batch: score = 1/n · Σ log p(q_t | everything before it).
 
@@ -46,6 +47,7 @@ def query_likelihood(
         inputs_embeds: `[batch, length, width]`, given to the model in place of `input_ids`.
         cached: What stands before `input_ids`, read by the model already.
         packing: Which pair stands where; without it each row is one pair.
+        bias: float32 `[batch, length]`, added to the attention that each place gets; needs `packing`.
 
     Returns:
         The likelihoods; log-softmax is taken in float32 whatever the model's dtype.
@@ -53,7 +55,7 @@ def query_likelihood(
     predicting = torch.zeros_like(target_mask)
     predicting[:, :-1] = target_mask[:, 1:]
     text = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    reading = _reading(model, input_ids, cached, packing)
+    reading = _reading(model, input_ids, cached, packing, bias)
     logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
     logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
     if packing is None:
@@ -65,7 +67,11 @@ def query_likelihood(
 
 
 def _reading(
-    model: Any, input_ids: torch.Tensor, cached: CachedPassages | None, packing: Packing | None
+    model: Any,
+    input_ids: torch.Tensor,
+    cached: CachedPassages | None,
+    packing: Packing | None,
+    bias: torch.Tensor | None,
 ) -> dict[str, Any]:
     """The mask and positions of a batch: which tokens each token sees, and where it stands."""
     if cached is not None:
@@ -74,11 +80,12 @@ def _reading(
         reading = {"attention_mask": packing.visible()[:, None], "position_ids": packing.places}
     else:
         return {}
-    if packing is not None and model.config._attn_implementation == "eager":
-        # It adds the mask to its scores, whatever the mask's dtype.
-        dtype = model.get_input_embeddings().weight.dtype
-        hidden = torch.finfo(dtype).min
-        reading["attention_mask"] = torch.zeros_like(reading["attention_mask"], dtype=dtype).masked_fill(
-            ~reading["attention_mask"], hidden
-        )
+    if packing is not None and (bias is not None or model.config._attn_implementation == "eager"):
+        # Eager attention adds the mask to its scores, whatever the mask's dtype.
+        seen, dtype = reading["attention_mask"], model.get_input_embeddings().weight.dtype
+        mask = torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
+        if bias is not None:
+            # Cached passages stand before what the bias is for.
+            mask = mask + functional.pad(bias, (seen.shape[-1] - bias.shape[-1], 0))[:, None, None].to(dtype)
+        reading["attention_mask"] = mask
     return reading

@@ -41,7 +41,7 @@ class HintMLP(nn.Module):
 
 
 class QueryDependentPrompt(nn.Module):
-    """The trained weights of one adapter: the hint MLP, what its hint rule adds, and the instruction if it is trained.
+    """The trained weights of one adapter: the hint MLP, what its hint rule adds, the gate, and the trained words.
 
     All vectors are in the output space of `get_input_embeddings()`, which is what a model takes as `inputs_embeds`: a
     scale inside the embedding module (Gemma) is included, a scale that the model applies later (Granite) is not.
@@ -56,7 +56,7 @@ class QueryDependentPrompt(nn.Module):
         self.config = config
         self.rule = hint_rule(config)
         width, rows = cast(int, config.token_dim), cast(int, config.vocab_size)
-        if config.instruction_mode == "soft":
+        if config.instruction_mode != "hard":
             self.instruction = nn.Parameter(embedding_rows(embeddings, torch.tensor(config.instruction_ids), width))
         if not self.rule.has_hints:
             return
@@ -65,6 +65,8 @@ class QueryDependentPrompt(nn.Module):
         elif config.hint_table == "low-rank":
             self.table_a = nn.Parameter(torch.randn(rows, config.hint_table_rank) / config.hint_table_rank**0.5)
             self.table_b = nn.Parameter(torch.zeros(config.hint_table_rank, width))
+        if config.hint_gate is not None:
+            self.gate = nn.Parameter(torch.tensor(float(config.hint_gate)))
         self.mlp = HintMLP(width, config.mlp_layers, config.mlp_residual)
         self.rule.add_modules(self, embeddings)
 

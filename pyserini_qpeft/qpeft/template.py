@@ -1,7 +1,7 @@
 """The words of the prompt, and its token ids in pieces that join to the ids of the whole.
 
-    [BOS] instruction NL  Passage: title text NL  [Hints: h1 … hm NL]  Question: query        suffix layout
-    [BOS] instruction NL  [Hints: h1 … hm NL]  Passage: title text NL  Question: query        prefix layout
+    [BOS] instruction NL  Passage: title text NL  [Hints: h1 … hm NL]  [suffix NL]  Question: query        suffix layout
+    [BOS] instruction NL  [Hints: h1 … hm NL]  Passage: title text NL  [suffix NL]  Question: query        prefix layout
 
 Every piece ends in a newline (NL). Tokenizers do not merge across it, so each passage and each query is tokenized once,
 for all pairs that it is in.
@@ -21,11 +21,12 @@ TokenIds = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """The fixed words of the prompt."""
+    """The fixed words of the prompt. `suffix` stands between passage and question; it is empty by default."""
 
     instruction: str = "given the hints, please generate a question for the input passage"
     passage_label: str = "Passage: "
     hints_label: str = "Hints:"
+    suffix: str = ""
     question_label: str = "Question: "
 
 
@@ -105,6 +106,9 @@ class PromptEncoder:
         self.instruction = self._template_piece(f"{template.instruction}\n", anchor="")
         self.hints_open = self._template_piece(template.hints_label)
         self.newline = self._template_piece("\n", anchor="x")
+        self.suffix = self._template_piece(f"{template.suffix}\n") if template.suffix else self.newline[:0]
+        # Without its last blank, which is a part of the query's first token.
+        self.question_label = self._template_piece(template.question_label.rstrip())
 
     def passages(self, texts: Sequence[str]) -> list[EncodedPassage]:
         """Encodes passages; the end of a passage longer than `passage_tokens` is cut.

@@ -75,18 +75,21 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             The pairs' likelihoods. With the adapter disabled, those of the plain prompt without hints.
 
         Raises:
-            QPeftError: If pairs are packed while the adapter is disabled.
+            QPeftError: If pairs are packed while an adapter without a gate is disabled.
         """
         if hint_index is None or input_ids is None:
             return self.model(input_ids=input_ids, **batch)
         # peft's wrapper fills these with None on the way.
         pairs = {name: value for name, value in batch.items() if value is not None}
+        targets, bias = pairs["target_mask"], self._hint_bias(hint_index)
         if self.qpeft_layer.disable_adapters:
+            if bias is not None:
+                return query_likelihood(self.model, input_ids, targets, None, cached, packing, bias)
             if packing is not None:
                 raise QPeftError("the adapter is disabled: hints cannot be taken out of packed pairs.")
-            return self._without_hints(input_ids, hint_index, pairs["target_mask"], cached)
+            return self._without_hints(input_ids, hint_index, targets, cached)
         embeds = self.compose(input_ids, hint_index, pairs)
-        return query_likelihood(self.model, input_ids, pairs["target_mask"], embeds, cached, packing)
+        return query_likelihood(self.model, input_ids, targets, embeds, cached, packing, bias)
 
     def read_passages(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None = None) -> torch.Tensor:
         """Key-values of passages without hints, `CachedPassages.states`, a trained instruction in its place."""
@@ -111,6 +114,14 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             embeds = torch.where((hint_index == HINTS_LABEL)[..., None], words, embeds)
         places = hint_index >= 0
         return embeds.index_put((places,), hints.flatten(0, 1)[hint_index[places]].to(embeds.dtype))
+
+    def _hint_bias(self, hint_index: torch.Tensor) -> torch.Tensor | None:
+        """What is added to the attention that each place gets, float32 `[batch, length]`; None without a gate."""
+        if self.prompt.config.hint_gate is None:
+            return None
+        # Not -inf: padding next to a hint would have nothing to attend to.
+        gate = self.prompt.gate.new_tensor(-1e9) if self.qpeft_layer.disable_adapters else self.prompt.gate
+        return torch.where(hint_index >= 0, gate, torch.zeros_like(gate))
 
     def _instructed(self, input_ids: torch.Tensor, instruction_index: torch.Tensor | None) -> torch.Tensor:
         """Input embeddings with the trained instruction, where there is one, at its place."""
@@ -138,8 +149,8 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             self.qpeft_layer = QPeftLayer(embeddings)
         config = self.peft_config[adapter_name]
         config.fit_to(embeddings)
-        if config.instruction_mode == "soft" and not config.instruction_ids:
-            raise QPeftError("a soft instruction needs instruction_ids: the ids of the words that it starts from.")
+        if config.instruction_mode != "hard" and not config.instruction_ids:
+            raise QPeftError("trained words need instruction_ids: the ids of the words that it starts from.")
         with init_empty_weights() if kwargs.get("low_cpu_mem_usage") else nullcontext():
             self.qpeft_layer.add(adapter_name, config)
         super().inject_adapter(model, adapter_name, *args, **kwargs)

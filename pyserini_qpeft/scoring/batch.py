@@ -78,7 +78,12 @@ def collate(
             begin += len(here)
             first += hints
     arrays["hint_index"] = hint_index
-    if config.instruction_mode == "soft" and not after_shared:
+    if config.instruction_mode == "suffix":
+        listed = [np.concatenate([s.instruction_index for s in row]) for row in rows]
+        before = [np.full(length, NO_HINT) for length in shared]
+        both = [np.concatenate(parts) for parts in zip(before, listed, strict=True)]
+        arrays["instruction_index"] = padded(both, NO_HINT)
+    elif config.instruction_mode == "soft" and not after_shared:
         arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
     return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -94,7 +99,7 @@ def _packing(rows: Sequence[Row], shared: Sequence[int], length: int) -> Packing
         for s in row:
             end = begin + len(s.following)
             pairs[number, begin:end] = count
-            places[number, begin:end] = np.arange(behind, behind + len(s.following))
+            places[number, begin:end] = np.maximum(0, behind + s.places)
             begin = end
             count += 1
     return Packing(torch.from_numpy(pairs), torch.from_numpy(places), count)
@@ -138,7 +143,7 @@ def padded(rows: Iterable[npt.NDArray[np.generic]], value: int | bool) -> npt.ND
     """The rows as one array `[rows, longest]`, filled up on the right with `value`."""
     listed = list(rows)
     # At least one column: attention over no key at all has no meaning, even where its result is not used.
-    padded = np.full((len(listed), max(1, *(len(row) for row in listed))), value)
+    padded = np.full((len(listed), max(1, *(len(row) for row in listed))), value, dtype=listed[0].dtype)
     for i, row in enumerate(listed):
         padded[i, : len(row)] = row
     return padded

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.packed_rows import pack, why_not_packed
 from pyserini_qpeft.scoring.pair_model import PairModel
@@ -26,28 +27,40 @@ class RowPlanner:
         self.config = config
         self.max_length = max_length
         self._lock = threading.Lock()
-        self._packs: bool | None = None
+        self._tried = False
+        self._reason: str | None = None
+        adapter = model.adapter
+        self._gated = adapter is not None and adapter.hint_gate is not None
 
     @property
     def packs(self) -> bool:
         """Whether pairs are packed. The first answer takes some forward passes (`why_not_packed`)."""
-        if self.model.adapter_disabled or not self.config.share_passages:
+        if not self.config.share_passages or (self.model.adapter_disabled and not self._gated):
             return False
-        with self._lock:
-            if self._packs is None:
-                reason = why_not_packed(self.model.causal_model, self.model.adapter, self.max_length)
-                if reason is not None:
-                    logger.info("each pair reads its passage separately: %s", reason)
-                self._packs = reason is None
-            return self._packs
+        return self._why_not() is None
 
     @property
     def packs_all(self) -> bool:
         """Whether a row of one pair is passed to the model as a packed row too.
 
-        Compiled code is compiled again for arguments of another form, which costs more than it saves.
+        A gate needs the mask of packed rows. And compiled code is compiled again for arguments of another form, which
+        costs more than it saves.
+
+        Raises:
+            QPeftError: If the adapter has a gate and the model does not take such a mask.
         """
-        return self.config.compile and self.packs
+        if self._gated and (reason := self._why_not()) is not None:
+            raise QPeftError(f"an adapter with hint_gate cannot be used on this model: {reason}.")
+        return self._gated or (self.config.compile and self.packs)
+
+    def _why_not(self) -> str | None:
+        with self._lock:
+            if not self._tried:
+                self._reason = why_not_packed(self.model.causal_model, self.model.adapter, self.max_length)
+                if self._reason is not None:
+                    logger.info("each pair reads its passage separately: %s", self._reason)
+                self._tried = True
+            return self._reason
 
     def rows(self, sequences: Sequence[PairSequence]) -> list[list[list[int]]]:
         """Plans the rows.

@@ -24,6 +24,10 @@ class PairSequence:
         following: The tokens after them, shape `[following]`. A hint has a padding id in its place.
         hint_index: int64 `[following]`: the number of the hint in that place, `HINTS_LABEL` for the words around the
             hints, `NO_HINT` for all other tokens.
+        instruction_index: int64 `[following]`: the number of the trained vector in that place, if words after the
+            passage are trained; -1 elsewhere.
+        places: int64 `[following]`: the position of each token, counted from the end of `shared_ids`. Gated hints stand
+            at the positions of the passage's last tokens, and do not move the query.
         target: Index in `following` of the first token that is scored. All tokens from there to the end are scored.
         query: The query's own token ids.
         attended: `PassageHints.attended`: the passage tokens that take part in attention.
@@ -35,6 +39,8 @@ class PairSequence:
     shared_ids: TokenIds
     following: TokenIds
     hint_index: npt.NDArray[np.int64]
+    instruction_index: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
     target: int
     query: TokenIds
     attended: TokenIds
@@ -82,6 +88,8 @@ class SequenceBuilder:
         instruction: Where the instruction is in every sequence.
     """
 
+    _none: TokenIds = np.zeros(0, dtype=np.int64)
+
     def __init__(
         self,
         encoder: PromptEncoder,
@@ -98,6 +106,8 @@ class SequenceBuilder:
         self._for_pair = self.rule.at_random if random_hints else self.rule.for_pair
         self._hints_first = config is not None and config.hints_come_first
         self._reference = config is not None and config.reference_settings
+        self._gated = config is not None and config.hint_gate is not None
+        self._trains_suffix = config is not None and config.instruction_mode == "suffix"
         self.head: TokenIds = np.concatenate([encoder.bos, encoder.instruction])
         self.instruction = slice(len(encoder.bos), len(self.head))
         tokenizer = encoder.tokenizer
@@ -132,9 +142,10 @@ class SequenceBuilder:
             QPeftError: If query and prompt alone are longer than the model reads.
         """
         most = self.rule.most(query.tokens) if hints else 0
-        around = len(self.encoder.hints_open) + len(self.encoder.newline) if most else 0
+        opening, closing = (self._none, self._none) if self._gated else (self.encoder.hints_open, self.encoder.newline)
+        around = len(opening) + len(closing) if most else 0
         label = passage.encoded.start + len(self.encoder.newline)
-        fixed = len(self.head) + label + around + most + len(query.ids)
+        fixed = len(self.head) + label + around + most + len(self.encoder.suffix) + len(query.ids)
         if fixed >= self.max_length:
             raise QPeftError(
                 f"the query is too long for the model: prompt and query take {fixed} tokens, and the model reads at "
@@ -149,17 +160,22 @@ class SequenceBuilder:
             assert self.selector is not None
             chosen = self._for_pair(query.tokens, donor, self.selector)
         slots = np.full(chosen.count, self.padding_id, dtype=np.int64)
-        segment = [self.encoder.hints_open, slots, self.encoder.newline] if chosen.count else []
-        following = np.concatenate([*segment, *([passage.encoded.ids] if self._hints_first else []), query.ids])
+        segment = [opening, slots, closing] if chosen.count else []
+        between = [passage.encoded.ids] if self._hints_first else []
+        following = np.concatenate([*segment, *between, self.encoder.suffix, query.ids])
         hint_index = np.full(len(following), NO_HINT, dtype=np.int64)
+        places = np.arange(len(following))
         if chosen.count:
-            end = len(self.encoder.hints_open) + chosen.count
-            hint_index[: end + len(self.encoder.newline)] = HINTS_LABEL
+            end = len(opening) + chosen.count
+            hint_index[: end + len(closing)] = HINTS_LABEL
             hint_index[end - chosen.count : end] = np.arange(chosen.count)
+            places -= chosen.count if self._gated else 0
         return PairSequence(
             passage.shared,
             following,
             hint_index,
+            self._instruction_index(following, len(following) - len(query.ids)),
+            places,
             len(following) - len(query.ids) + query.start,
             query.tokens,
             donor.attended,
@@ -167,3 +183,11 @@ class SequenceBuilder:
             chosen.similarities,
             passage.encoded.tokens_cut,
         )
+
+    def _instruction_index(self, following: TokenIds, question: int) -> npt.NDArray[np.int64]:
+        """Which trained vector stands at each place: at the words of the suffix and of the question's label."""
+        index = np.full(len(following), NO_HINT, dtype=np.int64)
+        begin, end = question - len(self.encoder.suffix), question + len(self.encoder.question_label)
+        if self._trains_suffix and np.array_equal(following[question:end], self.encoder.question_label):
+            index[begin:end] = np.arange(end - begin)
+        return index

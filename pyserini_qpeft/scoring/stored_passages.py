@@ -15,6 +15,7 @@ from torch import nn
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.locks import locked
+from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.models.weights import plain_weight
 
 _SAMPLED = 4096
@@ -107,8 +108,10 @@ def model_fingerprint(model: nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=12)
     config: Any = model.config
     digest.update(config.to_json_string(use_diff=True).encode())
+    adapter = active_adapter(model)
+    soft = adapter is not None and adapter.instruction_mode == "soft"
     for name, weight in sorted(model.named_parameters()):
-        if "qpeft_" in name and not name.endswith(".instruction"):
+        if "qpeft_" in name and not (name.endswith(".instruction") and soft):
             continue
         flat = plain_weight(weight).flatten()
         sample = flat[:: max(1, len(flat) // _SAMPLED)]

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
@@ -49,7 +50,8 @@ def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) ->
             warnings.filterwarnings("ignore", message="You are trying to modify a model with PEFT for a second time")
             prompt = _prompt_config(config)
             encoder = PromptEncoder(tokenizer, prompt.prompt_template, passage_tokens=1)
-            prompt.instruction_ids = encoder.instruction.tolist()
+            trained = [encoder.suffix, encoder.question_label] if prompt.instruction_mode == "suffix" else []
+            prompt.instruction_ids = np.concatenate(trained or [encoder.instruction]).tolist()
             model = get_peft_model(model, prompt)
     for name, weight in model.named_parameters():
         weight.requires_grad_("lora_" in name or "qpeft_" in name)
@@ -72,7 +74,7 @@ def passages_are_frozen(model: Any) -> bool:
     return (
         prompt is not None
         and lora_underneath(model) is None
-        and prompt.instruction_mode == "hard"
+        and prompt.instruction_mode != "soft"
         and why_not_cached(model, prompt) is None
     )
 
@@ -80,7 +82,7 @@ def passages_are_frozen(model: Any) -> bool:
 def _prompt_config(config: AdapterConfig) -> QPeftConfig:
     chosen: dict[str, Any] = dict(config.prompt)
     if config.variant == "prompt-tuning":
-        chosen |= {"variant": "none", "instruction_mode": "soft"}
+        chosen = {"instruction_mode": "soft", **chosen, "variant": "none"}
     else:
         chosen["variant"] = config.variant
     return QPeftConfig(**chosen, lora_folder=LORA_FOLDER if config.lora else None)

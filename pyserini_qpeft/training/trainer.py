@@ -20,6 +20,9 @@ from pyserini_qpeft.training.losses.config import LossConfig
 
 logger = logging.getLogger(__name__)
 
+_GATE_RATE = 30
+"""A gate is a single number of the size of 1; at the learning rate of vectors it would hardly move."""
+
 
 class AdapterTrainer(Trainer):  # type: ignore[misc]
     """Trains an adapter with transformers' training loop.
@@ -76,16 +79,23 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         return metrics
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Makes AdamW, with a separate learning rate for the LoRA if there is one."""
-        rate = self.optimization.lora_learning_rate
+        """Makes AdamW, with learning rates of their own for a LoRA and a gate."""
+        rate = self.args.learning_rate
+        rates = {
+            "lora_": self.optimization.lora_learning_rate or rate,
+            ".gate": rate * _GATE_RATE,
+            "": rate,
+        }
         optimizer: Any = self.optimizer
-        if optimizer is None and rate is not None:
-            weights = trainable(self.model)
-            lora = [weight for name, weight in weights.items() if "lora_" in name]
-            others = [weight for name, weight in weights.items() if "lora_" not in name]
-            groups: list[dict[str, Any]] = [{"params": others}, {"params": lora, "lr": rate}]
+        if optimizer is None:
+            groups: dict[float, list[torch.Tensor]] = {}
+            for name, weight in trainable(self.model).items():
+                own = next(value for mark, value in rates.items() if mark in name)
+                groups.setdefault(own, []).append(weight)
             self.optimizer: Any = torch.optim.AdamW(
-                groups, lr=self.args.learning_rate, weight_decay=self.args.weight_decay
+                [{"params": weights, "lr": own} for own, weights in groups.items()],
+                lr=rate,
+                weight_decay=self.args.weight_decay,
             )
         created: torch.optim.Optimizer = super().create_optimizer(model)
         return created

@@ -64,6 +64,10 @@ class HintedPair(Protocol):
     def hint_ids(self) -> TokenIds:
         """`PairHints.ids` of the pair."""
 
+    @property
+    def hint_similarities(self) -> npt.NDArray[np.float32]:
+        """`PairHints.similarities` of the pair."""
+
 
 class HintRule(ABC):
     """How hints are made from a query and a passage.
