@@ -132,6 +132,13 @@ class OptimizationConfig:
             "LoRA, no trained instruction"
         },
     )
+    passage_cache_folder: Path | None = field(
+        default=None,
+        metadata={
+            "help": "folder that keeps the key-values of passages for later epochs, dev evaluations and runs on the "
+            "same base model; needs a few megabytes per passage"
+        },
+    )
     constant_memory: bool = field(
         default=False,
         metadata={"help": "keep the activations of one forward pass at a time: less memory, a third more time"},
@@ -145,6 +152,8 @@ class OptimizationConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
+        if self.passage_cache_folder is not None and not self.passage_cache_bytes:
+            raise QPeftError("passage_cache_folder needs passage_cache_bytes: stored passages are loaded into it.")
         if self.learning_rate <= 0 or not 0 <= self.warmup <= 1 or self.clip < 0 or self.weight_decay < 0:
             raise QPeftError(
                 "learning_rate must be above 0, warmup between 0 and 1, clip and weight_decay not negative."
@@ -210,9 +219,10 @@ class TrainConfig:
     def settings(self) -> dict[str, Any]:
         """Returns everything that the result depends on, as plain values for JSON.
 
-        The output folder, the progress bar and TensorBoard are not part of it.
+        The output folder, the folder of stored passages, the progress bar and TensorBoard are not part of it.
         """
         plain = asdict(self)
+        del plain["optimization"]["passage_cache_folder"]
         for name in ("progress", "tensorboard", "output", "train", "dev", "base"):
             del plain[name]
         base = asdict(self.base)

@@ -20,6 +20,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER
 from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.adapters import (
     check_adapter,
@@ -101,12 +102,23 @@ def _train(
     )
     teacher = _teacher(config)
     dev = DevSet(dev_examples, config.sampling, config.loss, teacher, config.seed) if dev_examples else None
-    bare = _bare(dev, LikelihoodScorer(base, tokenizer, scoring), place.folder, processes)
+    keeping = replace(
+        scoring,
+        passage_cache_bytes=config.optimization.passage_cache_bytes,
+        passage_cache_folder=config.optimization.passage_cache_folder,
+    )
+    stored = keeping.passage_cache_folder is not None and why_not_cached(base, None) is None
+    bare = _bare(
+        dev,
+        LikelihoodScorer(base, tokenizer, keeping if stored else scoring, read_alone=True),
+        place.folder,
+        processes,
+    )
     model = make_adapter(base, tokenizer, config.adapter, config.seed)
     if config.optimization.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
     if _keeps_passages(config.optimization, model):
-        scoring = replace(scoring, passage_cache_bytes=config.optimization.passage_cache_bytes)
+        scoring = keeping
     # Passages are read alone, since a resumed run reads them again, and with other passages in the batch.
     scorer = LikelihoodScorer(model, tokenizer, scoring, read_alone=True)
     trainer = AdapterTrainer(

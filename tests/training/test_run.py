@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from pyserini_qpeft import QPeftReranker
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.training import run as training_run
 from pyserini_qpeft.training.checkpoints import RunDirectory
 from pyserini_qpeft.training.config import TrainConfig
@@ -154,6 +155,28 @@ def test_passages_that_are_read_once_leave_gradients_as_they_are(
     assert len(expected) > 3
     for weight, gradient in expected.items():
         torch.testing.assert_close(gradients[weight], gradient, rtol=1e-4, atol=1e-6, msg=weight)
+
+
+def test_stored_passages_serve_the_next_run_and_the_bare_model(
+    configured: Make, dev_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    reading = PairModel.read_passages
+
+    def counted(model: PairModel, ids: np.ndarray, instruction: slice) -> torch.Tensor:
+        read.append(len(ids))
+        return reading(model, ids, instruction)
+
+    monkeypatch.setattr(PairModel, "read_passages", counted)
+    adapter = {"variant": "retrieval", "prompt": {"hint_gate": -2.0, "instruction_mode": "suffix"}}
+    for name, folder in [("anew", None), ("first", tmp_path / "passages"), ("second", tmp_path / "passages")]:
+        read.clear()
+        optimization = {"passage_cache_folder": folder}
+        train(configured(name, adapter=adapter, dev=dev_file, optimization=optimization))
+    # One passage each for the scorers of the bare model and of the adapter, to learn how large key-values are.
+    assert read == [1, 1]
+    assert_equal(tmp_path / "first", tmp_path / "second")
+    assert_close(tmp_path / "anew", tmp_path / "second", 1e-6)
 
 
 def test_two_processes_equal_one(configured: Make, tmp_path: Path) -> None:

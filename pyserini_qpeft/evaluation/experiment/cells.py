@@ -1,5 +1,6 @@
 """The cells of an experiment: hits are scored once at the greatest depth, and ranked for each depth and fusion."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -91,6 +92,13 @@ class ExperimentRunner:
                 for adapter in self.experiment.adapters:
                     for variant in adapter.variants:
                         yield from self._reranked(column, adapter, variant)
+                # Other columns have other passages, and key-values take megabytes each.
+                shutil.rmtree(self._passages, ignore_errors=True)
+
+    @property
+    def _passages(self) -> Path:
+        """The folder of stored passages, which the rows of a column share."""
+        return self.folder / "passages"
 
     def _reranked(self, column: _Column, adapter: Adapter, variant: Variant) -> Iterator[Cell]:
         mined, training = self._training(adapter, variant)
@@ -161,7 +169,7 @@ class ExperimentRunner:
                 "topics": column.inputs.topics_file,
                 "corpus": BeirFolder(column.inputs.collection.folder).corpus,
                 **variant.options,
-                **({"passage-cache-folder": str(self.folder / "passages")} if _stores_passages(variant) else {}),
+                **({"passage-cache-folder": str(self._passages)} if _stores_passages(variant) else {}),
                 **({"adapter": training.output} if training else {}),
                 **(options or {"depth": max(self.experiment.depths), "fusion": "none"}),
                 "output-format": "jsonl",
