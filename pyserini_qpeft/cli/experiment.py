@@ -14,7 +14,7 @@ EXAMPLE = """\
 name: Does reranking help?
 measures: [nDCG@10, RR@10]       # weights are chosen by the first
 depths: [20, 100]                # numbers of hits that are rescored; each is a row
-fusion: [none, dev, 0.35]        # each is a row; dev: the weight that is best on the dev queries
+fusion: [none, dev, model, 0.35] # a row each; weight: the best on dev queries (dev), the model's own (model)
 seeds: [1, 2, 3]                 # for adapters that are trained here, or have {seed} in their name
 collections:                     # a column for each first stage
   nfcorpus:

@@ -114,6 +114,10 @@ class ExperimentRunner:
                     chosen = read_rerank_config(tuning.make(self.run_verb)).fusion
                     steps += [*dev.first.steps, self._scoring(dev, adapter, variant, training), tuning]
                     options = {"config": tuning.output}
+                elif fusion == "model":
+                    model = variant.options.get("model")
+                    chosen = FusionConfig(self.experiment.method).for_model(None if model is None else str(model))
+                    options |= {"fusion": self.experiment.method}
                 elif fusion != "none":
                     chosen = FusionConfig(self.experiment.method, float(fusion))
                     options |= {"fusion": self.experiment.method, "fusion-weight": float(fusion)}

@@ -102,6 +102,8 @@ class Outcome:
             )
         if "dev" in self.experiment.fusions:
             sentences.append(f"fused (dev): weight chosen on the dev queries by {self.experiment.measures[0]}.")
+        if "model" in self.experiment.fusions:
+            sentences.append("fused: the weight that comes with the model.")
         return sentences
 
     def commands(self) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -191,11 +191,11 @@ def _expected(read: Any) -> Expected:
 
 
 def _fusion(read: Any) -> Fusion:
-    if read in ("none", "dev") and isinstance(read, str):
-        return "dev" if read == "dev" else "none"
+    if read == "none" or read == "dev" or read == "model":
+        return cast(Fusion, read)
     if isinstance(read, int | float) and not isinstance(read, bool) and 0 <= read <= 1:
         return float(read)
-    raise QPeftError(f"fusion must be none, dev or a weight from 0 to 1, and is {read!r}")
+    raise QPeftError(f"fusion must be none, dev, model or a weight from 0 to 1, and is {read!r}")
 
 
 def _options(read: Any, home: Path, where: str) -> Options:

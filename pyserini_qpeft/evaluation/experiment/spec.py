@@ -11,8 +11,8 @@ from pyserini_qpeft.reranking.fusion import FusionMethod
 Options = Mapping[str, Any]
 """Options of a verb without their dashes; a path in them is a `Path`."""
 
-Fusion = Literal["none", "dev"] | float
-"""No fusion, the weight that is best on the dev queries, or a weight."""
+Fusion = Literal["none", "dev", "model"] | float
+"""No fusion, the weight that is best on the dev queries, the weight that comes with the model, or a weight."""
 
 Expected = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Expected values by row, column and measure."""
@@ -137,5 +137,6 @@ class Experiment:
 
 def row_name(adapter: Adapter, depth: int, fusion: Fusion) -> str:
     """Return the name of a row in the table, under `comparisons` and under `expected`."""
-    fused = {"none": "", "dev": ", fused (dev)"}.get(fusion) if isinstance(fusion, str) else f", fused ({fusion:g})"
+    names = {"none": "", "dev": ", fused (dev)", "model": ", fused"}
+    fused = names[fusion] if isinstance(fusion, str) else f", fused ({fusion:g})"
     return f"{adapter.name}, depth {depth}{fused}"

@@ -67,7 +67,7 @@ SPEC = {
     "measures": ["RR@10", "nDCG@5"],
     "depths": [4, 9],
     "hits": 10,
-    "fusion": ["none", "dev", 0.5],
+    "fusion": ["none", "dev", "model", 0.5],
     "seeds": [1, 2],
     "answer-cutoffs": [3],
     "collections": {"small": {"folder": "beir", "first-stages": {"stored": "run.txt"}, "dev": {"queries": 5}}},
@@ -93,7 +93,7 @@ def outcome(home: Path) -> Outcome:
 
 def test_the_table_has_every_row_and_an_interval_where_there_are_seeds(outcome: Outcome):
     adapters = [f"tiny/{adapter}, depth {depth}" for adapter in ("bare", "R") for depth in (4, 9)]
-    fusions = ("", ", fused (dev)", ", fused (0.5)")
+    fusions = ("", ", fused (dev)", ", fused", ", fused (0.5)")
     assert outcome.rows == ["first stage", *(adapter + fusion for adapter in adapters for fusion in fusions)]
     assert outcome.rows == outcome.experiment.rows
     assert outcome.columns == ["small / stored"]
@@ -104,7 +104,14 @@ def test_the_table_has_every_row_and_an_interval_where_there_are_seeds(outcome: 
 
 
 @pytest.mark.parametrize(
-    "row", ["first stage", "tiny/bare, depth 4", "tiny/R, depth 9, fused (dev)", "tiny/R, depth 4, fused (0.5)"]
+    "row",
+    [
+        "first stage",
+        "tiny/bare, depth 4",
+        "tiny/R, depth 9, fused (dev)",
+        "tiny/R, depth 9, fused",
+        "tiny/R, depth 4, fused (0.5)",
+    ],
 )
 def test_the_commands_of_a_row_give_its_scores(home: Path, outcome: Outcome, row: str):
     cell = next(cell for cell in outcome.cells if cell.row == row)

@@ -89,7 +89,7 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
         ("stored: run.txt", "stored: gone.txt", "the run gone.txt of first stage stored does not exist"),
         ("depths: [10, 20]", "depths: [0]", "depths must be 1 or more, and is 0"),
         ("depths: [10, 20]", "depths: ten", "depths must be a whole number, and is 'ten'"),
-        ("fusion: [none, dev, 0.4]", "fusion: 2", "fusion must be none, dev or a weight from 0 to 1, and is 2"),
+        ("fusion: [none, dev, 0.4]", "fusion: 2", "fusion must be none, dev, model or a weight from 0 to 1, and is 2"),
         ("measures: [MRR@10, nDCG@10]", "measures: nDGC@10", "'nDGC@10' is not a measure"),
         ("{nDCG@10: 0.5}", "{nDCG@10: high}", "expected: first stage: one / BM25: nDCG@10 must be a whole number or"),
         ("bare: none", "bare: {a: {b: c}}", "a must be a single value or a list"),
