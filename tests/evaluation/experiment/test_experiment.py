@@ -226,7 +226,7 @@ def test_a_score_that_moved_is_reported_with_its_row(home: Path, outcome: Outcom
     expected = outcome.as_expected()
     file = written(home, "expected.yaml", expected=expected)
     assert main(["experiment", str(file), "--output", str(home / "out")]) == 0
-    total = 13 * 4
+    total = 17 * 4
     assert f"{total} of {total} expected scores hold" in capsys.readouterr().err
 
     expected["first stage"]["small / stored"]["RR@10"] += 0.01
