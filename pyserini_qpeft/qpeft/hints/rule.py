@@ -82,13 +82,19 @@ class HintRule(ABC):
         title: The rule's name in model cards.
         has_hints: Whether the prompt has hints at all.
         hints_are_tokens: Whether each hint is one token of the passage. Such hints can be shown, and drawn at random.
-        own_settings: Settings that only this rule has, with their default values; `setting` returns their values.
+        own_settings: Settings that only this rule has, with their default values; `setting` returns their values. A
+            rule that extends another one has those of the other one too.
     """
 
     title: ClassVar[str]
     has_hints: ClassVar[bool] = True
     hints_are_tokens: ClassVar[bool] = False
     own_settings: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        inherited = [base.own_settings for base in reversed(cls.__mro__) if "own_settings" in vars(base)]
+        cls.own_settings = {name: value for settings in inherited for name, value in settings.items()}
 
     def __init__(self, settings: HintSettings | None) -> None:
         self._settings = settings
