@@ -93,7 +93,7 @@ class HintRule(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        inherited = [base.own_settings for base in reversed(cls.__mro__) if "own_settings" in vars(base)]
+        inherited = [base.own_settings for base in reversed(cls.__mro__) if issubclass(base, HintRule)]
         cls.own_settings = {name: value for settings in inherited for name, value in settings.items()}
 
     def __init__(self, settings: HintSettings | None) -> None:
