@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyserini_qpeft.candidates.records import Candidate
+    from pyserini_qpeft.data.ranked_hits import RankedHits
     from pyserini_qpeft.data.records import RankedHit
     from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.qpeft.config import QPeftConfig
@@ -24,6 +25,7 @@ _HOME = {
     "QPeftError": "errors",
     "QPeftReranker": "reranking.reranker",
     "RankedHit": "data.records",
+    "RankedHits": "data.ranked_hits",
     "RerankConfig": "reranking.config",
     "RerankingSearcher": "reranking.searcher",
     "RunConfig": "reranking.rerank_run",
@@ -38,6 +40,7 @@ __all__ = [
     "QPeftError",
     "QPeftReranker",
     "RankedHit",
+    "RankedHits",
     "RerankConfig",
     "RerankingSearcher",
     "RunConfig",

@@ -180,6 +180,11 @@ def api_pages() -> dict[str, str]:
             "Import these names from `pyserini_qpeft.evaluation`.",
             _public(f"{package}.evaluation"),
         ),
+        "notebook": (
+            "Notebooks",
+            "Import these names from `pyserini_qpeft.notebook`.",
+            _public(f"{package}.notebook"),
+        ),
         "interop": (
             "Other libraries",
             "One module for each library; each imports its library when it is used.",

@@ -13,14 +13,13 @@ import numpy.typing as npt
 from pyserini_qpeft.candidates.hit_lists import listed
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
-from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.adapters import loaded_adapter
-from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
-from pyserini_qpeft.models.registry import find_model, loaded_name
+from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
 from pyserini_qpeft.reranking.explanation import Explanation, explain
+from pyserini_qpeft.reranking.loaded import adapter_to_push, describe
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
@@ -120,19 +119,7 @@ class QPeftReranker(CrossEncoderCalls):
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
     def __repr__(self) -> str:
-        config, model = self.config, self.scorer.model
-        loaded, fusion = loaded_adapter(model), config.fusion
-        name = loaded_name(model)
-        record = find_model(name)
-        adapter = loaded.name if loaded else "of the model" if hasattr(model, "peft_config") else NO_ADAPTER
-        parts = {
-            "model": repr(record.name if record else name),
-            "adapter": repr(adapter),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "depth": "all" if config.depth is None else config.depth,
-            "fusion": "none" if fusion is None else f"{fusion.method} with weight {fusion.weight:g}",
-        }
-        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in parts.items())})"
+        return f"{type(self).__name__}({describe(self.scorer, self.config)})"
 
     def push_to_hub(
         self, repo: str, *, private: bool | None = None, token: str | None = None, message: str | None = None
@@ -144,10 +131,7 @@ class QPeftReranker(CrossEncoderCalls):
         """
         from pyserini_qpeft.models.push import push_adapter
 
-        loaded = loaded_adapter(self.scorer.model)
-        if loaded is None:
-            raise QPeftError("there is no adapter to push: load the reranker with an adapter's folder (adapter=...).")
-        return push_adapter(loaded.folder, repo, private=private, token=token, message=message)
+        return push_adapter(adapter_to_push(self.scorer), repo, private=private, token=token, message=message)
 
     def score(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Mean natural-log probability of the query's tokens given each text, not fused with anything.

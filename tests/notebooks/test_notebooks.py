@@ -19,17 +19,18 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 SMALLER = {
-    "01_rerank_your_index": {"QUESTIONS": 6, "DEPTH": 10},
+    "01_rerank_your_index": {"MODEL": "tiny", "QUESTIONS": 6, "DEPTH": 10},
     "02_beir_evaluation": {
+        "MODEL": "tiny",
         "FOLDERS": ["../../shared/data/nfcorpus"],
         "QUERIES": 8,
         "DEV_QUERIES": 4,
         "DEPTH": 8,
     },
     "03_train_an_adapter": {"TRAIN_QUERIES": 16, "DEV_QUERIES": 4, "TEST_QUERIES": 6, "STEPS_A_LOOK": 1},
-    "04_why_this_rank": {"QUESTIONS": 8, "DEPTH": 12},
+    "04_why_this_rank": {"MODEL": "tiny", "QUESTIONS": 8, "DEPTH": 12},
 }
-GUARDS = {"02_beir_evaluation": {"NETWORK": "from_pyserini", "LARGE_MODEL": "from_pretrained"}}
+GUARDS = {"02_beir_evaluation": {"NETWORK": "open_prebuilt", "LARGE_MODEL": "load_reranker"}}
 
 every_notebook = pytest.mark.parametrize("name", sorted(SMALLER))
 
@@ -65,6 +66,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (folder / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "here", "language": "python"}))
+    monkeypatch.setenv("QPEFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
@@ -121,6 +123,18 @@ def test_it_uses_only_public_names(name: str) -> None:
     attributes = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     assert imported
     assert not [word for word in imported + attributes if word.startswith("_")]
+    modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert {module for module in modules if module.startswith("pyserini_qpeft")} == {"pyserini_qpeft.notebook"}
+
+
+@every_notebook
+def test_one_constant_at_its_top_names_the_model(name: str) -> None:
+    assigned = [
+        ast.literal_eval(node.value)
+        for node in ast.walk(parsed(read(name)))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODEL"
+    ]
+    assert assigned == ["tiny" if name == "03_train_an_adapter" else "smollm2-135m-q4"]
 
 
 @pytest.mark.parametrize("name", sorted(GUARDS))

@@ -20,7 +20,7 @@ def figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
     assert weight is not None
     curves, first_stage = {}, []
     for name, run in evaluation.judged.items():
-        by_weight = sweep(run, evaluation.qrels, measure, depths_within(run), (0.0, weight, 1.0), fusion)
+        by_weight = sweep(run, evaluation.qrels, measure, depths_within(run), sorted({0.0, weight, 1.0}), fusion)
         curves[f"{name}, likelihood alone"] = by_weight[1.0]
         curves[f"{name}, fused ({weight:g})"] = by_weight[weight]
         first_stage.append(float(by_weight[0.0].iloc[0]))
