@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 HELP = "search a Lucene or Faiss index with Pyserini's own options, and rerank the hits"
 
-_PROGRAMS = ("lucene", "faiss", "hybrid")
 _USES = """\
 Every option of Pyserini's search programs is accepted too:
 
@@ -51,17 +50,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Parses the own options; the others are for one of Pyserini's programs, so none is left over."""
-    program = arguments[0] if arguments and arguments[0] in _PROGRAMS else None
-    words = list(arguments[1:] if program else arguments)
-    sections: list[str] = []
-    if program == "hybrid":
-        words, sections = _without_sections(words)
-    args, others = parser.parse_known_args(words)
+    program, own, sections = split(arguments)
+    args, others = parser.parse_known_args(own)
     if args.index is None and program != "hybrid":
         parser.error("the following arguments are required: --index")
     args.program = program
     args.passed_on = [*sections, "run", *others] if program == "hybrid" else others
     return args, []
+
+
+def split(arguments: Sequence[str]) -> tuple["Program | None", list[str], list[str]]:
+    """Splits a command line.
+
+    Returns:
+        The program that its first word names. The words of this command and of the hybrid program's section `run`. The
+        other sections of the hybrid program.
+    """
+    from pyserini_qpeft.lucene.programs import PROGRAMS, SECTIONS
+
+    program = next((name for name in PROGRAMS if arguments[:1] == [name]), None)
+    own: list[str] = []
+    sections: list[str] = []
+    current = own
+    for word in arguments[1:] if program else arguments:
+        if program == "hybrid" and word in SECTIONS:
+            current = own if word == "run" else sections
+            if word == "run":
+                continue
+        current.append(word)
+    return program, own, sections
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
@@ -100,21 +117,6 @@ def run(args: argparse.Namespace) -> None:
         write_reranked(hits, topics, texts, output, reranker)
 
 
-def _without_sections(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Splits a command line of hybrid search: this command's words and those of the section run; other sections."""
-    from pyserini_qpeft.lucene.programs import SECTIONS
-
-    own: list[str] = []
-    sections: list[str] = []
-    current = own
-    for word in words:
-        if word in SECTIONS:
-            current = own if word == "run" else sections
-        if word != "run":
-            current.append(word)
-    return own, sections
-
-
 def _options(args: argparse.Namespace, program: "Program") -> list[str]:
     """The command line of Pyserini's program."""
     hits = ["--hits", str(args.hits)]
@@ -122,5 +124,7 @@ def _options(args: argparse.Namespace, program: "Program") -> list[str]:
         if args.index is not None or args.sparse_index is not None:
             raise QPeftError("hybrid search has an --index in each of its sections dense and sparse, and no other.")
         return [*args.passed_on, *hits]
-    texts = [] if args.sparse_index is None else ["--sparse-index", args.sparse_index]
-    return ["--index", args.index, *hits, *texts, *args.passed_on]
+    shared = [] if args.sparse_index is None else ["--sparse-index", args.sparse_index]
+    if program == "faiss" and "device" in args:
+        shared += ["--device", args.device]
+    return ["--index", args.index, *hits, *shared, *args.passed_on]

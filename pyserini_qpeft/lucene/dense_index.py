@@ -30,12 +30,12 @@ class EncodingConfig:
         QPeftError: The batch size is not positive.
     """
 
-    encoder_device: str = field(default="cpu", metadata={"help": "device of the encoder: cpu, cuda or cuda:N"})
-    encoder_batch_size: int = field(default=64, metadata={"help": "passages that are encoded together"})
+    device: str = field(default="cpu", metadata={"help": "device of the encoder: cpu, cuda or cuda:N"})
+    batch_size: int = field(default=64, metadata={"help": "passages that are encoded together"})
 
     def __post_init__(self) -> None:
-        if self.encoder_batch_size < 1:
-            raise QPeftError(f"the batch size of the encoder must be positive, not {self.encoder_batch_size}.")
+        if self.batch_size < 1:
+            raise QPeftError(f"the batch size of the encoder must be positive, not {self.batch_size}.")
 
 
 def build_dense_index(
@@ -71,10 +71,10 @@ def build_dense_index(
     config = completed(config)
     documents = _Documents(distinct_documents(corpus))
     with new_index(index, overwrite=overwrite) as folder:
-        encode = open_passage_encoder(config, encoding.encoder_device)
+        encode = open_passage_encoder(config, encoding.device)
         folder.mkdir()
         with tqdm(desc="encode", unit="doc", disable=not progress) as bar:
-            vectors = _write(documents, folder, encode, encoding.encoder_batch_size, bar)
+            vectors = _write(documents, folder, encode, encoding.batch_size, bar)
         if vectors is None:
             raise QPeftError(f"{corpus} holds no document with a text.")
         write_record(folder, {"encoder": config.as_record(), "weights": weights_fingerprint(config.encoder)})

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.encoder_config import EncoderConfig
@@ -18,6 +18,7 @@ from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.record import ENGLISH, read_record
 
 Program = Literal["lucene", "faiss", "hybrid"]
+PROGRAMS: tuple[Program, ...] = get_args(Program)
 SECTIONS = ("dense", "sparse", "fusion", "run")
 """Words of the hybrid program, each followed by options: its two halves, their fusion, and what is searched."""
 
@@ -61,16 +62,9 @@ def command(program: Program, arguments: Sequence[str]) -> Command:
     if program == "faiss":
         return _faiss(arguments)
     sections = in_sections(arguments)
-    for name in ("dense", "sparse"):
-        if name not in sections:
-            raise QPeftError(
-                f"hybrid search needs the sections dense and sparse, each with an --index: {name} is missing."
-            )
     dense = _faiss(sections["dense"])
-    parts = {**sections, "dense": dense.arguments, "sparse": _lucene(sections["sparse"])}
-    parts["fusion"] = sections.get("fusion", [])
-    parts["run"] = sections.get("run", [])
-    words = [word for name in SECTIONS for word in (name, *parts[name])]
+    completed = {**sections, "dense": dense.arguments, "sparse": _lucene(sections["sparse"])}
+    words = [word for name in SECTIONS for word in (name, *completed[name])]
     return replace(dense, module=module(program), arguments=words)
 
 
@@ -81,7 +75,7 @@ def index_of_texts(program: Program, arguments: Sequence[str]) -> str:
         QPeftError: Only the Faiss index is known, and it stores no text.
     """
     if program == "hybrid":
-        arguments = in_sections(arguments).get("sparse", [])
+        arguments = in_sections(arguments)["sparse"]
     parser = OptionParser(prog=module(program), add_help=False, allow_abbrev=False)
     parser.add_argument("--index", required=True)
     index = str(parser.parse_known_args(list(arguments))[0].index)
@@ -104,20 +98,25 @@ def module(program: Program) -> str:
 
 
 def in_sections(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The options of each section of the hybrid program, split as the program splits them.
+    """The options of each section of the hybrid program, split as the program splits them; `run` comes last.
 
     Raises:
-        QPeftError: An option stands before the first section.
+        QPeftError: An option stands before the first section, or the section dense or sparse is missing.
     """
-    sections: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {name: [] for name in SECTIONS}
     current: list[str] | None = None
     for word in arguments:
         if word in SECTIONS:
-            current = sections.setdefault(word, [])
+            current = sections[word]
         elif current is None:
             raise QPeftError(f"hybrid search: {word!r} must stand in a section ({', '.join(SECTIONS)}).")
         else:
             current.append(word)
+    for name in ("dense", "sparse"):
+        if not sections[name]:
+            raise QPeftError(
+                f"hybrid search needs the sections dense and sparse, each with an --index: {name} is missing."
+            )
     return sections
 
 

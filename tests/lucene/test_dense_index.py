@@ -84,7 +84,7 @@ def test_settings_that_are_given_win_over_the_encoders_own(corpus, encoder, tmp_
 
 def test_batches_make_no_difference_and_blank_documents_are_counted(corpus, encoder, tmp_path):
     config = EncoderConfig(encoder=str(encoder))
-    report = build_dense_index(corpus(*DOCUMENTS), tmp_path / "one", config, EncodingConfig(encoder_batch_size=1))
+    report = build_dense_index(corpus(*DOCUMENTS), tmp_path / "one", config, EncodingConfig(batch_size=1))
     assert (report.documents, report.empty) == (5, 1)
     agree(vectors_of(tmp_path / "one"), built(corpus, tmp_path / "many", encoder))
 
