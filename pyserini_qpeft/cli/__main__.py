@@ -83,10 +83,10 @@ def _run(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    args, others = parser.parse_known_args(arguments[1:])
-    if others and not hasattr(module, "PASSES_ON"):
+    parse = getattr(module, "parse", Parser.parse_known_args)
+    args, others = parse(parser, arguments[1:])
+    if others:
         parser.error(f"unknown arguments: {' '.join(others)}{_meant(parser, others)}")
-    args.passed_on = others
     if hasattr(module, "outputs"):
         check_outputs(module.outputs(args), args)
     return module.run(args) or 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyserini_qpeft.data.outputs import refuse_overwriting_inputs
 
-_NAMES = ("topics", "index", "model", "adapter", "qrels", "runs", "passed_on")
+_NAMES = ("topics", "index", "model", "adapter", "qrels", "runs", "encoder", "sparse_index", "passed_on")
 """Options that take a name or a path, and are therefore not parsed as paths."""
 
 

@@ -50,11 +50,11 @@ def open_index(collection: DemoCollection, folder: Path) -> tuple[Any, bool]:
         A Pyserini `LuceneSearcher`, and whether the index was built.
     """
     from pyserini_qpeft.lucene import build_index, open_searcher
-    from pyserini_qpeft.lucene.stored import is_index
+    from pyserini_qpeft.lucene.kinds import is_lucene_index
 
     fingerprint = folder.with_name(f"{folder.name}.sha256")
     known = fingerprint.read_text() if fingerprint.is_file() else ""
-    stale = known != collection.fingerprint or not is_index(folder)
+    stale = known != collection.fingerprint or not is_lucene_index(folder)
     if stale:
         fingerprint.unlink(missing_ok=True)
         build_index(collection.folder, folder, overwrite=True)

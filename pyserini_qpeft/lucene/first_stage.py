@@ -1,7 +1,7 @@
-"""The first stage: runs Pyserini's search program with all its options and collects the hits that it would write.
+"""The first stage: runs a search program of Pyserini with all its options and collects the hits that it would write.
 
-The program is the main block of a module and not a function, so the module is run as `python -m pyserini.search.lucene`
-runs it. Every option therefore means what it means in the installed version of Pyserini.
+Each program is the main block of a module and not a function, so the module is run as `python -m` runs it. Every option
+therefore means what it means in the installed version of Pyserini.
 """
 
 import argparse
@@ -14,25 +14,35 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from unittest import mock
 
-from pyserini_qpeft.candidates.texts import stored_text
+from pyserini_qpeft.candidates.texts import TextSource, stored_text
 from pyserini_qpeft.data.records import Run, ScoredDoc, Topics
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.loading import load_pyserini
-from pyserini_qpeft.lucene.stored import index_folder
+from pyserini_qpeft.lucene import hybrid
+from pyserini_qpeft.lucene.encoder import cannot_load, open_query_encoder
+from pyserini_qpeft.lucene.faiss_index import why_it_failed
+from pyserini_qpeft.lucene.programs import Command, OptionParser, Program, command
 
 _LOG = logging.getLogger(__name__)
-_PROGRAM = "pyserini.search.lucene"
 
 
-def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) -> Run:
-    """Runs Pyserini's search program and returns its hits.
+def search(
+    arguments: Sequence[str],
+    topics: Topics,
+    *,
+    program: Program = "lucene",
+    texts: TextSource | None = None,
+    progress: bool = False,
+) -> Run:
+    """Runs one of Pyserini's search programs and returns its hits.
 
     Args:
-        arguments: Command line of the program. Its `--topics` and output options are ignored.
+        arguments: Command line of the program. Its topics and output options are ignored.
         topics: The queries.
+        program: `lucene`, `faiss` or `hybrid`, the name under `pyserini.search`.
+        texts: The texts of passages. Dense hits need them if the best passage stands for a document (--max-passage).
         progress: Whether to show the program's progress bar.
 
     Returns:
@@ -40,9 +50,9 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
         highest first.
 
     Raises:
-        QPeftError: The program stops with a message, an option is wrong, or the index cannot be read.
+        QPeftError: The program stops with a message, an option is wrong, or an index or encoder cannot be read.
     """
-    _check(arguments)
+    ready = command(program, arguments)
     from jnius import JavaException
     from pyserini.output_writer import OutputWriter
 
@@ -58,52 +68,78 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
 
         def write(self, topic: str, hits: Sequence[Any]) -> None:
             found = [
-                ScoredDoc(docid, float(score), _winning_passage(hit) if self.use_max_passage else None)
+                ScoredDoc(docid, float(score), _winning_passage(hit, texts) if self.use_max_passage else None)
                 for docid, _, score, hit in self.hits_iterator(hits)
             ]
-            # The program's --prcl changes the scores but not the order of the hits.
-            run[str(topic)] = sorted(found, key=lambda hit: -hit.score)
+            # Lucene's --prcl changes the scores but not the order of the hits. The hybrid program leaves the order of
+            # equal scores to chance.
+            run[str(topic)] = sorted(found, key=lambda hit: (-hit.score, hit.docid if program == "hybrid" else ""))
 
     def writer(path: str, _format: object, *args: Any, **kwargs: Any) -> IntoRun:
         return IntoRun(path, *args, **kwargs)
 
     printed = io.StringIO()
     with _topics_file(topics) as file, contextlib.ExitStack() as stack:
-        own = ["--topics", str(file), "--topics-format", "default", "--output", "run", "--output-format", "trec"]
-        stack.enter_context(mock.patch.object(sys, "argv", [_PROGRAM, *arguments, *own]))
+        own = ["--topics", str(file), "--topics-format", "default", "--output", "hits", "--output-format", "trec"]
+        stack.enter_context(mock.patch.object(sys, "argv", [ready.module, *ready.arguments, *own]))
         stack.enter_context(mock.patch("pyserini.output_writer.get_output_writer", writer))
+        stack.enter_context(mock.patch.object(argparse.ArgumentParser, "error", _refuse))
+        stack.enter_context(_query_encoder(ready))
+        if program == "hybrid":
+            stack.enter_context(hybrid.corrected())
         stack.enter_context(contextlib.redirect_stdout(printed))
         if not progress:
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        sys.modules.pop(f"{_PROGRAM}.__main__", None)  # runpy warns if the module was imported before
+        sys.modules.pop(f"{ready.module}.__main__", None)  # runpy warns if the module was imported before
         try:
-            runpy.run_module(_PROGRAM, run_name="__main__")
+            runpy.run_module(ready.module, run_name="__main__")
         except SystemExit as stop:
             message = printed.getvalue().strip().rpartition("\n")[2]
             raise QPeftError(f"Pyserini's search stopped: {message or stop}") from stop
-        except (JavaException, OSError, TypeError, ValueError) as error:
-            raise QPeftError(f"Pyserini's search failed: {getattr(error, 'innermessage', None) or error}.") from error
+        except AssertionError as error:
+            if ready.dense_index is None:
+                raise
+            raise QPeftError(why_it_failed(ready.dense_index, _encoder(ready))) from error
+        except KeyError as error:
+            if "--encoded-queries" not in ready.arguments:
+                raise
+            raise QPeftError(f"the encoded queries have no vector of the query {error}.") from error
+        except (ArithmeticError, JavaException, OSError, RuntimeError, TypeError, ValueError) as error:
+            encoder = _encoder(ready)
+            if encoder is not None and isinstance(error, OSError):
+                raise cannot_load(encoder, error) from error
+            reason = str(getattr(error, "innermessage", None) or error).strip().partition("\n")[0]
+            raise QPeftError(f"Pyserini's search failed: {reason or type(error).__name__}.") from error
     _LOG.info("%s", printed.getvalue().strip())
     return run
 
 
-def _check(arguments: Sequence[str]) -> None:
-    program = load_pyserini(f"{_PROGRAM}.__main__")
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise QPeftError(f"Pyserini's search options: {message} (see python -m {_PROGRAM} --help).")
-
-    parser = Parser(add_help=False)
-    program.define_search_args(parser)
-    args = parser.parse_args([*arguments, "--topics", ""])
-    index_folder(args.index)  # Pyserini ends with a traceback if the index is missing
+def _refuse(parser: argparse.ArgumentParser, message: str) -> None:
+    OptionParser(prog=parser.prog).error(message)
 
 
-def _winning_passage(hit: Any) -> str | None:
+def _query_encoder(ready: Command) -> contextlib.AbstractContextManager[Any]:
+    """Gives the program an encoder under the name of the class "auto", which its options ask for."""
+    encoder = ready.encoder
+    if encoder is None:
+        return contextlib.nullcontext()
+    from pyserini.encode import query_encoder_class_map
+
+    return mock.patch.dict(query_encoder_class_map, auto=lambda **_: open_query_encoder(encoder, ready.device))
+
+
+def _encoder(ready: Command) -> str | None:
+    """The encoder that the command names."""
+    places = [place for place, word in enumerate(ready.arguments) if word == "--encoder"]
+    return ready.arguments[places[-1] + 1] if places else None
+
+
+def _winning_passage(hit: Any, texts: TextSource | None) -> str | None:
     """The text of the passage that a document is returned for. The document's docid does not name the passage."""
-    document = hit.lucene_document
-    return stored_text(document.get("raw"), document.get("contents"))
+    document = getattr(hit, "lucene_document", None)
+    if document is not None:
+        return stored_text(document.get("raw"), document.get("contents"))
+    return None if texts is None else texts(hit.docid)
 
 
 @contextlib.contextmanager

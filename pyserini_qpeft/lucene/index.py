@@ -1,38 +1,25 @@
 """Builds a Lucene index of a corpus with the settings of Anserini's flat BEIR indexes."""
 
-import os
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pyserini_qpeft.data.passage import passage_text
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.loading import load_pyserini
-from pyserini_qpeft.lucene.stored import is_index
+from pyserini_qpeft.lucene.new_index import IndexReport, distinct_documents, new_index
+from pyserini_qpeft.lucene.record import ENGLISH, write_record
 
 # As the published flat indexes: positions for phrase queries, vectors for RM3 and Rocchio, and the texts.
 _KEPT = ("-storePositions", "-storeDocvectors", "-storeRaw")
 
 
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """Counts and time of building an index.
-
-    Attributes:
-        documents: Documents read from the corpus.
-        empty: Documents that no query can find because analysis left no term (blank, or only stop words).
-        seconds: Wall-clock time.
-    """
-
-    documents: int
-    empty: int
-    seconds: float
-
-
-def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress: bool = False) -> IndexReport:
+def build_index(
+    corpus: Path, index: Path, *, language: str = ENGLISH, overwrite: bool = False, progress: bool = False
+) -> IndexReport:
     """Indexes a corpus: one field, `contents` (title, newline, text), and the text stored as `raw` JSON.
 
     The index is built in a hidden folder beside `index`, which is renamed when the index is complete.
@@ -40,25 +27,22 @@ def build_index(corpus: Path, index: Path, *, overwrite: bool = False, progress:
     Args:
         corpus: BEIR folder, or file of JSON documents.
         index: Folder to write.
+        language: Language code of the analysis, such as "zh". It is kept with the index, and searches use it.
         overwrite: Whether to replace an existing index. A folder with anything else is never replaced.
         progress: Whether to show a progress bar.
 
     Raises:
-        QPeftError: The folder exists, a docid occurs twice, no document has a word to index, or Lucene cannot write.
+        QPeftError: The folder exists, Anserini has no analysis for the language, a docid occurs twice, no document has
+            a word to index, or Lucene cannot write.
     """
     started = time.perf_counter()
-    _refuse_if_taken(index, overwrite)
-    # Absolute, because Java resolves paths from the folder in which the JVM was started.
-    building = index.parent.absolute() / f".{index.name}.building-{os.getpid()}"
-    try:
-        tally = _write(corpus, building, progress)
+    with new_index(index, overwrite=overwrite) as folder:
+        tally = _write(corpus, folder, language, progress)
         if tally.findable == 0:
             raise QPeftError(f"{corpus} holds no document with a word to index.")
         if tally.kept < tally.with_text:
             raise QPeftError(f"Lucene kept {tally.kept} of {tally.with_text} documents of {corpus}: is the disk full?")
-        _move(building, index)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        write_record(folder, {"language": language})
     return IndexReport(tally.read, tally.read - tally.findable, time.perf_counter() - started)
 
 
@@ -70,33 +54,18 @@ class _Tally:
     findable: int = 0  # documents in the index that have a term
 
 
-def _refuse_if_taken(index: Path, overwrite: bool) -> None:
-    if not index.parent.is_dir():
-        raise QPeftError(f"cannot write the index {index}: the folder {index.parent} does not exist.")
-    if not index.exists() or (index.is_dir() and not any(index.iterdir())):
-        return
-    if not is_index(index):
-        raise QPeftError(f"{index} exists and is not a Lucene index: choose another place for the new one.")
-    if not overwrite:
-        raise QPeftError(f"{index} holds an index already: choose another folder, or replace it with --overwrite.")
-
-
-def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
+def _write(corpus: Path, folder: Path, language: str, progress: bool) -> _Tally:
     from tqdm import tqdm
-
-    from pyserini_qpeft.data.corpus import iter_documents, passage_text
 
     lucene = load_pyserini("pyserini.index.lucene")
     from jnius import JavaException
 
-    tally, seen = _Tally(), set[str]()
+    _refuse_unknown(language)
+    tally = _Tally()
     try:
-        indexer = lucene.LuceneIndexer(args=["-index", str(folder), *_KEPT], threads=1)
+        indexer = lucene.LuceneIndexer(args=["-index", str(folder), "-language", language, *_KEPT], threads=1)
         try:
-            for document in tqdm(iter_documents(corpus), desc="index", unit="doc", disable=not progress):
-                if document.docid in seen:
-                    raise QPeftError(f"docid {document.docid} occurs twice in {corpus}.")
-                seen.add(document.docid)
+            for document in tqdm(distinct_documents(corpus), desc="index", unit="doc", disable=not progress):
                 tally.read += 1
                 contents = passage_text(document.title, document.text)
                 if any(letter > " " for letter in contents):  # Anserini refuses a text that Java's trim() empties
@@ -113,16 +82,17 @@ def _write(corpus: Path, folder: Path, progress: bool) -> _Tally:
     return tally
 
 
+def _refuse_unknown(language: str) -> None:
+    """Anserini itself accepts any code, and analyses a language that it does not know by white space alone."""
+    from jnius import autoclass
+
+    known = {ENGLISH, *autoclass("io.anserini.analysis.AnalyzerMap").analyzerMap.keySet().toArray()}
+    if language not in known:
+        raise QPeftError(f"Anserini has no analysis for language {language!r}: use one of {', '.join(sorted(known))}.")
+
+
 def _reason(error: Any) -> str:
     """The first cause of a Java exception. The last one often says only that the writer is closed."""
     lines = error.stacktrace or [str(error.innermessage)]
     causes = [line for above, line in pairwise(lines) if above == "Caused by:"]
     return re.sub(r"^(\w+\.)+", "", (causes or lines[:1])[-1])
-
-
-def _move(building: Path, index: Path) -> None:
-    replaced = building.with_name(f".{index.name}.replaced-{os.getpid()}")
-    if index.exists():
-        index.rename(replaced)
-    building.rename(index)
-    shutil.rmtree(replaced, ignore_errors=True)

@@ -5,10 +5,13 @@ converted once into the user's cache, and loaded from there. The weights are kep
 dequantizes them: 4 bytes per weight.
 """
 
+import contextlib
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.cache import build_once, cache_folder, file_hash
@@ -108,9 +111,10 @@ def _dequantized(file: Path, folder: Path, name: str) -> tuple[Any, Any]:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file=name, dtype=torch.float32, output_loading_info=True
-        )
+        with _progress_as_in_transformers():
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder, gguf_file=name, dtype=torch.float32, output_loading_info=True
+            )
     except ImportError as error:
         raise QPeftError(f"loading {str(file)!r} needs the package gguf: pip install gguf.") from error
     except Exception as error:  # a damaged file can raise anything, deep inside transformers
@@ -118,6 +122,15 @@ def _dequantized(file: Path, folder: Path, name: str) -> tuple[Any, Any]:
     if missing := sorted(found["missing_keys"]):
         raise QPeftError(f"{str(file)!r} is not a causal language model: it has no weights for {missing[0]}.")
     return tokenizer, model
+
+
+def _progress_as_in_transformers() -> contextlib.AbstractContextManager[Any]:
+    """Turns off the bar of the conversion if transformers' own bars are off, which it does not do by itself."""
+    from tqdm.auto import tqdm
+    from transformers.utils import logging
+
+    bar = partial(tqdm, disable=not logging.is_progress_bar_enabled())
+    return mock.patch("transformers.modeling_gguf_pytorch_utils.tqdm", bar, create=True)
 
 
 def _what_is_wrong(file: Path, error: Exception) -> str:

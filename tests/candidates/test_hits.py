@@ -75,7 +75,7 @@ class TestLuceneHits:
     def searcher(self, shared, tmp_path_factory):
         import tarfile
 
-        from pyserini_qpeft.lucene.stored import open_searcher
+        from pyserini_qpeft.lucene import open_searcher
 
         folder = tmp_path_factory.mktemp("cacm")
         with tarfile.open(shared / "data/cacm/lucene9-index.cacm.tar.gz") as archive:

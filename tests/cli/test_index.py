@@ -3,6 +3,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+from tiny_encoder import save_tiny_encoder
+
 from pyserini_qpeft.lucene import StoredTexts
 
 
@@ -60,3 +63,30 @@ def test_a_full_disk_is_told_and_no_index_is_left(tmp_path):
         f"qpeft: error: Lucene could not write an index of {corpus}: IOException: File too large."
     )
     assert list(tmp_path.iterdir()) == [corpus]
+
+
+def test_a_dense_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
+    encoder = save_tiny_encoder(tmp_path / "encoder")
+    where = ["index", "--corpus", beir, "--index", tmp_path / "index", "--quiet"]
+    done = qpeft(*where, "--dense", "--encoder", encoder)
+    assert (done.code, done.out) == (0, "")
+    (line,) = done.err.splitlines()
+    assert "6 documents, 1 of them blank" in line
+    assert (tmp_path / "index" / "docid").read_text().split() == ["river", "city", "priest", "song", "7"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--dense"], "needs the encoder of its passages: give its folder with --encoder"),
+        (["--encoder", "x"], "--encoder belongs to a dense index: add --dense"),
+        (["--dense", "--encoder", "x", "--language", "zh"], "--language belongs to a Lucene index"),
+        (["--dense", "--encoder", "x", "--max-length", "0"], "must be positive, not 0 tokens"),
+        (["--dense", "--encoder", "x", "--batch-size", "0"], "must be positive, not 0"),
+        (["--dense", "--encoder", "x"], "the encoder 'x' is neither a folder nor in the hub's cache"),
+        (["--language", "klingon"], "Anserini has no analysis for language 'klingon': use one of ar"),
+    ],
+)
+def test_mistakes_in_a_language_or_encoder(told, beir, tmp_path, options, sentence):
+    assert sentence in told("index", "--corpus", beir, "--index", tmp_path / "index", *options, "--quiet")
+    assert list(tmp_path.iterdir()) == []

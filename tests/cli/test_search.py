@@ -2,6 +2,9 @@ import gzip
 import json
 
 import pytest
+from tiny_encoder import save_tiny_encoder
+
+from pyserini_qpeft.cli.__main__ import main
 
 
 def prefixed(model):
@@ -135,3 +138,67 @@ def test_mistakes_are_told_in_one_sentence_and_leave_nothing(told, beir, index, 
     options |= dict(zip(prefixed(model)[::2], model[1::2], strict=True)) | wrong
     assert sentence in told("search", *(part for pair in options.items() for part in pair), "--quiet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def dense(beir, tmp_path_factory):
+    """A Faiss index of the small collection, and its encoder."""
+    encoder = save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")
+    folder = tmp_path_factory.mktemp("dense") / "index"
+    words = ["index", "--dense", "--corpus", beir, "--index", folder, "--encoder", encoder, "--quiet"]
+    assert main([str(word) for word in words]) == 0
+    return folder
+
+
+def test_a_dense_search_reranks_texts_from_a_corpus_or_a_lucene_index(
+    qpeft, told, beir, index, dense, model, tmp_path, scores
+):
+    search = ["search", "--index", dense, "--topics", beir / "queries.jsonl.gz", "--hits", "3", "--quiet"]
+    assert "stores no text: give the texts with --corpus" in told(*search, "--output", tmp_path / "run")
+    own = [*search, *prefixed(model)]
+    assert qpeft(*own, "--output", tmp_path / "corpus", "--corpus", beir).code == 0
+    assert qpeft(*own, "--output", tmp_path / "stored", "--sparse-index", index).code == 0
+    assert scores(tmp_path / "corpus") == pytest.approx(scores(tmp_path / "stored"), abs=1e-5)
+    assert qpeft(*search, "--output", tmp_path / "first", "--first-stage-only").code == 0
+    first = tmp_path / "first"
+    assert scores(first).keys() == scores(tmp_path / "corpus").keys()
+    rerank = ["rerank", "--run", first, "--topics", beir / "queries.jsonl.gz", "--corpus", beir, *model, "--quiet"]
+    assert qpeft(*rerank, "--output", tmp_path / "later").code == 0
+    assert scores(tmp_path / "later") == pytest.approx(scores(tmp_path / "corpus"), abs=1e-4)
+
+
+def test_a_command_of_pyserinis_hybrid_program_stays_as_it_is(qpeft, beir, index, dense, model, tmp_path, lists):
+    topics, halves = beir / "queries.jsonl.gz", ["dense", "--index", dense, "sparse", "--index", index]
+    run = ["run", "--topics", topics, "--hits", "3", "--output"]
+    pyserinis = ["search", "hybrid", *halves, "fusion", "--alpha", "0.5", *run, tmp_path / "first"]
+    assert qpeft(*pyserinis, "--first-stage-only", "--quiet").code == 0
+    own = ["search", "hybrid", "--topics", topics, "--hits", "3", "--output", tmp_path / "reranked", "--quiet"]
+    assert qpeft(*own, *prefixed(model), *halves, "fusion", "--alpha", "0.5").code == 0
+    first, reranked = lists(tmp_path / "first"), lists(tmp_path / "reranked")
+    assert {q: {docid for docid, _ in hits} for q, hits in first.items()} == {
+        q: {docid for docid, _ in hits} for q, hits in reranked.items()
+    }
+    assert all(len(hits) == 3 for hits in first.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["faiss"], "the following arguments are required: --index"),
+        (["hybrid", "dense", "--index", "x"], "needs the sections dense and sparse, each with an --index: sparse is"),
+        (["hybrid", "--index", "x", "dense", "--index", "x", "sparse", "--index", "x"], "and no other"),
+        (["faiss", "--index", "no-such-index"], "no-such-index is neither a folder nor a prebuilt Faiss index"),
+    ],
+)
+def test_mistakes_in_a_dense_or_hybrid_search(told, beir, tmp_path, words, sentence):
+    rest = ["--topics", beir / "queries.jsonl.gz", "--output", tmp_path / "run", "--quiet"]
+    at = next((place for place, word in enumerate(words) if word == "dense"), len(words))
+    assert sentence in told("search", *words[:at], *rest, *words[at:])
+
+
+def test_a_search_never_writes_over_an_index_that_one_of_its_sections_names(told, beir, dense, index, tmp_path):
+    halves = ["dense", "--index", dense, "sparse", "--index", index]
+    where = ["--topics", beir / "queries.jsonl.gz", "--output", dense / "docid"]
+    before = (dense / "docid").read_bytes()
+    told("search", "hybrid", *where, "--first-stage-only", *halves)
+    assert (dense / "docid").read_bytes() == before

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_encoder import save_tiny_encoder
 
 
 @pytest.fixture
@@ -15,3 +16,9 @@ def corpus(tmp_path: Path):
         return file
 
     return write
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT in the layout of sentence-transformers."""
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")

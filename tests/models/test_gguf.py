@@ -57,6 +57,21 @@ def test_weights_tokens_and_scores_are_those_of_transformers_own_loading(file: P
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_conversion_shows_its_progress_only_if_transformers_does(
+    file: Path, shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.utils import logging
+
+    was_shown = logging.is_progress_bar_enabled()
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    try:
+        load(file)
+    finally:
+        (logging.enable_progress_bar if was_shown else logging.disable_progress_bar)()
+    assert ("Converting" in capfd.readouterr().err) is shown
+
+
 def test_the_second_load_reads_the_cache(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = load(file)
     monkeypatch.setattr(gguf, "_convert", None)
