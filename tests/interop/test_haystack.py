@@ -125,6 +125,13 @@ def test_a_pipeline_retrieves_and_reranks(pipeline, query, reranker):
     )
 
 
+def test_an_async_pipeline_retrieves_and_reranks(pipeline, query):
+    asked = {"bm25": {"query": query}, "ranker": {"query": query, "top_k": 2}}
+    found = asyncio.run(pipeline.run_async(asked))["ranker"]["documents"]
+    assert ids(found) == ids(pipeline.run(asked)["ranker"]["documents"])
+    assert len(found) == 2
+
+
 def test_a_stored_pipeline_is_loaded_if_the_module_is_allowed(pipeline, query):
     text = pipeline.dumps()
     with pytest.raises(DeserializationError, match="interop"):
