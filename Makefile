@@ -6,13 +6,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs notebooks bench clean
+.PHONY: demo test test-interop lint docs notebooks bench clean
 
 demo: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft demo
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-model lint docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The interfaces with the newest releases of other libraries, and Lucene with Pyserini 2.4.
+test-interop: $(VENV)/.installed-dev
+	$(BIN)/python tests/environments.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -156,7 +156,8 @@ def api_pages() -> dict[str, str]:
 
     package = pyserini_qpeft.__name__
     interop = import_module(f"{package}.interop")
-    adapters = [f"{package}.interop.{found.name}" for found in iter_modules(interop.__path__)]
+    names = [found.name for found in iter_modules(interop.__path__) if found.name != "settings"]
+    adapters = [f"{package}.interop.{name}" for name in names]
     pages: dict[str, tuple[str, str, list[str]]] = {
         "reranking": (
             "Reranking",

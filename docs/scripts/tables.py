@@ -1,10 +1,10 @@
-"""Write the tables of README.md, RESULTS.md and ARCHITECTURE.md.
+"""Write the tables of README.md, RESULTS.md, ARCHITECTURE.md and docs/interop.md.
 
     python -m docs.scripts.tables
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. Short tables come from the full ones under
 results/: figures are copied, never computed; only the interval over seeds, "(low … high)", is left out. The table of
-arrows comes from `MAY_IMPORT` in tests/test_package.py.
+arrows comes from `MAY_IMPORT` in tests/test_package.py. The table of interfaces has the versions of constraints.txt.
 """
 
 import ast
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "RESULTS.md", "ARCHITECTURE.md")
+PAGES = ("README.md", "RESULTS.md", "ARCHITECTURE.md", "docs/interop.md")
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
@@ -74,6 +74,45 @@ TABLES = {
 }
 
 
+@dataclass(frozen=True)
+class Interface:
+    """An interface of another library; its test is that of its module, or of its extra.
+
+    Attributes:
+        what: What it is in the terms of the library.
+        distribution: The library's name on PyPI; None if the library is not needed.
+        module: Its file in pyserini_qpeft/interop; None if the reranker itself is the interface.
+        extra: The extra that installs the library, if there is one.
+        fuses: Whether it passes first-stage scores on.
+    """
+
+    what: str
+    distribution: str | None
+    module: str | None
+    extra: str | None
+    fuses: bool = False
+
+
+INTERFACES = {
+    "sentence-transformers": Interface(
+        "`CrossEncoder`: the reranker itself", "sentence-transformers", None, "sentence-transformers"
+    ),
+    "BEIR": Interface("`BeirReranker`", "beir", "beir", "beir", fuses=True),
+    "mteb": Interface("`MtebCrossEncoder`", "mteb", "mteb", "mteb"),
+    "PyTerrier": Interface("`PyTerrierReranker`", "pyterrier", "pyterrier", "pyterrier", fuses=True),
+    "LangChain": Interface(
+        "`LangChainCompressor`, `LangChainCrossEncoder`", "langchain-core", "langchain", "langchain"
+    ),
+    "LlamaIndex": Interface("`LlamaIndexReranker`", "llama-index-core", "llama_index", "llama-index", fuses=True),
+    "Haystack": Interface("`HaystackRanker`", "haystack-ai", "haystack", "haystack", fuses=True),
+    "rerankers": Interface("`RerankersRanker`", "rerankers", "rerankers", "rerankers"),
+    "rank_llm": Interface("`RankLLMReranker`", "rank-llm", "rank_llm", "rank-llm", fuses=True),
+    "pygaggle": Interface("`PygaggleReranker`", None, "pygaggle", None, fuses=True),
+    "Pyserini's --prcl": Interface("`PrclReranker`, `PrclSearcher`", "pyserini", "pyserini_prcl", None, fuses=True),
+}
+"""The interfaces, by the name of the library."""
+
+
 def full_table(text: str, heading: str) -> tuple[list[str], dict[str, list[str]]]:
     """Read one table of a file under results/.
 
@@ -111,11 +150,36 @@ def arrows() -> str:
     return "".join(["| room | may import from |\n| --- | --- |\n", *rows])
 
 
+def interfaces() -> str:
+    """Make the table of interfaces with the versions that they are tested with."""
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    rows = []
+    for name, one in INTERFACES.items():
+        test = f"tests/interop/test_{one.module or (one.extra or '').replace('-', '_')}.py"
+        source = f"pyserini_qpeft/interop/{one.module}.py"
+        lines = str(len((ROOT / source).read_text().splitlines())) if one.module else "–"
+        assert (ROOT / test).exists(), test
+        rows.append(
+            [
+                name,
+                one.what,
+                f"`{one.extra}`" if one.extra else "–",
+                pins[one.distribution] if one.distribution else "–",
+                "yes" if one.fuses else "–",
+                f"[{test.removeprefix('tests/interop/')}](../{test})",
+                lines,
+            ]
+        )
+    head = ["library", "interface", "extra", "version", "first-stage scores", "test", "lines"]
+    return "".join(map(_line, [head, [*["---"] * 6, "--:"], *rows]))
+
+
 def with_tables(text: str) -> str:
     """Return a page with each of its tables made anew."""
 
     def table(block: re.Match[str]) -> str:
-        made = arrows() if block[2] == "arrows" else short_table(TABLES[block[2]])
+        makers = {"arrows": arrows, "interop": interfaces}
+        made = makers[block[2]]() if block[2] in makers else short_table(TABLES[block[2]])
         return f"{block[1]}\n{made}\n{block[4]}"
 
     return _BLOCK.sub(table, text)

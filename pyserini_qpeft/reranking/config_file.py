@@ -43,16 +43,28 @@ def read_rerank_config(path: PathLike) -> RerankConfig:
     if not isinstance(read, dict):
         raise QPeftError(f"{path}: expected a JSON object with depth, below_depth and fusion")
     try:
-        _refuse_unknown(read, {*_SIMPLE, "fusion", _TUNED}, "the configuration")
-        depth = read.get("depth")
-        if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
-            raise QPeftError(f"depth must be a whole number or null, and is {depth!r}")
-        found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
-        if "fusion" in read:
-            found["fusion"] = _fusion(read["fusion"])
-        return RerankConfig(**found)
+        return as_rerank_config(read)
     except QPeftError as mistake:
         raise QPeftError(f"{path}: {mistake}") from None
+
+
+def as_rerank_config(read: Mapping[str, Any]) -> RerankConfig:
+    """Turn the content of such a file into a configuration; what it does not name has its default.
+
+    Args:
+        read: `depth`, `below_depth` and `fusion`.
+
+    Raises:
+        QPeftError: An unknown setting or value.
+    """
+    _refuse_unknown(read, {*_SIMPLE, "fusion", _TUNED}, "the configuration")
+    depth = read.get("depth")
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
+        raise QPeftError(f"depth must be a whole number or null, and is {depth!r}")
+    found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
+    if "fusion" in read:
+        found["fusion"] = _fusion(read["fusion"])
+    return RerankConfig(**found)
 
 
 def _fusion(read: Any) -> FusionConfig | None:
