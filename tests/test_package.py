@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},
     "interop": {"data", "candidates", "reranking"},
     "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
+    "service": {"data", "candidates", "lucene", "models", "scoring", "reranking"},
 }
 """Which rooms a room may import from, beside `errors`; the command line may import from all."""
 
