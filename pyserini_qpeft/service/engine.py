@@ -1,55 +1,43 @@
-"""The service itself: models by name, indexes by name, and the three things that are asked of them."""
+"""The service itself: models by name, indexes by name, and what is asked of them."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
+from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.registry import DEFAULT_MODEL
-from pyserini_qpeft.service.config import ServiceConfig
+from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
+from pyserini_qpeft.service.errors import ServiceError, too_large, unknown_name
+from pyserini_qpeft.service.logs import note
+from pyserini_qpeft.service.metrics import Metrics
+from pyserini_qpeft.service.names import served_indexes, served_models
+from pyserini_qpeft.service.process import WorkerProcess
+from pyserini_qpeft.service.queue import Job
+from pyserini_qpeft.service.scheduler import Scheduler
+from pyserini_qpeft.service.scoring import ScoringSettings
+from pyserini_qpeft.service.searching import SearchHit
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model that requests name.
+CLIENT: ContextVar[str] = ContextVar("CLIENT", default="")
+"""Whose request is at hand; the server sets it for each request. Clients share the model fairly."""
 
-    Attributes:
-        name: The name in requests.
-        base: Name, hub id or folder of the base model.
-        adapter: Name, hub id or folder of the adapter; None is the default adapter of the base model.
-        fusion_weight: Share of the likelihood in the fused score, 0 to 1, that was chosen for the base model.
-    """
-
-    name: str
-    base: str
-    adapter: str | None
-    fusion_weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A hit of the first stage, with its text.
-
-    Attributes:
-        docid: Id of the passage.
-        score: Score of the first stage.
-        title: Title, if the index stores one; else empty.
-        text: The text that is scored, with the title.
-    """
-
-    docid: str
-    score: float
-    title: str
-    text: str
+SCORING = "pyserini_qpeft.service.scoring:Scoring"
+SEARCHING = "pyserini_qpeft.service.searching:Searching"
+_MOST_CALLS = 64
 
 
 class Service:
     """Scores, searches and explains. Used as `async with Service(config) as service`.
+
+    Models and indexes live in processes of their own. The weights of the base model are in memory once, whatever the
+    number of adapters.
 
     Args:
         config: What is served.
@@ -57,43 +45,92 @@ class Service:
     Attributes:
         config: As given.
         models: The models by name; the first is the default.
-        indexes: The names of the indexes; the first is the default.
+        indexes: The folders and prebuilt names of the indexes, by name; the first is the default.
+        metrics: What the service counts.
+
+    Raises:
+        QPeftError: Two models or two indexes have the same name.
     """
 
     def __init__(self, config: ServiceConfig | None = None) -> None:
         self.config = config or ServiceConfig()
-        self.models = _served_models(self.config)
-        self.indexes = list(_index_folders(self.config))
-        self._rerankers: dict[str, Any] = {}
-        self._searchers: dict[str, Any] = {}
+        self.models = served_models(self.config)
+        self.indexes = served_indexes(self.config)
+        self.metrics = Metrics()
+        self._scoring = WorkerProcess("scoring", SCORING, self._scoring_settings())
+        self._searching = WorkerProcess("search", SEARCHING, self.indexes)
+        self._scheduler = Scheduler(self._scoring, self.config, self.metrics)
+        self._opening: asyncio.Task[None] | None = None
+        self._calls = 0
+        self._entered = 0
+
+    def _scoring_settings(self) -> ScoringSettings:
+        adapters = {name: model.adapter for name, model in self.models.items()}
+        return ScoringSettings(self.config.model, self.config.scoring, adapters)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        self._entered += 1
+        if self._entered == 1:
+            await self._start()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self.stop()
+        self._entered -= 1
+        if self._entered == 0:
+            await self._stop()
 
-    async def start(self) -> None:
-        """Load the models and open the indexes."""
-        await asyncio.to_thread(self._load)
+    @property
+    def limits(self) -> LimitsConfig:
+        """What is refused."""
+        return self.config.limits
 
-    async def stop(self) -> None:
-        """Answer what was accepted, then release the models."""
+    @property
+    def workers(self) -> dict[str, WorkerProcess]:
+        """The processes by name."""
+        return {worker.name: worker for worker in (self._scoring, *([self._searching] if self.indexes else []))}
 
-    async def score(self, model: str | None, query: str, texts: Sequence[str]) -> list[float]:
-        """Mean natural-log probability of the query's tokens given each text, in the order of the texts.
+    @property
+    def ready(self) -> bool:
+        """Whether all models and indexes are loaded."""
+        return all(worker.ready for worker in self.workers.values())
+
+    async def scored(
+        self, model: str | None, pairs: Sequence[tuple[str, str]], *, text_tokens: int | None = None
+    ) -> Job:
+        """Score the pairs of one request, in turns that it shares with other requests.
 
         Args:
             model: Name of a served model; None is the default.
-            query: The query.
-            texts: The passages.
+            pairs: (query, passage) texts.
+            text_tokens: The most tokens of each passage that are read; None is the model's own limit.
+
+        Returns:
+            The request with its `scores`, mean natural-log probabilities of the query's tokens in the order of the
+            pairs, and its `tokens`.
 
         Raises:
-            QPeftError: There is no such model, or the query is empty.
+            ServiceError: There is no such model (404), a limit is exceeded (413), the queue is full (429), or there is
+                no answer in time (503).
+            QPeftError: The query is empty, or too long for the model.
         """
-        scores = await asyncio.to_thread(self._reranker(model).score, query, list(texts))
-        return [float(score) for score in scores]
+        name = self.model_name(model)
+        queries = {query: _query(query) for query in dict.fromkeys(query for query, _ in pairs)}
+        pairs = [(queries[query], as_text(text, "a document")) for query, text in pairs]
+        characters = self._check_size(list(queries), [text for _, text in pairs])
+        began = time.perf_counter()
+        job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens)
+        note(
+            model=name,
+            documents=len(pairs),
+            characters=characters,
+            tokens=job.tokens,
+            scoring_seconds=round(time.perf_counter() - began, 4),
+        )
+        return job
+
+    async def score(self, model: str | None, query: str, texts: Sequence[str]) -> list[float]:
+        """The scores of `scored`: mean natural-log probability of the query's tokens given each text."""
+        return (await self.scored(model, [(query, text) for text in texts])).scores
 
     async def search(self, index: str | None, query: str, k: int = 10) -> list[SearchHit]:
         """The hits of an index, best first.
@@ -104,9 +141,17 @@ class Service:
             k: How many hits are found at most.
 
         Raises:
-            QPeftError: There is no such index.
+            ServiceError: There is no such index (404), more hits are asked for than may be scored (413), too many
+                searches wait (429), or there is no answer in time (503).
         """
-        return await asyncio.to_thread(self._search, index, query, k)
+        name = next(iter(self.indexes), None) if index is None else index
+        if name is None or name not in self.indexes:
+            raise unknown_name("index", index, list(self.indexes))
+        if k > self.limits.documents:
+            raise too_large(f"at most {self.limits.documents} hits may be asked for, not {k}.", "documents")
+        note(index=name)
+        hits: list[SearchHit] = await self._call(self._searching, "search", name, _query(query), k)
+        return hits
 
     async def explain(self, model: str | None, query: str, text: str) -> "Explanation":
         """The parts of one likelihood: hints, and the score of each query token with and without them.
@@ -115,58 +160,105 @@ class Service:
             model: Name of a served model; None is the default.
             query: The query.
             text: The passage.
+
+        Raises:
+            ServiceError: As for `scored`.
         """
-        explanation: Explanation = await asyncio.to_thread(self._reranker(model).explain, query, text)
+        name = self.model_name(model)
+        query, text = _query(query), as_text(text, "the text")
+        self._check_size([query], [text])
+        explanation: Explanation = await self._call(self._scoring, "explain", name, query, text)
         return explanation
 
-    def _load(self) -> None:
-        from pyserini_qpeft.lucene.stored import open_searcher
-        from pyserini_qpeft.reranking.config import RerankConfig
-        from pyserini_qpeft.reranking.reranker import QPeftReranker
+    def model_name(self, model: str | None) -> str:
+        """The name of a served model; None is the default.
 
-        for name, served in self.models.items():
-            named = replace(self.config.model, adapter=served.adapter)
-            self._rerankers[name] = QPeftReranker.from_config(named, RerankConfig(scoring=self.config.scoring))
-        for name, folder in _index_folders(self.config).items():
-            self._searchers[name] = open_searcher(folder)
+        Raises:
+            ServiceError: There is no such model.
+        """
+        name = next(iter(self.models)) if model is None else model
+        if name not in self.models:
+            raise unknown_name("model", model, list(self.models))
+        return name
 
-    def _reranker(self, model: str | None) -> Any:
-        name = next(iter(self._rerankers)) if model is None else model
-        if name not in self._rerankers:
-            raise QPeftError(f"there is no model {name!r} here: use one of {', '.join(self._rerankers)}.")
-        return self._rerankers[name]
+    def metrics_text(self) -> bytes:
+        """The counters in Prometheus's text format."""
+        return self.metrics.text({name: (worker.ready, worker.restarts) for name, worker in self.workers.items()})
 
-    def _search(self, index: str | None, query: str, k: int) -> list[SearchHit]:
-        from pyserini_qpeft.candidates.texts import stored_text
+    async def _start(self) -> None:
+        if self.indexes:
+            self._opening = asyncio.create_task(self._searching.start())
+        try:
+            await self._scoring.start()
+        except BaseException:
+            await self._stop()
+            raise
+        self._scheduler.start()
+        if self._opening is not None:
+            self._opening.add_done_callback(_report)
 
-        name = next(iter(self._searchers), None) if index is None else index
-        if name is None or name not in self._searchers:
-            raise QPeftError(f"there is no index {name!r} here: use one of {', '.join(self._searchers) or 'none'}.")
-        hits = []
-        for hit in self._searchers[name].search(query, k):
-            text = stored_text(hit.lucene_document.get("raw"), hit.lucene_document.get("contents")) or ""
-            first, newline, _ = text.partition("\n")
-            hits.append(SearchHit(hit.docid, float(hit.score), first if newline else "", text))
-        return hits
+    async def _stop(self) -> None:
+        await self._scheduler.stop()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
+
+    async def _call(self, worker: WorkerProcess, method: str, *arguments: Any) -> Any:
+        """A call outside the queue, of which only so many may wait."""
+        if self._calls >= _MOST_CALLS:
+            self.metrics.refused("calls")
+            raise ServiceError(
+                f"{self._calls} searches and explanations wait already: try again later.",
+                status=429,
+                code="queue_full",
+                retry_after=1,
+            )
+        self._calls += 1
+        try:
+            async with asyncio.timeout(self.limits.request_seconds):
+                return await worker.call(method, *arguments)
+        except TimeoutError:
+            raise ServiceError(
+                f"there was no answer within {self.limits.request_seconds:g} seconds: try again later.",
+                status=503,
+                code="timeout",
+                retry_after=5,
+            ) from None
+        finally:
+            self._calls -= 1
+
+    def _check_size(self, queries: Sequence[str], texts: Sequence[str]) -> int:
+        """The characters of a request.
+
+        Raises:
+            ServiceError: There are too many documents or characters.
+        """
+        limits = self.limits
+        if len(texts) > limits.documents:
+            self.metrics.refused("documents")
+            raise too_large(
+                f"{len(texts)} documents are more than the {limits.documents} of one request: send several requests.",
+                "documents",
+            )
+        characters = sum(map(len, queries)) + sum(map(len, texts))
+        if characters > limits.characters:
+            self.metrics.refused("characters")
+            raise too_large(
+                f"{characters} characters are more than the {limits.characters} of one request: send shorter or fewer "
+                "documents.",
+                "characters",
+            )
+        return characters
 
 
-def _served_models(config: ServiceConfig) -> dict[str, ServedModel]:
-    from pyserini_qpeft.models.registry import fusion_weight
-
-    base = config.model.model or DEFAULT_MODEL
-    weight = fusion_weight(config.model.model)
-    first = Path(base).name
-    models = {first: ServedModel(first, base, config.model.adapter, weight)}
-    for given in config.adapters:
-        name, equals, adapter = given.partition("=")
-        adapter = adapter if equals else name
-        models[name] = ServedModel(name, base, adapter, weight)
-    return models
+def _query(query: str) -> str:
+    query = as_text(query, "the query")
+    if not query.strip():
+        raise QPeftError("the query is empty: there is nothing to score.")
+    return query
 
 
-def _index_folders(config: ServiceConfig) -> dict[str, str]:
-    folders = {}
-    for given in config.index:
-        name, equals, folder = given.partition("=")
-        folders[name if equals else Path(given).name] = folder if equals else given
-    return folders
+def _report(opening: "asyncio.Task[None]") -> None:
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        logger.error("the indexes could not be opened", extra={"fields": {"reason": str(error)}})
