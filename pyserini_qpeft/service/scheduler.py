@@ -94,6 +94,7 @@ class Scheduler:
             ) from None
         finally:
             self.queue.remove(job)
+            self._metrics.waiting(self.queue.documents)
         return job
 
     def retry_after(self) -> int:

@@ -33,8 +33,14 @@ def _named_query(value: Any) -> Any:
     return value["text"] if isinstance(value, dict) and "text" in value else value
 
 
+def _no_name(value: Any) -> Any:
+    """What clients send when their user names no model."""
+    return None if value in ("", "default", "default/not-specified") else value
+
+
 Text = Annotated[str, AfterValidator(without_surrogates)]
 Query = Annotated[Text, BeforeValidator(_named_query), Field(min_length=1)]
+Model = Annotated[str | None, BeforeValidator(_no_name)]
 _RAW = Field(
     default=None,
     description="True: scores are mean natural-log probabilities of the query's tokens, never above 0. False, the "
@@ -45,7 +51,7 @@ _RAW = Field(
 class RerankRequest(BaseModel):
     """A request as Cohere, Jina, vLLM, llama.cpp and infinity have it."""
 
-    model: str | None = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
     query: Query
     documents: list[Text | Document] = Field(description="Texts, or objects with the field text.")
     top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
@@ -85,7 +91,7 @@ class RerankRequest(BaseModel):
 class TextsRequest(BaseModel):
     """A request as TEI has it."""
 
-    model: str | None = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
     query: Query
     texts: list[Text]
     raw_scores: bool | None = _RAW
@@ -109,7 +115,7 @@ AnyRerankRequest = Annotated[
 class ScoreRequest(BaseModel):
     """A request as vLLM's score API has it, with its older and newer names."""
 
-    model: str | None = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
     queries: list[Text] = Field(description="One query, or one for each document.")
     documents: list[Text]
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
@@ -154,7 +160,7 @@ class SearchRequest(BaseModel):
 
     query: Query
     index: str | None = Field(default=None, description="Name of a served index; null is the default.")
-    model: str | None = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
     k: int = Field(default=10, ge=1, description="How many hits are returned.")
     depth: int = Field(default=100, ge=1, description="How many hits of the first stage are reranked.")
     rerank: bool = Field(default=True, description="False returns the hits of the first stage as they are.")

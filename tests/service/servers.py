@@ -16,8 +16,8 @@ import httpx2
 import psutil
 
 ROOT = Path(__file__).parents[2]
-STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_server.py")))
-REAL = (sys.executable, "-m", "pyserini_qpeft.cli", "serve", "--port", "0")
+STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_server.py")), "serve", "--port", "0")
+REAL = (sys.executable, "-m", "pyserini_qpeft.cli.__main__", "serve", "--port", "0")
 SECONDS = 120
 
 

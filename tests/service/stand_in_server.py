@@ -1,4 +1,4 @@
-"""`qpeft serve` with stand-ins for its worker processes: `python stand_in_server.py [options of qpeft serve]`."""
+"""`qpeft` with stand-ins for the worker processes of the service: `python stand_in_server.py serve [options]`."""
 
 import sys
 from pathlib import Path
@@ -10,4 +10,4 @@ if __name__ == "__main__":
 
     engine.SCORING = "stand_ins:StandInScoring"
     engine.SEARCHING = "stand_ins:StandInSearching"
-    sys.exit(main(["serve", "--port", "0", *sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))

@@ -149,11 +149,15 @@ def test_nothing_of_the_texts_is_in_the_logs(server: Server) -> None:
 
 
 def test_what_was_accepted_is_answered_after_sigterm() -> None:
-    with running() as server, ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(server.post, {"query": "q", "documents": ["slow 0.5", str(n)]}) for n in range(4)]
-        time.sleep(0.4)
+    with running() as server:
+        connections = [connected(server) for _ in range(4)]
+        for n, connection in enumerate(connections):
+            body = json.dumps({"query": "q", "documents": ["slow 1", str(n)]}).encode()
+            connection.sendall(HEAD.format(len(body)).encode() + body)
+        while "qpeft_queue_documents 0.0" in server.get("/metrics").text:
+            time.sleep(0.05)
         assert server.stop() == 0
-        assert [answer.result().status_code for answer in answers] == [200] * 4
+        assert [status(connection) for connection in connections] == [200] * 4
         with pytest.raises(OSError, match="refused"):
             connected(server)
 
