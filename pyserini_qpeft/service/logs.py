@@ -59,5 +59,7 @@ def log_config(level: str) -> dict[str, Any]:
         "loggers": {
             "pyserini_qpeft": {"level": level.upper()},
             "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
+            # It warns of enums in torchao whenever that is imported, in a form of its own.
+            "torch.utils._pytree": {"level": "ERROR"},
         },
     }
