@@ -69,11 +69,11 @@ class Offline:
             "dtype": str(self._scorer.model.dtype).removeprefix("torch."),
         }
 
-    def score(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], float]:
-        """The scores, and the seconds that they took."""
-        began = time.perf_counter()
+    def score(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], float, float]:
+        """The scores, the seconds that they took, and the seconds of processor time."""
+        began, used = time.perf_counter(), time.process_time()
         scores = self._scorer.score(self._scorer.sequences(pairs))
-        return [float(score) for score in scores], time.perf_counter() - began
+        return [float(score) for score in scores], time.perf_counter() - began, time.process_time() - used
 
 
 @dataclass
@@ -87,7 +87,9 @@ class Load:
         wrong: Answers whose scores belong to another request, or to none.
         refused: Answers with another status than 200.
         overheads: With one client: seconds beyond the bare call.
-        megabytes: Memory of the server and its workers at the end.
+        megabytes: Memory of the server and the model's process at the end.
+        model_seconds: Processor time of the model's process.
+        server_seconds: Processor time of the server.
     """
 
     clients: int
@@ -97,6 +99,8 @@ class Load:
     refused: int = 0
     overheads: list[float] = field(default_factory=list)
     megabytes: float = 0.0
+    model_seconds: float = 0.0
+    server_seconds: float = 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +118,7 @@ async def _measured(options: LoadOptions) -> str:
     offline = WorkerProcess("offline", "benchmarks.service:Offline", (model, ScoringConfig()))
     await offline.start()
     pairs = [(query, text) for query, texts in pool for text in texts]
-    scores, _ = await offline.call("score", pairs)
+    scores, _, _ = await offline.call("score", pairs)
     starts = range(0, len(scores), options.documents)
     expected = [scores[start : start + options.documents] for start in starts]
     tolerance = _TOLERANCE.get(offline.info["dtype"], 0.1)
@@ -123,13 +127,17 @@ async def _measured(options: LoadOptions) -> str:
     try:
         await _round(1, 2.0, url, pool, expected, tolerance, None, options.seed)  # warm
         for number in range(options.rounds):
-            offline_speed = len(pairs) / (await offline.call("score", pairs))[1]
+            _, took, used = await offline.call("score", pairs)
+            alone = {"offline": len(pairs) / took, "offline_per_processor_second": len(pairs) / used}
             for clients in options.clients:
                 bare = offline if clients == 1 else None
                 seed = options.seed + 100 * number + clients
+                before = _processor_seconds(process)
                 load = await _round(clients, options.seconds, url, pool, expected, tolerance, bare, seed)
+                after = _processor_seconds(process)
+                load.server_seconds, load.model_seconds = after[0] - before[0], after[1] - before[1]
                 load.megabytes = _megabytes(process)
-                rounds.append({"round": number, "offline": offline_speed, **asdict(load)})
+                rounds.append({"round": number, **alone, **asdict(load)})
                 print(f"round {number + 1}: {clients} clients, {len(load.latencies)} answers", file=sys.stderr)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -218,6 +226,13 @@ def _megabytes(process: asyncio.subprocess.Process) -> float:
     return sum(one.memory_info().rss for one in (parent, *parent.children())) / 1e6
 
 
+def _processor_seconds(process: asyncio.subprocess.Process) -> tuple[float, float]:
+    """Processor time of the server and of the model's process."""
+    parent = psutil.Process(process.pid)
+    (worker,) = parent.children()
+    return tuple(sum(one.cpu_times()[:2]) for one in (parent, worker))  # type: ignore[return-value]
+
+
 def _table(options: LoadOptions, info: dict[str, Any], rounds: list[dict[str, Any]], ready_seconds: float) -> str:
     rows = []
     for clients in options.clients:
@@ -225,6 +240,12 @@ def _table(options: LoadOptions, info: dict[str, Any], rounds: list[dict[str, An
         latencies = sorted(seconds for one in own for seconds in one["latencies"])
         speeds = [len(one["latencies"]) * options.documents / one["seconds"] for one in own]
         shares = [speed / one["offline"] for speed, one in zip(speeds, own, strict=True)]
+        counts = [len(one["latencies"]) * options.documents for one in own]
+        work = [
+            count / one["model_seconds"] / one["offline_per_processor_second"]
+            for count, one in zip(counts, own, strict=True)
+        ]
+        server = [1000 * one["server_seconds"] / count for count, one in zip(counts, own, strict=True)]
         overheads = [seconds for one in own for seconds in one["overheads"]]
         rows.append(
             {
@@ -235,6 +256,8 @@ def _table(options: LoadOptions, info: dict[str, Any], rounds: list[dict[str, An
                 "documents/s": f"{statistics.median(speeds):,.0f}",
                 # With one client, the bare calls take half of the time.
                 "of offline": "–" if clients == 1 else f"{statistics.median(shares):.0%}",
+                "of offline, processor time": f"{statistics.median(work):.0%}",
+                "server, ms/document": f"{statistics.median(server):.2f}",
                 **{f"p{p} ms": f"{1000 * _percentile(latencies, p):,.0f}" for p in (50, 95, 99)},
                 "over bare call, ms": f"{1000 * statistics.median(overheads):.1f}" if overheads else "–",
                 "memory, MB": " ".join(f"{one['megabytes']:,.0f}" for one in own),

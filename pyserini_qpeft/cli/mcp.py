@@ -30,11 +30,13 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.service.access import access_for
     from pyserini_qpeft.service.config import ServerConfig
     from pyserini_qpeft.service.engine import Service
+    from pyserini_qpeft.service.names import check_indexes
     from pyserini_qpeft.service.server import serve
     from pyserini_qpeft.service.tools import create_mcp, guarded_mcp, serve_stdio
 
     server, config = read_options(ServerConfig, args), read_service_config(args)
     service = Service(config)
+    check_indexes(service.indexes)
     if args.transport == "stdio":
         asyncio.run(serve_stdio(service, server.log_level))
         return

@@ -54,11 +54,13 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.service.app import create_app
     from pyserini_qpeft.service.config import ServerConfig
     from pyserini_qpeft.service.engine import Service
+    from pyserini_qpeft.service.names import check_indexes
     from pyserini_qpeft.service.server import serve
 
     server, config = read_options(ServerConfig, args), read_service_config(args)
     access = access_for(server)
     service = Service(config)
+    check_indexes(service.indexes)
 
     def ready(url: str) -> None:
         print(f"serving {', '.join(service.models)} on {url}", flush=True)

@@ -150,6 +150,8 @@ class Service:
         if k > self.limits.documents:
             raise too_large(f"at most {self.limits.documents} hits may be asked for, not {k}.", "documents")
         note(index=name)
+        if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
+            raise ServiceError(f"the index {name!r} could not be opened.", status=503, code="not_opened")
         hits: list[SearchHit] = await self._call(self._searching, "search", name, _query(query), k)
         return hits
 

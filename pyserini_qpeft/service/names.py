@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.lucene.stored import is_index
 from pyserini_qpeft.models.registry import DEFAULT_MODEL, fusion_weight
+from pyserini_qpeft.models.source import looks_like_a_path
 from pyserini_qpeft.service.config import ServiceConfig
 
 
@@ -44,6 +46,21 @@ def served_indexes(config: ServiceConfig) -> dict[str, str]:
         QPeftError: Two have the same name.
     """
     return {name: str(place) for name, place in _named(None, config.index, "index", "--index").items()}
+
+
+def check_indexes(indexes: dict[str, str]) -> None:
+    """Refuse folders that are no Lucene index, before a process is started. Prebuilt names are looked up later.
+
+    Args:
+        indexes: Folders and prebuilt names.
+
+    Raises:
+        QPeftError: A folder does not exist, or is no index.
+    """
+    for place in indexes.values():
+        folder = Path(place)
+        if (folder.exists() or looks_like_a_path(place) or "/" in place) and not is_index(folder):
+            raise QPeftError(f"{place} is not a Lucene index: qpeft index makes one.")
 
 
 def _named(

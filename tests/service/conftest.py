@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-prometheus_client = pytest.importorskip("prometheus_client", reason="the service needs prometheus-client")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from starlette.testclient import TestClient  # noqa: E402
+from starlette.testclient import TestClient
 
-from pyserini_qpeft.service import engine  # noqa: E402
-from pyserini_qpeft.service.app import create_app  # noqa: E402
-from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig  # noqa: E402
+from pyserini_qpeft.service import engine
+from pyserini_qpeft.service.app import create_app
+from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 
 CONFIG = ServiceConfig(adapters=("other=attention",), index=("docs=/nowhere",))
 

@@ -1,5 +1,6 @@
 """Search with reranking, what is served, and OpenAPI."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.engine import Service
+from pyserini_qpeft.service.names import check_indexes
 
 TEXTS = [f"title {n}\ntext {n} of docs" for n in range(3)]
 LIKELIHOODS = [score_of("tiny", "q", text) for text in TEXTS]
@@ -65,6 +67,14 @@ def test_without_an_index_the_search_says_so(client_of: Any) -> None:
     with client_of(index=()) as client:
         answer = client.post("/v1/search", json={"query": "q"})
         assert (answer.status_code, answer.json()["message"]) == (404, "no index is served here.")
+
+
+def test_a_folder_that_is_no_index_is_refused_at_the_start(tmp_path: Path) -> None:
+    for place in (str(tmp_path), "/no/such/folder", "no/such/folder"):
+        with pytest.raises(QPeftError, match="is not a Lucene index"):
+            check_indexes({"docs": place})
+    (tmp_path / "segments_1").touch()
+    check_indexes({"docs": str(tmp_path), "prebuilt": "beir-v1.0.0-scifact.flat"})
 
 
 def test_models_and_health(client: Any) -> None:
