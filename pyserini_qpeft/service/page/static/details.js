@@ -95,7 +95,9 @@ function showPassage({ pieces, hints, hinted, tokens_cut }) {
   note.replaceChildren();
   if (hints.length) note.append("Hints, nearest to the query first: ");
   else if (hinted) note.append("The hints of this adapter are mixed from the whole passage, so no word is marked.");
-  for (const { token, similarity } of hints) note.append(mark("span", token.trim() || token, similarity, "chip"), " ");
+  // The same word with and without a blank before it is two tokens; it is listed once, by the nearer one.
+  const words = new Map(hints.toReversed().map(({ token, similarity }) => [token.trim() || token, similarity]));
+  for (const [word, similarity] of [...words].toReversed()) note.append(mark("span", word, similarity, "chip"), " ");
   const cut = byId("cut-note");
   cut.hidden = !tokens_cut;
   cut.textContent = `The model did not read the last ${tokens_cut} tokens (grey).`;

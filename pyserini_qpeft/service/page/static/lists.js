@@ -46,8 +46,8 @@ export function choose(place) {
 
 function row(hit, place, list) {
   const { title, snippet } = heading(hit);
-  const name = element("span", { className: "title", textContent: title });
-  if (hit.docid !== title) name.append(" ", element("code", { className: "docid", textContent: hit.docid }));
+  const name = element("span", { className: "title", textContent: title, title: `${title} (${hit.docid})` });
+  if (!title.startsWith(hit.docid)) name.append(" ", element("code", { className: "docid", textContent: hit.docid }));
   const figures = element("span", {});
   if (list === "after") figures.append(element("span", { className: "move" }));
   figures.append(element("span", { className: "score", textContent: list === "before" ? figure(hit.score, 2) : "" }));

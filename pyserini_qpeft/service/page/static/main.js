@@ -23,6 +23,7 @@ let chosen = null; // place in the first stage of the hit whose details are show
 let explanations = new Map(); // of these hits, by place
 let asking = new AbortController();
 let explaining = new AbortController();
+let clock = 0; // the timer of what is done now
 let namedWeight = readWeight(); // of the address that the page was opened with; for the first ranking
 
 async function start() {
@@ -45,16 +46,16 @@ async function ask() {
   if (!WIDE.matches) document.activeElement?.blur(); // the keyboard of a phone would cover the lists
   showError("");
   closeDetails();
-  byId("submit").disabled = true;
+  showRunning(true);
   try {
     let searched = null;
     if (asked.source === "index") {
-      say("Searching …");
+      sayWhile("Searching");
       searched = await api.search({ index: asked.index, query: asked.query, k: asked.k }, signal);
     }
     showFirstStage(searched ? searched.hits : readPassages(asked.texts));
     if (!hits.length) return say(searched ? "The index has no passage for this query." : "There are no passages.");
-    say(`Scoring ${count(hits.length, "passage")} …`);
+    sayWhile(`Scoring ${count(hits.length, "passage")}`);
     const body = { model: asked.model, query: asked.query, texts: hits.map(({ text }) => text) };
     const scored = await api.score(body, signal);
     scored.likelihoods.forEach((likelihood, place) => (hits[place].likelihood = likelihood));
@@ -65,8 +66,19 @@ async function ask() {
     say("");
     showError(error.message);
   } finally {
-    if (signal === asking.signal) byId("submit").disabled = false;
+    if (signal === asking.signal) showRunning(false);
   }
+}
+
+function stop() {
+  asking.abort();
+  showRunning(false);
+  say("Stopped.");
+}
+
+function showRunning(running) {
+  byId("submit").hidden = running;
+  byId("stop").hidden = !running;
 }
 
 function showFirstStage(found) {
@@ -198,7 +210,18 @@ const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` 
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 function say(text) {
+  clearInterval(clock);
+  byId("clock").textContent = "";
   byId("status").textContent = text;
+}
+
+/** Says what is done now, and for how long it has been. */
+function sayWhile(doing) {
+  say(`${doing} …`);
+  const since = Date.now();
+  clock = setInterval(() => {
+    byId("clock").textContent = `${Math.round((Date.now() - since) / 1000)} s`;
+  }, 1000);
 }
 
 function showError(text) {
@@ -239,6 +262,7 @@ function listen() {
     event.preventDefault();
     ask();
   });
+  byId("stop").addEventListener("click", stop);
   for (const radio of document.querySelectorAll("[name=source]")) radio.addEventListener("change", showSource);
   byId("example").addEventListener("click", tryExample);
   byId("weight").addEventListener("input", () => {
