@@ -88,7 +88,7 @@ def page_router(service: "Service", examples: Sequence[str] = ()) -> APIRouter:
     async def page(request: Request) -> Response:
         return await file("index.html", request)
 
-    @router.api_route("/static/{name}", methods=["GET", "HEAD"])
+    @router.api_route("/page/static/{name}", methods=["GET", "HEAD"])
     async def static(name: str, request: Request) -> Response:
         return await file(name, request)
 

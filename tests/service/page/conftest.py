@@ -34,7 +34,7 @@ def app_of(service: Any, *, examples: tuple[str, ...] = (), token: str | None = 
     @app.middleware("http")
     async def guard(request: Any, answer: Any) -> Any:
         known = token is None or request.headers.get("Authorization") == f"Bearer {token}"
-        if request.url.path.startswith("/page/") and not known:
+        if request.url.path.startswith("/page/") and "/static/" not in request.url.path and not known:
             return JSONResponse({"message": "a token is needed"}, status_code=401)
         return await answer(request)
 

@@ -16,7 +16,12 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(client: TestClie
     """What the page names is served here, and the policy leaves nothing else to load."""
     html = client.get("/").text
     named = re.findall(r"""(?:src|href)="([^"#][^"]*)\"""", html)
-    assert sorted(named) == ["static/icon.svg", "static/main.js", "static/page.css", "static/theme.js"]
+    assert sorted(named) == [
+        "page/static/icon.svg",
+        "page/static/main.js",
+        "page/static/page.css",
+        "page/static/theme.js",
+    ]
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
     assert re.findall(r"<script[^>]*>([^<]*)</script>", html) == ["", ""]
     for file in STATIC.iterdir():
@@ -27,7 +32,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(client: TestClie
             assert (STATIC / imported).is_file()
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/static/{file.name}" for file in sorted(STATIC.iterdir()))])
+@pytest.mark.parametrize("path", ["/", *(f"/page/static/{file.name}" for file in sorted(STATIC.iterdir()))])
 def test_every_file_has_a_type_that_browsers_take_and_a_strict_policy(client: TestClient, path: str) -> None:
     answer = client.get(path)
     kinds = {
@@ -47,13 +52,13 @@ def test_every_file_has_a_type_that_browsers_take_and_a_strict_policy(client: Te
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:
-    tag = client.get("/static/main.js").headers["etag"]
-    assert client.get("/static/main.js", headers={"If-None-Match": tag}).status_code == 304
+    tag = client.get("/page/static/main.js").headers["etag"]
+    assert client.get("/page/static/main.js", headers={"If-None-Match": tag}).status_code == 304
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "../routes.py", "..%2froutes.py", "%2fetc%2fpasswd"])
 def test_only_files_of_the_page_are_served(client: TestClient, name: str) -> None:
-    assert client.get(f"/static/{name}").status_code == 404
+    assert client.get(f"/page/static/{name}").status_code == 404
 
 
 def test_a_search_and_its_scores(client: TestClient) -> None:
