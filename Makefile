@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft demo
 
-serve: $(VENV)/.installed-serve $(VENV)/.installed-model
+serve: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft serve --demo
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-model lint docs
