@@ -1,6 +1,7 @@
 """`qpeft serve`: the service over HTTP."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.service.config import ServerConfig
 
     add_service_options(parser)
+    parser.add_argument(
+        "--demo",
+        nargs="?",
+        const=Path("demo-output"),
+        type=Path,
+        metavar="FOLDER",
+        help="serve the documentation of this Python, with the model and the questions of qpeft demo; its index is in "
+        "this folder, or is built there (default: demo-output)",
+    )
     add_options(parser.add_argument_group("server"), ServerConfig)
 
 
@@ -44,6 +54,7 @@ def read_service_config(args: argparse.Namespace) -> "ServiceConfig":
         limits=read_options(LimitsConfig, args),
         adapters=tuple(getattr(args, "adapters", ())),
         index=tuple(getattr(args, "index", ())),
+        examples=tuple(getattr(args, "examples", ())),
     )
 
 
@@ -59,6 +70,10 @@ def run(args: argparse.Namespace) -> None:
 
     server, config = read_options(ServerConfig, args), read_service_config(args)
     access = access_for(server)
+    if args.demo is not None:
+        from pyserini_qpeft.cli.served_demo import with_demo
+
+        config = with_demo(config, args.demo)
     service = Service(config)
     check_indexes(service.indexes)
 

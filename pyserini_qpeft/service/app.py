@@ -43,7 +43,8 @@ def create_app(service: Service, access: Access | None = None) -> FastAPI:
         redoc_url=None,
         responses={"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}},
     )
-    for router in (rerank_router(service), search_router(service), status_router(service), page_router(service)):
+    page = page_router(service, service.config.examples)
+    for router in (rerank_router(service), search_router(service), status_router(service), page):
         app.include_router(router)
     add_failures(app, service.metrics)
     # The last one added is the first that a request meets.

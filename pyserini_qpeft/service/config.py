@@ -54,6 +54,7 @@ class ServiceConfig:
             name.
         index: Lucene indexes: folders or prebuilt names, or `NAME=FOLDER`. A folder alone is served under the last part
             of its path.
+        examples: Queries that the page offers for a first try.
         batch_wait_ms: How long an idle model waits for more requests after the first, in milliseconds.
         turn_seconds: Documents of several requests are scored in turns of about this many seconds, and at least one
             batch. A new request waits for one turn at most before some of its documents are scored.
@@ -72,6 +73,7 @@ class ServiceConfig:
     index: tuple[str, ...] = field(
         default=(), metadata={"help": "Lucene indexes for search: folders or prebuilt names, or NAME=FOLDER"}
     )
+    examples: tuple[str, ...] = field(default=(), metadata={"help": "queries that the page offers for a first try"})
     batch_wait_ms: float = field(
         default=2.0, metadata={"help": "milliseconds that an idle model waits for more requests after the first"}
     )

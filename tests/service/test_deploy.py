@@ -12,6 +12,7 @@ import yaml
 from blocks import ROOT
 
 from pyserini_qpeft.cli import serve
+from pyserini_qpeft.service.config import LimitsConfig
 
 DEPLOY = ROOT / "deploy"
 
@@ -71,5 +72,5 @@ def test_the_unit_starts_the_server(tmp_path: Path) -> None:
 def test_a_server_has_time_to_answer_what_it_accepted(seconds: re.Pattern[str]) -> None:
     given = [int(found[1]) for file in DEPLOY.iterdir() if (found := seconds.search(file.read_text()))]
     assert given
-    options = parsed([])
-    assert min(given) > options.request_seconds + options.body_seconds
+    limits = LimitsConfig()
+    assert min(given) > limits.request_seconds + limits.body_seconds

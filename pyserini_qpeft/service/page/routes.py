@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.service.hang_up import unless_hung_up
 from pyserini_qpeft.service.page.passage import pieces
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 """The files of the page."""
-
-MAX_HITS = 1000
-"""The most hits that the page asks an index for."""
 
 # Scripts, styles and requests come from this server only, and nothing inline. `require-trusted-types-for` makes the
 # browser refuse any text that a script would turn into markup.
@@ -48,7 +46,7 @@ class SearchBody(BaseModel):
 
     index: str
     query: str
-    k: Annotated[int, Field(ge=1, le=MAX_HITS)] = 20
+    k: Annotated[int, Field(ge=1)] = 20
 
 
 class ScoreBody(BaseModel):
@@ -99,26 +97,26 @@ def page_router(service: "Service", examples: Sequence[str] = ()) -> APIRouter:
             "models": [{"name": name, "fusion": _fusion(model)} for name, model in service.models.items()],
             "indexes": list(service.indexes),
             "examples": list(examples),
-            "max_hits": MAX_HITS,
+            "max_hits": service.limits.documents,
         }
 
     @router.post("/page/search")
-    async def search(body: SearchBody) -> dict[str, Any]:
+    async def search(request: Request, body: SearchBody) -> dict[str, Any]:
         started = time.perf_counter()
-        hits = await service.search(body.index, body.query, body.k)
+        hits = await unless_hung_up(request, service.search(body.index, body.query, body.k))
         seconds = time.perf_counter() - started
         shown = [{"docid": hit.docid, "score": hit.score, "title": hit.title, "text": hit.text} for hit in hits]
         return {"hits": shown, "seconds": seconds}
 
     @router.post("/page/score")
-    async def score(body: ScoreBody) -> dict[str, Any]:
+    async def score(request: Request, body: ScoreBody) -> dict[str, Any]:
         started = time.perf_counter()
-        likelihoods = await service.score(body.model, body.query, body.texts)
+        likelihoods = await unless_hung_up(request, service.score(body.model, body.query, body.texts))
         return {"likelihoods": likelihoods, "seconds": time.perf_counter() - started}
 
     @router.post("/page/explain")
-    async def explain(body: ExplainBody) -> dict[str, Any]:
-        explanation = await service.explain(body.model, body.query, body.text)
+    async def explain(request: Request, body: ExplainBody) -> dict[str, Any]:
+        explanation = await unless_hung_up(request, service.explain(body.model, body.query, body.text))
         tokens = explanation.tokens
         return {
             "tokens": [

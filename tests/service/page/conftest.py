@@ -11,38 +11,32 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from service.page.stub import StubService
 from starlette.testclient import TestClient
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.service.access import Access
+from pyserini_qpeft.service.app import PAGE_PATHS
+from pyserini_qpeft.service.failures import add_failures
+from pyserini_qpeft.service.gate import Gate
+from pyserini_qpeft.service.metrics import Metrics
 from pyserini_qpeft.service.page.routes import page_router
 
 TOKEN = "sesame"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
-def app_of(service: Any, *, examples: tuple[str, ...] = (), token: str | None = None) -> FastAPI:
-    """The page alone, over a service that need not be a real one."""
+def app_of(service: Any, *, examples: tuple[str, ...] = (), token: str | None = None) -> Any:
+    """The page alone, over a service that need not be a real one, behind the gate of the real server."""
     app = FastAPI()
     app.include_router(page_router(service, examples))
-
-    @app.exception_handler(QPeftError)
-    async def mistake(_: Any, error: QPeftError) -> JSONResponse:
-        return JSONResponse({"message": str(error)}, status_code=422)
-
-    @app.middleware("http")
-    async def guard(request: Any, answer: Any) -> Any:
-        known = token is None or request.headers.get("Authorization") == f"Bearer {token}"
-        if request.url.path.startswith("/page/") and "/static/" not in request.url.path and not known:
-            return JSONResponse({"message": "a token is needed"}, status_code=401)
-        return await answer(request)
-
-    return app
+    metrics = Metrics()
+    add_failures(app, metrics)
+    access = Access([token] if token else [])
+    return Gate(app, access, service.limits, metrics, open_paths=PAGE_PATHS)
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
+def running(app: Any) -> Iterator[str]:
     """A server on a free port of this machine, and its address."""
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.explanation import Explanation, Hint, TokenScore
-from pyserini_qpeft.service.engine import SearchHit, ServedModel
+from pyserini_qpeft.service.config import LimitsConfig
+from pyserini_qpeft.service.names import ServedModel
+from pyserini_qpeft.service.searching import SearchHit
 
 SCRIPT = "<script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\">"
 PASSAGES = [
@@ -30,7 +32,8 @@ class StubService:
             "with-hints": ServedModel("with-hints", "base", "adapter", 0.85),
             "plain": ServedModel("plain", "base", "none", 0.5),
         }
-        self.indexes = list(indexes)
+        self.indexes = dict.fromkeys(indexes, "folder")
+        self.limits = LimitsConfig()
 
     async def search(self, index: str | None, query: str, k: int = 10) -> list[SearchHit]:
         return [] if query == "nothing" else [SearchHit(*passage) for passage in PASSAGES[:k]]

@@ -74,7 +74,7 @@ def test_a_search_and_its_scores(client: TestClient) -> None:
     assert scored["seconds"] >= 0
 
 
-@pytest.mark.parametrize("k", [0, 1001, "many"])
+@pytest.mark.parametrize("k", [0, "many"])
 def test_a_depth_out_of_range_is_refused(client: TestClient, k: object) -> None:
     assert client.post("/page/search", json={"index": "rivers", "query": "x", "k": k}).status_code == 422
 
