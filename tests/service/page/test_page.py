@@ -42,8 +42,8 @@ def test_the_slider_reorders_at_once_and_asks_the_server_nothing(open_page: Open
     ask(page)
     reranked = order(page)
     page.locator("#passage mark").first.wait_for()
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
+    methods: list[str] = []
+    page.on("request", lambda request: methods.append(request.method))
     first_stage = [score for _, score, _, _ in PASSAGES]
     likelihoods = [likelihood(QUERY, text) for _, _, _, text in PASSAGES]
     for weight in (0, 0.2, 0.5, 1):
@@ -56,7 +56,7 @@ def test_the_slider_reorders_at_once_and_asks_the_server_nothing(open_page: Open
         assert moves == ["=▲▼"[(place > rank) - (place < rank)] for rank, place in enumerate(ranking.order)]
     page.locator("#weight-reset").click()
     assert order(page) == reranked
-    assert [url for url in requests if "/page/" in url] == []
+    assert "POST" not in methods
 
 
 def test_everything_can_be_done_from_the_keyboard(open_page: Open) -> None:
