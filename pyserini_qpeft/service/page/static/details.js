@@ -13,7 +13,7 @@ export function showHit(hit, rank, fused) {
     pair("Place", `${hit.place + 1} → ${rank + 1}`),
     pair("First stage", figure(hit.score, 2)),
     pair("Log-likelihood", figure(hit.likelihood, 3)),
-    pair("Score", figure(fused, 3)),
+    pair("Fused score", figure(fused, 3)),
   );
 }
 
@@ -44,8 +44,8 @@ function pair(name, value) {
 
 function showTokens({ tokens, hinted }) {
   byId("tokens-note").textContent = hinted
-    ? "Natural log-probability of each token, with hints and without, and what the hints add."
-    : "Natural log-probability of each token. This model has no adapter, so it gets no hints.";
+    ? "Natural log-probability with hints and without, and what the hints add."
+    : "Natural log-probability. This model has no adapter, so it gets no hints.";
   const labels = element("li", { className: "token labels", aria: { hidden: "true" } }, element("span", {}));
   const names = hinted ? ["with", "without", "gain"] : ["log p"];
   for (const name of names) labels.append(element("span", { textContent: name, className: name }));

@@ -23,5 +23,7 @@ export function figure(number, decimals) {
 }
 
 export function signed(number, decimals) {
-  return (number > 0 ? "+" : "") + figure(number, decimals);
+  const shown = figure(number, decimals);
+  if (!Number(shown.replace("−", "-"))) return shown.replace("−", ""); // rounded to 0
+  return (number > 0 ? "+" : "") + shown;
 }
