@@ -19,7 +19,8 @@ export function showHit(hit, rank, fused) {
 
 /** Shows that the explanation is on its way. */
 export function showWaiting(hit) {
-  byId("tokens").classList.add("waiting");
+  byId("tokens-note").textContent = "Asking the model …";
+  byId("tokens").replaceChildren();
   byId("passage").classList.add("waiting");
   byId("passage").replaceChildren(hit.text);
   byId("hints-note").replaceChildren();
@@ -32,7 +33,6 @@ export function showWaiting(hit) {
  * @param {{tokens: object[], hints: object[], pieces: object[], tokens_cut: number, hinted: boolean}} explained
  */
 export function showExplanation(explained) {
-  byId("tokens").classList.remove("waiting");
   byId("passage").classList.remove("waiting");
   showTokens(explained);
   showPassage(explained);

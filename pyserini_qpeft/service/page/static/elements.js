@@ -17,13 +17,13 @@ export function element(name, { aria = {}, style = {}, ...properties } = {}, ...
   return made;
 }
 
-/** A number with a fixed count of decimals and a real minus sign; a dash for one that is missing. */
+/** A number with a fixed count of decimals and a real minus sign, 0 without one; a dash for one that is missing. */
 export function figure(number, decimals) {
-  return Number.isFinite(number) ? number.toFixed(decimals).replace("-", "−") : "–";
+  if (!Number.isFinite(number)) return "–";
+  const shown = number.toFixed(decimals);
+  return Number(shown) === 0 ? shown.replace("-", "") : shown.replace("-", "−");
 }
 
 export function signed(number, decimals) {
-  const shown = figure(number, decimals);
-  if (!Number(shown.replace("−", "-"))) return shown.replace("−", ""); // rounded to 0
-  return (number > 0 ? "+" : "") + shown;
+  return (Number(number.toFixed(decimals)) > 0 ? "+" : "") + figure(number, decimals);
 }

@@ -16,7 +16,7 @@ export function readPassages(pasted) {
   const scored = texts.map((text) => SCORED.exec(text));
   const allScored = scored.every(Boolean);
   return texts.map((text, place) => ({
-    docid: String(place + 1),
+    docid: `Passage ${place + 1}`,
     title: "",
     text: (allScored ? scored[place][2] : text).trim(),
     score: allScored ? Number(scored[place][1]) : null,
