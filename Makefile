@@ -1,15 +1,19 @@
 # make demo: install into .venv, with the language model SmolLM2 (98 MB); then search and rerank the documentation of
 # this Python.
+# make serve: the same collection and model as a service, with a page at http://127.0.0.1:8000
 # make test: every check.   make docs: the documentation as a site, in build/site.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-interop lint docs notebooks bench clean
+.PHONY: demo serve test test-interop lint docs notebooks bench clean
 
 demo: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft demo
+
+serve: $(VENV)/.installed $(VENV)/.installed-model
+	$(BIN)/qpeft serve --demo
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-model lint docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile

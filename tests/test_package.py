@@ -59,6 +59,7 @@ MAY_IMPORT = {
     "interop": {"data", "candidates", "reranking"},
     "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
     "notebook": {"data", "candidates", "lucene", "models", "scoring", "reranking", "evaluation", "training", "demo"},
+    "service": {"data", "candidates", "lucene", "models", "scoring", "reranking"},
 }
 """Which rooms a room may import from, beside `errors`; the command line may import from all."""
 
@@ -90,7 +91,7 @@ def test_the_library_prints_nothing_and_sets_up_no_logging() -> None:
             assert not calls & {"print", "logging.basicConfig"}, name(module)
 
 
-def test_an_installed_package_carries_the_model_and_the_questions() -> None:
+def test_an_installed_package_carries_the_model_the_questions_and_the_page() -> None:
     """A checkout has them in any case; a wheel has what the build is told to take."""
     code = (
         "import json, setuptools\n"
@@ -103,6 +104,12 @@ def test_an_installed_package_carries_the_model_and_the_questions() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     )
-    shipped = {str(file.relative_to(PACKAGE.parent)) for file in (PACKAGE / "resources").rglob("*") if file.is_file()}
-    assert "pyserini_qpeft/resources/model/model.safetensors" in shipped
+    folders = (PACKAGE / "resources", PACKAGE / "service" / "page" / "static")
+    shipped = {
+        str(file.relative_to(PACKAGE.parent)) for folder in folders for file in folder.rglob("*") if file.is_file()
+    }
+    assert {
+        "pyserini_qpeft/resources/model/model.safetensors",
+        "pyserini_qpeft/service/page/static/index.html",
+    } <= shipped
     assert shipped <= set(json.loads(answer.stdout.splitlines()[-1]))

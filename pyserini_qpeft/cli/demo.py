@@ -18,11 +18,11 @@ HELP = "index the documentation of this Python, search it for shipped questions,
 
 _MODEL = "smollm2-135m-q4"
 _SHIPPED = "tiny"
-_SHOWN = ("q002", "q151", "q007")
+SHOWN = ("q002", "q151", "q007")
 # With these, SmolLM2 (106 million weights per token outside the embeddings) computes about 14 TFLOP: one minute on two
 # cores that reach 0.25 TFLOP/s in bfloat16. Passages that several questions find are read once.
 _QUESTIONS = 12
-_PASSAGE_TOKENS = 64
+PASSAGE_TOKENS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--passage-tokens",
         type=int,
-        default=_PASSAGE_TOKENS,
+        default=PASSAGE_TOKENS,
         metavar="INT",
         help="tokens of a passage that the model reads; longer passages are cut at the end "
-        f"(default: {_PASSAGE_TOKENS}, so that the demo is quick)",
+        f"(default: {PASSAGE_TOKENS}, so that the demo is quick)",
     )
     add_options(model, ScoringConfig, _all_but(ScoringConfig, "passage_tokens"))
 
@@ -84,9 +84,9 @@ def run(args: argparse.Namespace) -> None:
     if args.questions < 1:
         raise QPeftError(f"--questions must be at least 1, not {args.questions}.")
     config = RerankConfig(scoring=read_options(ScoringConfig, args), progress=not args.quiet)
-    model, why = _choose_model(read_model_config(args))
+    model, why = choose_model(read_model_config(args))
     steps = _Steps(quiet=args.quiet)
-    collection = write_collection(args.output / "collection", args.questions, first=_SHOWN)
+    collection = write_collection(args.output / "collection", args.questions, first=SHOWN)
     steps.step(f"documentation of Python {sys.version.split()[0]}: {collection.documents:,} public names")
     searcher, built = open_index(collection, args.output / "index")
     steps.step("Lucene index built" if built else "existing Lucene index opened")
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
     _write(stages, args.output / "runs")
 
 
-def _choose_model(given: "ModelConfig") -> tuple["ModelConfig", str]:
+def choose_model(given: "ModelConfig") -> tuple["ModelConfig", str]:
     """The model to load, and in words which one it is and why."""
     from pyserini_qpeft.models.config import NO_ADAPTER
     from pyserini_qpeft.models.registry import models
@@ -137,7 +137,7 @@ def _show(collection: "DemoCollection", stages: "Stages", reranker: "QPeftRerank
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     lists = zip(stages.first_stage, stages.likelihood, stages.fused, strict=True)
-    for first_stage, likelihood, fused in list(lists)[: len(_SHOWN)]:
+    for first_stage, likelihood, fused in list(lists)[: len(SHOWN)]:
         hints = reranker.hints(fused.query, [hit.text or "" for hit in fused.hits[: page.HINTED]])
         shown = page.side_by_side(first_stage, likelihood, fused, collection.qrels[fused.qid], hints)
         print(shown, end="\n\n")

@@ -49,18 +49,35 @@ def open_index(collection: DemoCollection, folder: Path) -> tuple[Any, bool]:
     Returns:
         A Pyserini `LuceneSearcher`, and whether the index was built.
     """
-    from pyserini_qpeft.lucene import build_index, open_searcher
+    from pyserini_qpeft.lucene import open_searcher
+
+    stale = is_stale(collection, folder)
+    if stale:
+        index_collection(collection, folder)
+    return open_searcher(folder), stale
+
+
+def is_stale(collection: DemoCollection, folder: Path) -> bool:
+    """Whether a folder holds no index, or one of other documentation."""
     from pyserini_qpeft.lucene.kinds import is_lucene_index
 
-    fingerprint = folder.with_name(f"{folder.name}.sha256")
-    known = fingerprint.read_text() if fingerprint.is_file() else ""
-    stale = known != collection.fingerprint or not is_lucene_index(folder)
-    if stale:
-        fingerprint.unlink(missing_ok=True)
-        build_index(collection.folder, folder, overwrite=True)
-        with atomic_write(fingerprint) as file:
-            file.write(collection.fingerprint)
-    return open_searcher(folder), stale
+    fingerprint = _fingerprint_file(folder)
+    return not fingerprint.is_file() or fingerprint.read_text() != collection.fingerprint or not is_lucene_index(folder)
+
+
+def index_collection(collection: DemoCollection, folder: Path) -> None:
+    """Build the index of the collection, in place of one that is there."""
+    from pyserini_qpeft.lucene import build_index
+
+    fingerprint = _fingerprint_file(folder)
+    fingerprint.unlink(missing_ok=True)
+    build_index(collection.folder, folder, overwrite=True)
+    with atomic_write(fingerprint) as file:
+        file.write(collection.fingerprint)
+
+
+def _fingerprint_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.sha256")
 
 
 def rank_in_stages(searcher: Any, topics: Topics, reranker: "QPeftReranker") -> Stages:

@@ -43,12 +43,15 @@ class EncodedPassage:
         start: Index in `ids` of the passage's own first token.
         stop: Index after the passage's own last token.
         tokens_cut: Passage tokens that were cut off.
+        spans: The characters of each of the passage's own tokens in the text without blanks around it: start and stop,
+            int64 `[stop - start, 2]`.
     """
 
     ids: TokenIds
     start: int
     stop: int
     tokens_cut: int
+    spans: npt.NDArray[np.int64]
 
     @property
     def tokens(self) -> TokenIds:
@@ -126,11 +129,12 @@ class PromptEncoder:
             start = int(np.searchsorted(piece.ends, len(label), side="right"))
             stop = max(start, int(np.searchsorted(piece.starts, piece.length - 1, side="left")))
             kept = min(stop, start + self.passage_tokens)
+            spans = np.stack([piece.starts[start:kept], piece.ends[start:kept]], axis=1) - len(label)
             if kept < stop:
                 tail = ids[stop:] if stop < len(ids) else self.newline
-                encoded.append(EncodedPassage(np.concatenate([ids[:kept], tail]), start, kept, stop - kept))
+                encoded.append(EncodedPassage(np.concatenate([ids[:kept], tail]), start, kept, stop - kept, spans))
             else:
-                encoded.append(EncodedPassage(ids, start, stop, 0))
+                encoded.append(EncodedPassage(ids, start, stop, 0, spans))
         return encoded
 
     def queries(self, texts: Sequence[str]) -> list[EncodedQuery]:
@@ -166,7 +170,11 @@ class PromptEncoder:
         stop = passage.start + length
         tail = passage.ids[passage.stop :] if passage.stop < len(passage.ids) else self.newline
         return EncodedPassage(
-            np.concatenate([passage.ids[:stop], tail]), passage.start, stop, passage.tokens_cut + own - length
+            np.concatenate([passage.ids[:stop], tail]),
+            passage.start,
+            stop,
+            passage.tokens_cut + own - length,
+            passage.spans[:length],
         )
 
     def _template_piece(self, text: str, anchor: str = "\n") -> TokenIds:

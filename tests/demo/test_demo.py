@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.cli.demo import _choose_model
+from pyserini_qpeft.cli.demo import choose_model
 from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.demo import page
 from pyserini_qpeft.models import source
@@ -59,10 +59,10 @@ def test_smollm2_is_chosen_where_it_is_installed_unless_a_model_or_an_adapter_is
 ) -> None:
     monkeypatch.setattr(source, "is_here", lambda record: record.name == "smollm2-135m-q4")
     for adapter in (None, "none"):
-        chosen, why = _choose_model(ModelConfig(adapter=adapter))
+        chosen, why = choose_model(ModelConfig(adapter=adapter))
         assert (chosen.model, chosen.adapter, why) == ("smollm2-135m-q4", adapter, "smollm2-135m-q4 (it is installed)")
-    assert _choose_model(ModelConfig(adapter="attention"))[0].model is None
-    assert _choose_model(ModelConfig(model="tiny"))[0].model == "tiny"
+    assert choose_model(ModelConfig(adapter="attention"))[0].model is None
+    assert choose_model(ModelConfig(model="tiny"))[0].model == "tiny"
 
 
 @pytest.mark.skipif(

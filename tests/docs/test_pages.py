@@ -20,6 +20,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("docs/extend/*.md"),
+        *ROOT.glob("docs/service/*.md"),
         ROOT / "benchmarks/README.md",
     ]
 )

@@ -35,3 +35,26 @@ def test_cut_tokens_are_counted() -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_tokens=3))
     whole = LikelihoodScorer(tiny_model(), TOKENIZER).encoder.passages([PASSAGE])[0]
     assert explain(scorer, QUERY, PASSAGE).tokens_cut == len(whole.tokens) - 3
+
+
+@pytest.mark.parametrize("style", ["byte-level", "metaspace"])
+def test_hints_are_found_in_the_text_where_their_tokens_stand(style: str) -> None:
+    tokenizer = tiny_tokenizer(style=style)
+    text = f"  {PASSAGE} The river is the Nile. 🗼 Egypt"
+    explanation = explain(LikelihoodScorer(adapted("llama", tokenizer, variant="retrieval"), tokenizer), QUERY, text)
+    assert explanation.read == len(text)
+    found = {hint.token: {text[start:stop] for start, stop in hint.places} for hint in explanation.hints}
+    assert len(found) > 5
+    # A token may be one of the bytes of a character: then its place is the whole character.
+    assert all(texts == ({token} if "\ufffd" not in token else {"🗼"}) for token, texts in found.items())
+
+
+def test_hints_are_not_looked_for_in_the_text_that_was_cut() -> None:
+    scorer = LikelihoodScorer(
+        adapted("llama", TOKENIZER, variant="retrieval"), TOKENIZER, ScoringConfig(passage_tokens=9)
+    )
+    text = f" {PASSAGE} {PASSAGE} {PASSAGE}"
+    explanation = explain(scorer, QUERY, text)
+    whole = scorer.encoder.tokenizer(text[: explanation.read].strip(), add_special_tokens=False)["input_ids"]
+    assert len(whole) == 9
+    assert all(stop <= explanation.read for hint in explanation.hints for _, stop in hint.places)

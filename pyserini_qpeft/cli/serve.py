@@ -1,0 +1,83 @@
+"""`qpeft serve`: the service over HTTP."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.service.config import ServiceConfig
+
+HELP = "serve reranking and search over HTTP, for the clients of Cohere, Jina, vLLM, TEI and others"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.service.config import ServerConfig
+
+    add_service_options(parser)
+    parser.add_argument(
+        "--demo",
+        nargs="?",
+        const=Path("demo-output"),
+        type=Path,
+        metavar="FOLDER",
+        help="serve the documentation of this Python, with the model and the questions of qpeft demo; its index is in "
+        "this folder, or is built there (default: demo-output)",
+    )
+    add_options(parser.add_argument_group("server"), ServerConfig)
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is served, and its limits."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.cli.reranking import add_model_options
+    from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
+
+    add_options(parser, ServiceConfig)
+    add_model_options(parser.add_argument_group("model"))
+    add_options(parser.add_argument_group("limits"), LimitsConfig, prefix="--max-")
+
+
+def read_service_config(args: argparse.Namespace) -> "ServiceConfig":
+    """The service that the options describe."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.cli.reranking import read_model_config
+    from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
+
+    return read_options(
+        ServiceConfig,
+        args,
+        model=read_model_config(args),
+        scoring=read_options(ScoringConfig, args),
+        limits=read_options(LimitsConfig, args),
+        adapters=tuple(getattr(args, "adapters", ())),
+        index=tuple(getattr(args, "index", ())),
+        examples=tuple(getattr(args, "examples", ())),
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.service.access import access_for
+    from pyserini_qpeft.service.app import create_app
+    from pyserini_qpeft.service.config import ServerConfig
+    from pyserini_qpeft.service.engine import Service
+    from pyserini_qpeft.service.names import check_indexes
+    from pyserini_qpeft.service.server import serve
+
+    server, config = read_options(ServerConfig, args), read_service_config(args)
+    access = access_for(server)
+    if args.demo is not None:
+        from pyserini_qpeft.cli.served_demo import with_demo
+
+        config = with_demo(config, args.demo)
+    service = Service(config)
+    check_indexes(service.indexes)
+
+    def ready(url: str) -> None:
+        print(f"serving {', '.join(service.models)} on {url}", flush=True)
+
+    serve(create_app(service, access), service, server, config.limits, ready)

@@ -1,0 +1,1 @@
+"""Reranking as a service: HTTP, MCP and a page over one model in memory."""

@@ -1,0 +1,291 @@
+// The page: asks the server, keeps what is shown, and connects the parts.
+import { readAddress, writeAddress } from "./address.js";
+import * as api from "./api.js";
+import * as details from "./details.js";
+import { byId, element } from "./elements.js";
+import * as example from "./example.js";
+import { rankHits, saysSomething } from "./fusion.js";
+import { listenToKeys } from "./keyboard.js";
+import * as lists from "./lists.js";
+import { drawMoves, forgetMoves } from "./moves.js";
+import { readPassages } from "./passages.js";
+import { fillForm, settings, showSource } from "./settings.js";
+import { nextTheme, showTheme } from "./theme-button.js";
+
+const SHOWN_EXAMPLES = 6;
+const WIDE = matchMedia("(min-width: 70.01rem)");
+
+let about; // what the server has
+let asked = null; // the settings that the lists were asked with
+let hits = []; // in the order of the first stage
+let ranking = null; // of these hits, with the weight of the slider
+let chosen = null; // place in the first stage of the hit whose details are shown
+let explanations = new Map(); // of these hits, by place
+let asking = new AbortController();
+let explaining = new AbortController();
+let clock = 0; // the timer of what is done now
+let namedWeight = readWeight(); // of the address that the page was opened with; for the first ranking
+
+async function start() {
+  showTheme();
+  listen();
+  about = await api.about();
+  byId("versions").textContent = `pyserini-qpeft ${about.version}`;
+  fillForm(about);
+  showExamples();
+  if (settings().query && settings().source === "index") await ask();
+  else byId("query").focus();
+}
+
+/** Searches if an index is asked, shows the hits, and then scores them. */
+async function ask() {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  asked = settings();
+  if (!WIDE.matches) document.activeElement?.blur(); // the keyboard of a phone would cover the lists
+  showError("");
+  closeDetails();
+  showRunning(true);
+  try {
+    let searched = null;
+    if (asked.source === "index") {
+      sayWhile("Searching");
+      searched = await api.search({ index: asked.index, query: asked.query, k: asked.k }, signal);
+    }
+    showFirstStage(searched ? searched.hits : readPassages(asked.texts));
+    if (!hits.length) return say(searched ? "The index has no passage for this query." : "There are no passages.");
+    sayWhile(`Scoring ${count(hits.length, "passage")}`);
+    const body = { model: asked.model, query: asked.query, texts: hits.map(({ text }) => text) };
+    const scored = await api.score(body, signal);
+    scored.likelihoods.forEach((likelihood, place) => (hits[place].likelihood = likelihood));
+    showScored();
+    say(times(searched, scored));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    say("");
+    showError(error.message);
+  } finally {
+    if (signal === asking.signal) showRunning(false);
+  }
+}
+
+function stop() {
+  asking.abort();
+  showRunning(false);
+  say("Stopped.");
+}
+
+function showRunning(running) {
+  byId("submit").hidden = running;
+  byId("stop").hidden = !running;
+}
+
+function showFirstStage(found) {
+  hits = found.map((hit, place) => ({ ...hit, place, likelihood: NaN }));
+  ranking = null;
+  explanations = new Map();
+  byId("welcome").hidden = true;
+  byId("outcome").hidden = false;
+  byId("before-name").textContent = asked.source === "index" ? `BM25 · ${asked.index}` : "as pasted";
+  byId("after-name").textContent = asked.model;
+  byId("lists").classList.add("waiting");
+  forgetMoves();
+  lists.showHits(hits);
+  showFusion();
+}
+
+function showScored() {
+  byId("lists").classList.remove("waiting");
+  rank({ glide: false });
+  if (WIDE.matches) choose(ranking.order[0]);
+}
+
+/** The slider, and why it is off where the first stage gave no scores. */
+function showFusion() {
+  const usable = saysSomething(hits.map(({ score }) => score));
+  byId("weight").disabled = !usable;
+  setWeight(namedWeight ?? fusionOf(asked.model).weight);
+  namedWeight = null;
+  keepInAddress();
+  const note = byId("fusion-note");
+  note.hidden = usable || !hits.length;
+  note.textContent =
+    "These passages have no first-stage scores that differ, so the language model alone ranks them. " +
+    "To mix both, put a number and a tab before each passage.";
+}
+
+function readWeight() {
+  const named = Number(readAddress().get("weight") || NaN);
+  return named >= 0 && named <= 1 ? named : null;
+}
+
+function setWeight(weight) {
+  byId("weight").value = weight;
+  showWeight();
+}
+
+function showWeight() {
+  const weight = Number(byId("weight").value);
+  byId("weight-value").textContent = weight.toFixed(2);
+  const share = Math.round(100 * weight);
+  byId("weight").setAttribute("aria-valuetext", `language model ${share} %, first stage ${100 - share} %`);
+  const own = fusionOf(asked.model).weight;
+  const reset = byId("weight-reset");
+  reset.disabled = byId("weight").disabled || weight === own;
+  reset.textContent = weight === own ? "the weight of this model" : `back to this model’s ${own.toFixed(2)}`;
+}
+
+function keepInAddress() {
+  const { source, query, index, k, model } = asked;
+  const weight = Number(byId("weight").value);
+  const named = source === "texts" ? { source } : { q: query, index, k };
+  writeAddress({ ...named, model, weight: weight === fusionOf(model).weight ? null : weight });
+}
+
+const fusionOf = (name) => about.models.find((model) => model.name === name).fusion;
+
+/** Ranks the hits with the weight of the slider. */
+function rank({ glide }) {
+  const fusion = { ...fusionOf(asked.model), weight: Number(byId("weight").value) };
+  ranking = rankHits(hits.map(({ likelihood }) => likelihood), hits.map(({ score }) => score), fusion);
+  lists.reorder(ranking.order, ranking.scores);
+  drawMoves({ glide });
+  if (chosen !== null) showFigures();
+}
+
+function showFigures() {
+  const place = ranking.order.indexOf(chosen);
+  details.showHit(hits[chosen], place, ranking.scores[place]);
+}
+
+/** Shows the details of a hit. */
+async function choose(place) {
+  if (!ranking) return;
+  chosen = place;
+  lists.choose(place);
+  byId("lists").classList.add("choosing");
+  document.querySelector(".view").classList.add("with-details");
+  document.body.classList.add("sheet");
+  showFigures();
+  drawMoves();
+  explaining.abort();
+  explaining = new AbortController();
+  const { signal } = explaining;
+  try {
+    if (!explanations.has(place)) {
+      details.showWaiting(hits[place]);
+      const body = { model: asked.model, query: asked.query, text: hits[place].text };
+      explanations.set(place, await api.explain(body, signal));
+    }
+    if (!signal.aborted) details.showExplanation(explanations.get(place));
+  } catch (error) {
+    if (error.name !== "AbortError") showError(error.message);
+  }
+}
+
+function closeDetails() {
+  if (chosen === null) return;
+  const place = chosen;
+  chosen = null;
+  explaining.abort();
+  byId("details").hidden = true;
+  byId("lists").classList.remove("choosing");
+  document.querySelector(".view").classList.remove("with-details");
+  document.body.classList.remove("sheet");
+  if (byId("details").contains(document.activeElement)) lists.button("after", place)?.focus();
+  lists.choose(null);
+  if (ranking) drawMoves();
+}
+
+function times(searched, scored) {
+  const parts = [count(hits.length, "passage")];
+  if (searched) parts.push(`search ${duration(searched.seconds)}`);
+  const speed = hits.length / scored.seconds;
+  parts.push(`scoring ${duration(scored.seconds)}`, `${speed < 10 ? speed.toFixed(1) : Math.round(speed)} passages/s`);
+  return parts.join(" · ");
+}
+
+const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
+const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+function say(text) {
+  clearInterval(clock);
+  byId("clock").textContent = "";
+  byId("status").textContent = text;
+}
+
+/** Says what is done now, and for how long it has been. */
+function sayWhile(doing) {
+  say(`${doing} …`);
+  const since = Date.now();
+  clock = setInterval(() => {
+    byId("clock").textContent = `${Math.round((Date.now() - since) / 1000)} s`;
+  }, 1000);
+}
+
+function showError(text) {
+  byId("error").hidden = !text;
+  byId("error").textContent = text;
+}
+
+/** Asks the next example query of the server; without any, scores the page's own example texts. */
+function tryExample() {
+  const { source, query } = settings();
+  if (source === "index" && about.examples.length) {
+    const next = (about.examples.indexOf(query) + 1) % about.examples.length;
+    return askFor(about.examples[next]);
+  }
+  document.querySelector("[name=source][value=texts]").checked = true;
+  showSource();
+  byId("texts").value = example.TEXTS;
+  return askFor(example.QUERY);
+}
+
+function askFor(query) {
+  byId("query").value = query;
+  return ask();
+}
+
+function showExamples() {
+  byId("examples").hidden = !about.examples.length;
+  const buttons = about.examples.slice(0, SHOWN_EXAMPLES).map((query) => {
+    const button = element("button", { type: "button", textContent: query });
+    button.addEventListener("click", () => askFor(query));
+    return button;
+  });
+  byId("examples").querySelector("div").replaceChildren(...buttons);
+}
+
+function listen() {
+  byId("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask();
+  });
+  byId("stop").addEventListener("click", stop);
+  for (const radio of document.querySelectorAll("[name=source]")) radio.addEventListener("change", showSource);
+  byId("example").addEventListener("click", tryExample);
+  byId("weight").addEventListener("input", () => {
+    showWeight();
+    if (ranking) rank({ glide: true });
+  });
+  byId("weight").addEventListener("change", keepInAddress);
+  byId("weight-reset").addEventListener("click", () => {
+    setWeight(fusionOf(asked.model).weight);
+    keepInAddress();
+    if (ranking) rank({ glide: true });
+  });
+  byId("lists").addEventListener("click", (event) => {
+    const item = event.target.closest("li");
+    if (item) choose(Number(item.dataset.place));
+  });
+  for (const radio of document.querySelectorAll("[name=shown]"))
+    radio.addEventListener("change", () => (byId("lists").dataset.shown = radio.value));
+  byId("details-close").addEventListener("click", closeDetails);
+  byId("theme").addEventListener("click", nextTheme);
+  byId("show-help").addEventListener("click", () => byId("help").showModal());
+  new ResizeObserver(() => ranking && drawMoves()).observe(byId("lists"));
+  listenToKeys({ close: closeDetails });
+}
+
+start().catch((error) => showError(error.message));

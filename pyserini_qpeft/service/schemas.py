@@ -1,0 +1,266 @@
+"""The bodies of requests and answers, as Cohere, Jina, vLLM, Text Embeddings Inference (TEI) and others have them.
+
+Fields that a client sends and that mean nothing here are ignored.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from pyserini_qpeft.data.fields import without_surrogates
+
+
+class Document(BaseModel):
+    """A document with fields, of which `rank_fields` are scored."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def joined(self, fields: list[str], place: int) -> str:
+        """The named fields, each on a line of its own.
+
+        Raises:
+            ValueError: None of them is text.
+        """
+        values = self.__pydantic_extra__ or {}
+        texts = [values[name] for name in fields if isinstance(values.get(name), str)]
+        if not texts:
+            raise ValueError(f"document {place} has no text in {', '.join(fields)}")
+        return without_surrogates("\n".join(texts))
+
+
+def _named_query(value: Any) -> Any:
+    """Jina and others accept `{"text": …}` as a query."""
+    return value["text"] if isinstance(value, dict) and "text" in value else value
+
+
+def _no_name(value: Any) -> Any:
+    """What clients send when their user names no model."""
+    return None if value in ("", "default", "default/not-specified") else value
+
+
+Text = Annotated[str, AfterValidator(without_surrogates)]
+Query = Annotated[Text, BeforeValidator(_named_query), Field(min_length=1)]
+Model = Annotated[str | None, BeforeValidator(_no_name)]
+_RAW = Field(
+    default=None,
+    description="True: scores are mean natural-log probabilities of the query's tokens, never above 0. False, the "
+    "default: their exponentials, 0 to 1.",
+)
+
+
+class RerankRequest(BaseModel):
+    """A request as Cohere, Jina, vLLM, llama.cpp and infinity have it."""
+
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    query: Query
+    documents: list[Text | Document] = Field(description="Texts, or objects with the field text.")
+    top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
+    return_documents: bool | None = Field(default=None, description="False leaves the documents out of the results.")
+    max_tokens_per_doc: int | None = Field(default=None, ge=1, description="Tokens of a document that are read.")
+    rank_fields: list[str] | None = Field(default=None, description="Fields of a document that are scored.")
+    truncate_prompt_tokens: int | None = Field(default=None, ge=-1, description="As max_tokens_per_doc.")
+    raw_scores: bool | None = _RAW
+    use_activation: bool | None = Field(default=None, description="False is raw_scores.")
+    activation: bool | None = Field(default=None, description="False is raw_scores.")
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that are scored.
+
+        Raises:
+            ValueError: A document has no text.
+        """
+        fields = self.rank_fields or ["text"]
+        return [
+            document if isinstance(document, str) else document.joined(fields, place)
+            for place, document in enumerate(self.documents)
+        ]
+
+    @property
+    def text_tokens(self) -> int | None:
+        """The most tokens of a document that are read, or None."""
+        given = [n for n in (self.max_tokens_per_doc, self.truncate_prompt_tokens) if n is not None and n > 0]
+        return min(given, default=None)
+
+    @property
+    def raw(self) -> bool:
+        """Whether scores are log-probabilities."""
+        return bool(self.raw_scores) or False in (self.use_activation, self.activation)
+
+
+class TextsRequest(BaseModel):
+    """A request as TEI has it."""
+
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    query: Query
+    texts: list[Text]
+    raw_scores: bool | None = _RAW
+    return_text: bool | None = None
+    truncate: bool | None = Field(default=None, description="False refuses texts that are longer than the model reads.")
+    top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
+
+
+def _shape(body: Any) -> str | None:
+    if not isinstance(body, dict):
+        return "rerank"
+    return "tei" if "texts" in body and "documents" not in body else "rerank"
+
+
+AnyRerankRequest = Annotated[
+    Annotated[RerankRequest, Tag("rerank")] | Annotated[TextsRequest, Tag("tei")], Discriminator(_shape)
+]
+"""A request with `texts` gets TEI's answer, one with `documents` the answer of the others."""
+
+
+class ScoreRequest(BaseModel):
+    """A request as vLLM's score API has it, with its older and newer names."""
+
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    queries: list[Text] = Field(description="One query, or one for each document.")
+    documents: list[Text]
+    truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
+    raw_scores: bool | None = _RAW
+    use_activation: bool | None = Field(default=None, description="False is raw_scores.")
+    activation: bool | None = Field(default=None, description="False is raw_scores.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        named = dict(body)
+        for name, others in (("queries", ("text_1", "data_1")), ("documents", ("text_2", "data_2", "items"))):
+            for other in others:
+                if name not in named and other in named:
+                    named[name] = named.pop(other)
+            if isinstance(named.get(name), str):
+                named[name] = [named[name]]
+        return named
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ScoreRequest":
+        if len(self.queries) != 1 and len(self.queries) != len(self.documents):
+            raise ValueError(f"{len(self.queries)} queries for {len(self.documents)} documents: give one, or one each")
+        return self
+
+    @property
+    def text_tokens(self) -> int | None:
+        """The most tokens of a document that are read, or None."""
+        given = self.truncate_prompt_tokens
+        return given if given is not None and given > 0 else None
+
+    @property
+    def raw(self) -> bool:
+        """Whether scores are log-probabilities."""
+        return bool(self.raw_scores) or False in (self.use_activation, self.activation)
+
+
+class SearchRequest(BaseModel):
+    """A search of an index, and the reranking of its hits."""
+
+    query: Query
+    index: str | None = Field(default=None, description="Name of a served index; null is the default.")
+    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    k: int = Field(default=10, ge=1, description="How many hits are returned.")
+    depth: int = Field(default=100, ge=1, description="How many hits of the first stage are reranked.")
+    rerank: bool = Field(default=True, description="False returns the hits of the first stage as they are.")
+    fusion: Literal["zscore", "minmax", "linear", "rrf", "none"] = Field(
+        default="zscore",
+        description="How the likelihood is fused with the first stage's score; none is the likelihood.",
+    )
+    fusion_weight: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Weight of the likelihood; the first stage gets the rest. Null is the weight that comes with the "
+        "model.",
+    )
+    return_documents: bool = Field(default=True, description="Whether the hits come with title and text.")
+
+
+class Usage(BaseModel):
+    """Tokens that the model read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class ReturnedText(BaseModel):
+    """A document as it comes back."""
+
+    text: str
+
+
+class RerankResult(BaseModel):
+    """A document in its new place."""
+
+    index: int = Field(description="Place of the document in the request, from 0.")
+    relevance_score: float
+    document: ReturnedText | str | None = None
+
+
+class RerankResponse(BaseModel):
+    """Documents in their new order, best first."""
+
+    id: str
+    model: str
+    results: list[RerankResult]
+    usage: Usage
+    meta: dict[str, Any] = Field(description="Cohere's api_version, billed_units and tokens.")
+
+
+class TextRank(BaseModel):
+    """A text in its new place, as TEI has it."""
+
+    index: int
+    score: float
+    text: str | None = None
+
+
+class PairScore(BaseModel):
+    """The score of a pair, as vLLM has it."""
+
+    index: int
+    object: Literal["score"] = "score"
+    score: float
+
+
+class ScoreResponse(BaseModel):
+    """The scores of pairs, in their order."""
+
+    id: str
+    model: str
+    data: list[PairScore]
+    usage: Usage
+
+
+class Hit(BaseModel):
+    """A hit in its final place."""
+
+    docid: str
+    rank: int = Field(description="Place in the final list, from 1.")
+    score: float = Field(description="What the list is sorted by: the fused score, or the likelihood.")
+    likelihood: float | None = Field(description="Mean natural-log probability of the query's tokens.")
+    first_stage_score: float
+    first_stage_rank: int
+    title: str | None = None
+    text: str | None = None
+
+
+class SearchResponse(BaseModel):
+    """The hits of a search, best first."""
+
+    id: str
+    index: str
+    model: str | None
+    results: list[Hit]
+    usage: Usage
+    seconds: dict[str, float] = Field(description="Time of the first stage and of the reranking.")
+
+
+class ErrorBody(BaseModel):
+    """What is wrong. TEI-shaped requests get `{error, error_type}` instead."""
+
+    detail: Any
+    message: str
+    error: dict[str, str]

@@ -1,0 +1,71 @@
+"""What the search process does: hits of Lucene indexes, with their texts."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A hit of the first stage, with its text.
+
+    Attributes:
+        docid: Id of the passage.
+        score: Score of the first stage.
+        title: The title: the field `title` of the stored document, or the first of several lines; may be empty.
+        text: The text that is scored, with the title.
+    """
+
+    docid: str
+    score: float
+    title: str
+    text: str
+
+
+class Searching:
+    """Indexes by name.
+
+    Args:
+        indexes: Folder or prebuilt name of each index, by its name in requests.
+    """
+
+    def __init__(self, indexes: dict[str, str]) -> None:
+        from pyserini_qpeft.lucene.stored import StoredTexts, open_searcher
+
+        for place in indexes.values():
+            StoredTexts(place)  # raises if the index stores no text
+        self._searchers = {name: open_searcher(place) for name, place in indexes.items()}
+        self.info = {name: int(searcher.num_docs) for name, searcher in self._searchers.items()}
+        for searcher in self._searchers.values():
+            searcher.search("a question", 1)  # the first search is slow
+
+    def search(self, index: str, query: str, k: int) -> list[SearchHit]:
+        """The best hits of a query. Hits without a text are left out.
+
+        Args:
+            index: Name of the index.
+            query: The query.
+            k: How many hits at most.
+        """
+        from pyserini_qpeft.candidates.texts import stored_text
+
+        hits = []
+        for hit in self._searchers[index].search(query, k):
+            raw = hit.lucene_document.get("raw")
+            text = stored_text(raw, hit.lucene_document.get("contents"))
+            if text is not None:
+                hits.append(SearchHit(str(hit.docid), float(hit.score), _title(raw, text), text))
+        return hits
+
+
+def _title(raw: str | None, text: str) -> str:
+    fields: Any = None
+    if raw is not None and raw.lstrip().startswith("{"):
+        try:
+            fields = json.loads(raw)
+        except ValueError:
+            fields = None
+    if isinstance(fields, dict) and isinstance(fields.get("title"), str):
+        return str(fields["title"]).strip()
+    first, newline, _ = text.partition("\n")
+    return first.strip() if newline else ""

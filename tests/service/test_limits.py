@@ -1,0 +1,206 @@
+"""What each limit answers, and that others are served meanwhile."""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import score_of
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
+from pyserini_qpeft.service.engine import CLIENT, Service
+from pyserini_qpeft.service.errors import ServiceError
+
+
+def ask(client: Any, *texts: str, query: str = "q") -> Any:
+    return client.post("/v1/rerank", json={"query": query, "documents": list(texts), "raw_scores": True})
+
+
+def right(answer: Any, *texts: str, query: str = "q") -> bool:
+    got = {result["index"]: result["relevance_score"] for result in answer.json()["results"]}
+    return got == {place: score_of("tiny", query, text) for place, text in enumerate(texts)}
+
+
+@pytest.mark.parametrize(
+    ("limits", "texts", "code"),
+    [
+        ({"documents": 2}, ["a", "b", "c"], "documents"),
+        ({"characters": 10}, ["0123456789"], "characters"),
+        ({"body_bytes": 100}, ["x" * 100], "body_bytes"),
+    ],
+)
+def test_what_is_too_large_gets_413_and_the_name_of_the_limit(
+    client_of: Any, limits: dict[str, int], texts: list[str], code: str
+) -> None:
+    with client_of(limits) as client:
+        answer = ask(client, *texts)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, code)
+        assert right(ask(client, "a"), "a")
+        assert f'qpeft_refused_total{{reason="{code}"}} 1.0' in client.get("/metrics").text
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(client_of: Any) -> None:
+    sent = 0
+
+    def body() -> Any:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield b"x" * 1000
+
+    with client_of({"body_bytes": 5000}) as client:
+        answer = client.post("/v1/rerank", content=body(), headers={"content-type": "application/json"})
+        assert answer.status_code == 413
+
+
+def test_a_full_queue_gets_429_and_the_time_to_try_again(client_of: Any) -> None:
+    with client_of({"queue_documents": 20}) as client, ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(ask, client, "slow 0.7", *map(str, range(19))) for _ in range(8)]
+        answers = [future.result() for future in running]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+        assert {answer.json()["error"]["code"] for answer in refused} == {"queue_full"}
+        served = [answer for answer in answers if answer.status_code == 200]
+        assert served
+        assert all(right(answer, "slow 0.7", *map(str, range(19))) for answer in served)
+        assert right(ask(client, "a"), "a")
+
+
+def test_a_request_without_an_answer_in_time_gets_503(client_of: Any) -> None:
+    with client_of({"request_seconds": 0.4}) as client:
+        answer = ask(client, "slow 1")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "timeout")
+        assert int(answer.headers["retry-after"]) >= 1
+        time.sleep(1)
+        assert right(ask(client, "a"), "a")
+
+
+@pytest.mark.parametrize(("mishap", "status"), [("fail", 500), ("die", 503)])
+def test_only_the_request_at_fault_fails(client_of: Any, mishap: str, status: int) -> None:
+    """The others share its turn, and after it has failed get turns without it."""
+    with client_of() as client, ThreadPoolExecutor(6) as pool:
+        first = pool.submit(ask, client, "slow 0.5")
+        time.sleep(0.2)
+        others = [pool.submit(ask, client, "a", "b", query=str(n)) for n in range(4)]
+        faulty = pool.submit(ask, client, mishap)
+        answer = faulty.result()
+        assert answer.status_code == status, answer.text
+        assert right(first.result(), "slow 0.5")
+        for n, other in enumerate(others):
+            assert right(other.result(), "a", "b", query=str(n))
+        restarts = client.service.workers["scoring"].restarts
+        assert restarts == (0 if mishap == "fail" else restarts)
+        assert client.get("/readyz").status_code == 200
+        assert mishap not in client.get("/metrics").text.split()
+
+
+def test_a_worker_that_is_killed_is_started_again_and_its_requests_are_answered(client_of: Any, tmp_path: Path) -> None:
+    with client_of() as client, ThreadPoolExecutor(4) as pool:
+        text = f"die once {tmp_path / 'dead'}"
+        answers = [pool.submit(ask, client, text, str(n)) for n in range(4)]
+        for n, answer in enumerate(answers):
+            assert answer.result().status_code == 200, answer.result().text
+            assert right(answer.result(), text, str(n))
+        assert client.service.workers["scoring"].restarts >= 1
+        assert 'qpeft_worker_restarts{worker="scoring"} ' in client.get("/metrics").text
+
+
+def run(check: Callable[[Service], Any], **settings: Any) -> None:
+    async def checked() -> None:
+        async with Service(ServiceConfig(**settings)) as service:
+            await check(service)
+
+    asyncio.run(checked())
+
+
+def test_a_cancelled_request_leaves_the_queue() -> None:
+    async def check(service: Service) -> None:
+        running = asyncio.create_task(service.score(None, "q", ["slow 0.5"]))
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(service.score(None, "q", ["a"] * 500))
+        await asyncio.sleep(0.05)
+        assert service._scheduler.queue.documents == 500
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert service._scheduler.queue.documents == 0
+        assert await running == [score_of("tiny", "q", "slow 0.5")]
+
+    run(check)
+
+
+def test_requests_that_come_together_share_turns() -> None:
+    async def check(service: Service) -> None:
+        scores = await asyncio.gather(*(service.score(None, str(n), ["a", "b"]) for n in range(10)))
+        assert scores == [[score_of("tiny", str(n), text) for text in "ab"] for n in range(10)]
+        text = service.metrics_text().decode()
+        turns = float(
+            next(line.split()[1] for line in text.splitlines() if line.startswith("qpeft_turn_seconds_count"))
+        )
+        assert turns <= 4
+
+    run(check)
+
+
+def test_a_client_with_less_than_its_share_is_accepted_though_the_queue_is_full() -> None:
+    async def check(service: Service) -> None:
+        CLIENT.set("greedy")
+        running = asyncio.create_task(service.score(None, "q", ["slow 0.5"]))
+        await asyncio.sleep(0.2)
+        greedy = asyncio.create_task(service.score(None, "q", ["a"] * 20))
+        await asyncio.sleep(0.01)
+        with pytest.raises(ServiceError, match="wait already"):
+            await service.score(None, "q", ["a"] * 20)
+        CLIENT.set("modest")
+        assert len(await service.score(None, "q", ["a"] * 5)) == 5
+        await asyncio.gather(running, greedy)
+
+    run(check, limits=LimitsConfig(queue_documents=20))
+
+
+def test_what_was_accepted_is_answered_before_the_service_stops() -> None:
+    async def stopping() -> list[list[float]]:
+        async with Service() as service:
+            running = [asyncio.create_task(service.score(None, "q", ["slow 0.2", str(n)])) for n in range(5)]
+            await asyncio.sleep(0.05)
+        return await asyncio.gather(*running)
+
+    assert asyncio.run(stopping()) == [[score_of("tiny", "q", text) for text in ("slow 0.2", str(n))] for n in range(5)]
+
+
+def test_a_model_that_cannot_be_loaded_is_a_mistake_at_the_start() -> None:
+    from pyserini_qpeft.models.config import ModelConfig
+
+    with pytest.raises(QPeftError, match="cannot be loaded"):
+        run(lambda service: asyncio.sleep(0), model=ModelConfig(model="broken"))
+
+
+@pytest.mark.parametrize("name", [field for field in LimitsConfig.__dataclass_fields__])
+def test_a_limit_must_be_above_zero(name: str) -> None:
+    with pytest.raises(QPeftError, match=name):
+        LimitsConfig(**{name: 0})
+
+
+def test_logs_hold_counts_and_no_text(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from pyserini_qpeft.service.logs import JsonFormatter
+
+    with caplog.at_level("INFO", logger="pyserini_qpeft"):
+        ask(client, "confidential passage", query="confidential query")
+        ask(client, "fail")
+        client.post("/v1/rerank?secret=confidential", json={"query": 3, "documents": "confidential"})
+        client.get("/confidential")
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["status"] for line in requests] == [200, 500, 422, 404]
+    assert requests[0]["documents"] == 1
+    assert requests[0]["characters"] == len("confidential passage" + "confidential query")
+    assert requests[0]["model"] == "tiny"
+    assert math.isfinite(requests[0]["seconds"])
+    assert "confidential" not in "".join(map(json.dumps, lines))
+    assert "confidential" not in client.get("/metrics").text

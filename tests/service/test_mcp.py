@@ -1,0 +1,91 @@
+"""The tools of the MCP server, called by fastmcp's own client over stdio and HTTP."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastmcp", reason="MCP needs fastmcp")
+
+from fastmcp import Client
+from fastmcp.client.auth import BearerAuth
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.exceptions import ToolError
+from servers import ROOT, running
+from stand_ins import score_of
+
+from pyserini_qpeft.service import engine
+from pyserini_qpeft.service.answers import shown_score
+from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
+from pyserini_qpeft.service.tools import create_mcp
+
+STAND_IN = Path(__file__).with_name("stand_in_server.py")
+OPTIONS = ("--index", "docs=/nowhere", "--adapters", "other=attention")
+TEXTS = ["a", "b", "c"]
+
+
+async def check(client: Client[Any]) -> None:
+    tools = {tool.name: tool for tool in await client.list_tools()}
+    assert set(tools) == {"rerank", "search_and_rerank"}
+    assert all(tool.description for tool in tools.values())
+    for model in (None, "other"):
+        answer = await client.call_tool("rerank", {"query": "q", "documents": TEXTS, "model": model, "top_n": 2})
+        scores = {text: shown_score(score_of(model or "tiny", "q", text), raw=False) for text in TEXTS}
+        best = sorted(TEXTS, key=lambda text: -scores[text])[:2]
+        ranked = answer.structured_content["result"]
+        assert [(one["text"], one["score"], TEXTS[one["index"]]) for one in ranked] == [
+            (text, scores[text], text) for text in best
+        ]
+    answer = await client.call_tool("search_and_rerank", {"query": "q", "k": 2})
+    found = answer.structured_content["result"]
+    assert [one["rank"] for one in found] == [1, 2]
+    assert all(set(one) == {"docid", "rank", "score", "title", "text"} for one in found)
+    with pytest.raises(ToolError, match="the query is empty"):
+        await client.call_tool("rerank", {"query": " ", "documents": TEXTS})
+    with pytest.raises(ToolError, match="use one of tiny, other"):
+        await client.call_tool("rerank", {"query": "q", "documents": TEXTS, "model": "none"})
+
+
+def test_tools_in_this_process() -> None:
+    async def checked() -> None:
+        config = ServiceConfig(
+            adapters=("other=attention",), index=("docs=/nowhere",), limits=LimitsConfig(documents=3)
+        )
+        async with engine.Service(config) as service, Client(create_mcp(service)) as client:
+            with pytest.raises(ToolError, match="at most 3 hits"):
+                await client.call_tool("search_and_rerank", {"query": "q"})
+            with pytest.raises(ToolError, match="more than the 3"):
+                await client.call_tool("rerank", {"query": "q", "documents": ["a"] * 4})
+        async with engine.Service() as service, Client(create_mcp(service)) as client:
+            assert [tool.name for tool in await client.list_tools()] == ["rerank"]
+
+    asyncio.run(checked())
+
+
+def test_tools_over_stdio() -> None:
+    async def checked() -> None:
+        transport = StdioTransport(
+            sys.executable, [str(STAND_IN), "mcp", *OPTIONS], env={"PYTHONPATH": str(ROOT)}, keep_alive=False
+        )
+        async with Client(transport) as client:
+            await check(client)
+
+    asyncio.run(checked())
+
+
+def test_tools_over_http_with_a_token() -> None:
+    async def checked(url: str) -> None:
+        transport = StreamableHttpTransport(f"{url}/mcp", auth=BearerAuth("right"))
+        async with Client(transport) as client:
+            await check(client)
+        with pytest.raises(Exception, match="error response"):
+            async with Client(f"{url}/mcp") as client:
+                await client.list_tools()
+
+    command = (sys.executable, str(STAND_IN), "mcp", "--transport", "http", "--port", "0")
+    with running(*OPTIONS, command=command, QPEFT_TOKEN="right") as server:
+        asyncio.run(checked(server.url))
+        assert server.post({}, "/mcp").status_code == 401
+        assert server.stop() == 0

@@ -1,0 +1,101 @@
+"""The real scoring process: many adapters over one base model, with the scores that the reranker gives."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
+
+from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.service import engine
+from pyserini_qpeft.service.config import ServiceConfig
+from pyserini_qpeft.service.scoring import Scoring, _same_weights
+
+MODEL = ModelConfig(dtype="float32", device="cpu")
+ADAPTERS = {"tiny": None, "attention": "attention", "bare": "none"}
+QUERIES = ["what is the capital of France", "who is the brother of Moses", "river"]
+TEXTS = [passage for _, passage in PAIRS] + ["Paris is the capital of France. " * n for n in (1, 3, 60)]
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[tuple[str, str, str], float]:
+    """The score of each model, query and text, by rerankers that load the model anew."""
+    from dataclasses import replace
+
+    from pyserini_qpeft.reranking.reranker import QPeftReranker
+
+    scores = {}
+    for name, adapter in ADAPTERS.items():
+        reranker = QPeftReranker.from_config(replace(MODEL, adapter=adapter))
+        for query in QUERIES:
+            for text, score in zip(TEXTS, reranker.score(query, TEXTS), strict=True):
+                scores[name, query, text] = float(score)
+    return scores
+
+
+def test_requests_of_many_clients_get_the_scores_of_the_reranker(
+    expected: dict[tuple[str, str, str], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SCORING", "pyserini_qpeft.service.scoring:Scoring")
+
+    async def checked() -> None:
+        config = ServiceConfig(model=MODEL, adapters=("attention", "bare=none"))
+        async with engine.Service(config) as service:
+            asked = [(name, query) for name in ADAPTERS for query in QUERIES] * 2
+            answers = await asyncio.gather(*(service.score(name, query, TEXTS) for name, query in asked))
+            for (name, query), scores in zip(asked, answers, strict=True):
+                wanted = [expected[name, query, text] for text in TEXTS]
+                assert scores == pytest.approx(wanted, abs=2e-5), (name, query)
+            explanation = await service.explain(None, QUERIES[0], TEXTS[0])
+            assert explanation.score == pytest.approx(expected["tiny", QUERIES[0], TEXTS[0]], abs=2e-5)
+            assert explanation.hints
+            info = service.workers["scoring"].info
+            # The weights of three models are those of one, and two small adapters.
+            assert info.parameters < 1.2 * 4_700_000
+            job = await service.scored(None, [(QUERIES[0], TEXTS[-1])], text_tokens=5)
+            assert job.texts_cut == 1
+            beginnings = [TEXTS[-1][:end] for end in range(1, 30)]
+            scores = await service.score(None, QUERIES[0], beginnings)
+            assert any(job.scores == pytest.approx([score], abs=2e-5) for score in scores)
+
+    asyncio.run(checked())
+
+
+def test_an_adapter_changes_its_own_modules_alone() -> None:
+    """A LoRA replaces layers of the model that it is put on."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    model = tiny_model()
+    ids = torch.tensor([[1, 5, 9, 11]])
+    before = model(ids).logits
+    copied = _same_weights(model)
+    lora = get_peft_model(copied, LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
+    assert not torch.allclose(lora(ids).logits, before)
+    assert torch.equal(model(ids).logits, before)
+    shared = {weight.data_ptr() for weight in model.parameters()}
+    assert shared <= {weight.data_ptr() for weight in lora.parameters()}
+
+
+def test_a_text_is_cut_at_a_number_of_tokens() -> None:
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+    from pyserini_qpeft.service.scoring import _cut
+
+    tokenizer = tiny_tokenizer()
+    scorer: Any = LikelihoodScorer(adapted("llama", tokenizer, variant="retrieval"), tokenizer)
+    for _, text in PAIRS:
+        tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+        for most in (1, 3, 10):
+            cut = _cut(scorer, text, most)
+            assert text.startswith(cut)
+            assert len(tokenizer(cut, add_special_tokens=False)["input_ids"]) <= most or most == 1
+        assert _cut(scorer, text, len(tokens) + 1) is text
+
+
+def test_what_cannot_be_loaded_is_named_before_torch_is() -> None:
+    from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.service.scoring import ScoringSettings
+
+    with pytest.raises(QPeftError, match="there is no folder"):
+        Scoring(ScoringSettings(MODEL, ScoringConfig(), {"tiny": "/no/such/adapter"}))
