@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.lucene.stored import is_index
+from pyserini_qpeft.lucene.kinds import is_lucene_index
 from pyserini_qpeft.models.registry import DEFAULT_MODEL, fusion_weight
 from pyserini_qpeft.models.source import looks_like_a_path
 from pyserini_qpeft.service.config import ServiceConfig
@@ -59,7 +59,7 @@ def check_indexes(indexes: dict[str, str]) -> None:
     """
     for place in indexes.values():
         folder = Path(place)
-        if (folder.exists() or looks_like_a_path(place) or "/" in place) and not is_index(folder):
+        if (folder.exists() or looks_like_a_path(place) or "/" in place) and not is_lucene_index(folder):
             raise QPeftError(f"{place} is not a Lucene index: qpeft index makes one.")
 
 

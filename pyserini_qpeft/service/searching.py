@@ -30,7 +30,8 @@ class Searching:
     """
 
     def __init__(self, indexes: dict[str, str]) -> None:
-        from pyserini_qpeft.lucene.stored import StoredTexts, open_searcher
+        from pyserini_qpeft.lucene.searchers import open_searcher
+        from pyserini_qpeft.lucene.stored import StoredTexts
 
         for place in indexes.values():
             StoredTexts(place)  # raises if the index stores no text

@@ -10,5 +10,5 @@ if __name__ == "__main__":
 
     engine.SCORING = "stand_ins:StandInScoring"
     engine.SEARCHING = "stand_ins:StandInSearching"
-    names.is_index = lambda folder: True
+    names.is_lucene_index = lambda folder: True
     sys.exit(main(sys.argv[1:]))
