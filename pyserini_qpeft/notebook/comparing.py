@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """Results that were compared. It shows the means of the measures, and the differences with significance tests.
 
@@ -65,6 +65,9 @@ class Compared:
 
         return Evaluation(self.comparison, self.two_stages, self.qrels, self.chosen)
 
+    def __repr__(self) -> str:
+        return str(self.means().round(4))
+
     def _repr_markdown_(self) -> str:
         return tables.to_markdown(tables.sections(self.comparison), tables.notes(self.comparison))
 
@@ -84,6 +87,9 @@ class Plot:
         from pyserini_qpeft.evaluation.plots.drawing import save_plot
 
         save_plot(self.figure, Path(path))
+
+    def __repr__(self) -> str:
+        return "Plot"
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
