@@ -13,7 +13,6 @@ from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.qpeft.tuner import NO_HINT
 from pyserini_qpeft.scoring.batch import Row, collate, padded
-from pyserini_qpeft.scoring.packed_attention import packed_attention
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence
 
@@ -103,8 +102,7 @@ def _scores(model: Any, rows: Sequence[Row], *, packed: bool, after_shared: bool
         shared = [row[0].shared_ids for row in rows]
         states = read_passages(model, input_ids=torch.from_numpy(padded(shared, 0)).to(device))
         batch["cached"] = CachedPassages(states, torch.tensor([len(ids) for ids in shared], device=device))
-    with packed_attention(batch.get("packing"), batch.get("cached")):
-        scores = query_likelihood(model, **batch).scores
+    scores = query_likelihood(model, **batch).scores
     assert scores is not None
     return scores
 

@@ -10,7 +10,6 @@ import torch
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood
 from pyserini_qpeft.scoring.batch import Batch, Row, collate
 from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost
-from pyserini_qpeft.scoring.packed_attention import packed_attention
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache
 from pyserini_qpeft.scoring.row_planner import RowPlanner
@@ -95,7 +94,7 @@ class RowScorer:
             cached = None
             if self.cache is not None:
                 cached = self.cache.batch([row[0].shared_ids for row in rows], reuse=True)
-            with torch.inference_mode(), packed_attention(batch.get("packing"), cached):
+            with torch.inference_mode():
                 return self.model.likelihood(batch, cached)
 
     def collate(self, rows: Sequence[Row]) -> Batch:
