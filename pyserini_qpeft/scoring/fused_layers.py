@@ -137,4 +137,4 @@ def _agrees(layer: nn.Module, fast: Forward) -> bool:
 
 
 def _has_kernel() -> bool:
-    return bool(torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise"))
+    return bool(torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise"))
