@@ -58,7 +58,7 @@ def _fast_forward(layer: nn.Module) -> Forward | None:
         return _norm_forward
     if not hasattr(layer, "act_fn") or not _is_gated(layer) or not _has_kernel():
         return None
-    activation = _activation(layer.act_fn)
+    activation = _activation(cast(Callable[[torch.Tensor], torch.Tensor], layer.act_fn))
     return None if activation is None else _gated_forward(*activation)
 
 
