@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from transformers import AutoTokenizer
 
+from benchmarks.clock import use_processor_time
 from benchmarks.context import Context
 from benchmarks.machine import Machine
 from benchmarks.options import Options, read_options
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measured(options: Options, work: Path, log: Callable[[str], None]) -> Report:
+    if options.clock == "processor":
+        use_processor_time()
     options.output.mkdir(parents=True, exist_ok=True)
     texts = _texts(options)
     quiet()

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-_PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "rank-llm", "rerankers")
+from benchmarks.clock import seconds_now
+
+_PACKAGES = ("torch", "transformers", "peft", "sentence-transformers", "rank-llm", "rerankers", "llama-cpp-python")
 _SHAPES = ((4096, 1024, 3072), (4096, 2048, 2048), (2048, 4096, 4096))
 _GPU_SHAPES = ((8192, 4096, 4096), (8192, 8192, 8192), (16384, 4096, 11008))
 
@@ -66,11 +67,11 @@ class PeakMeter:
         return max(self._speed(*product) for product in self._products for _ in range(3))
 
     def _speed(self, inputs: torch.Tensor, weight: torch.Tensor) -> float:
-        start = time.perf_counter()
+        start = seconds_now()
         functional.linear(inputs, weight)
         if self._device.startswith("cuda"):
             torch.cuda.synchronize()
-        return 2 * inputs.shape[0] * weight.numel() / (time.perf_counter() - start)
+        return 2 * inputs.shape[0] * weight.numel() / (seconds_now() - start)
 
 
 def _processor() -> str:

@@ -10,8 +10,9 @@ import torch
 
 from benchmarks.rivals import NAMES
 from benchmarks.sizes import SIZES
+from pyserini_qpeft.models.device import cpu_multiplies_bfloat16
 
-PARTS = ("speed", "outside", "cache", "growth", "training", "faster", "profile")
+PARTS = ("speed", "outside", "cache", "growth", "training", "faster", "profile", "engines")
 _RESULTS = Path(__file__).parent / "results"
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -41,6 +42,8 @@ class Options:
     texts: str
     shared: Path
     output: Path
+    engines_model: str
+    clock: str
 
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
@@ -66,6 +69,7 @@ _QUICK = {
     "training_pairs": 64,
     "small_model": "tiny",
     "texts": "generated",
+    "engines_model": "tiny",
 }
 
 
@@ -83,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sizes",
         nargs="+",
         choices=list(SIZES),
-        default=[s for s in SIZES if s != "tiny"],
+        default=[s for s in SIZES if s not in ("tiny", "smollm2")],
         help="models for the tables speed, faster and profile",
     )
     add("--rivals", nargs="+", choices=NAMES, default=list(NAMES), help="ways of scoring in the table speed")
@@ -126,9 +130,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--shared", type=Path, default=_SHARED, help="folder that has NFCorpus in data/nfcorpus")
     add("--output", type=Path, default=_RESULTS, help="folder for the tables, the JSON, the plot and BM25's run")
+    add("--engines-model", choices=list(SIZES), default="smollm2", help="model in the table engines")
+    add(
+        "--clock",
+        choices=["wall", "processor"],
+        default="wall",
+        help="what seconds are; processor: of processor time, for one thread on a machine with other work",
+    )
     return parser
 
 
 def _dtypes(gpu: bool) -> list[str]:
-    fast = gpu or torch.cpu._is_amx_tile_supported()
-    return ["bfloat16"] if gpu else ["float32", "bfloat16"] if fast else ["float32"]
+    if gpu:
+        return ["bfloat16"]
+    return ["float32", "bfloat16"] if cpu_multiplies_bfloat16() else ["float32"]

@@ -1,4 +1,4 @@
-"""The models that are measured: the shipped model, and larger ones with random weights."""
+"""The models that are measured: the shipped model, a pretrained one, and larger ones with random weights."""
 
 import shutil
 from collections.abc import Callable
@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from benchmarks.skipped import Skipped
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.loading import SHIPPED_MODEL
+from pyserini_qpeft.models.source import find_source
 
 VOCABULARY = 32_000
 
@@ -22,14 +24,16 @@ class Size:
     Attributes:
         name: Name on the command line.
         pairs: Number of pairs if the command line does not give one.
-        config: Returns the configuration; None is the shipped model.
+        config: Returns the configuration; None is the shipped model, or the one that `model` names.
         gpu_only: Whether the model is too large for a CPU.
+        model: Name of a pretrained model (`qpeft models`), or None.
     """
 
     name: str
     pairs: int
     config: Callable[[], Any] | None
     gpu_only: bool = False
+    model: str | None = None
 
 
 def _llama(width: int, inner: int, layers: int, heads: int, vocabulary: int = VOCABULARY) -> Any:
@@ -72,6 +76,7 @@ SIZES = {
     for size in (
         Size("tiny", 40, partial(_llama, 32, 64, 2, 4, vocabulary=8192)),
         Size("shipped", 400, None),
+        Size("smollm2", 48, None, model="smollm2-135m-q4"),
         Size("llama-26m", 128, partial(_llama, 512, 1408, 8, 8)),
         Size("qwen3-0.6b", 64, _qwen3),
         Size("llama-2-7b", 2000, partial(_llama, 4096, 11_008, 32, 32), gpu_only=True),
@@ -101,7 +106,16 @@ class ModelFolders:
         self._work = work / f"{size.name}-{dtype}"
 
     def causal(self) -> Path:
-        """Returns the folder of the causal model, with the tokenizer of the shipped model."""
+        """Returns the folder of the causal model; one with random weights has the tokenizer of the shipped model.
+
+        Raises:
+            Skipped: The pretrained model is not installed.
+        """
+        if self.size.model is not None:
+            try:
+                return Path(find_source(self.size.model).place)
+            except QPeftError as error:
+                raise Skipped(str(error)) from error
         if self.size.config is None:
             return SHIPPED_MODEL
         return self._made("causal", self._new_model)
@@ -129,6 +143,7 @@ class ModelFolders:
         folder = self._work / name
         if not (folder / "config.json").is_file():
             make().save_pretrained(folder)
-            for file in SHIPPED_MODEL.glob("tokenizer*"):
+            tokenizer = SHIPPED_MODEL if self.size.model is None else self.causal()
+            for file in tokenizer.glob("tokenizer*"):
                 shutil.copy(file, folder)
         return folder

@@ -1,6 +1,5 @@
 """Runs tasks in turn in one process, and compares their times round by round."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -8,7 +7,7 @@ from statistics import median
 import torch
 from torch import nn
 
-from benchmarks.clock import ForwardClock
+from benchmarks.clock import ForwardClock, seconds_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,10 @@ def timed(task: Task) -> Turn:
     """Runs a task once."""
     with ForwardClock(task.models) as clock:
         _wait_for_gpu()
-        start = time.perf_counter()
+        start = seconds_now()
         task.run()
         _wait_for_gpu()
-        seconds = time.perf_counter() - start
+        seconds = seconds_now() - start
         return Turn(seconds, clock.seconds())
 
 

@@ -15,6 +15,8 @@ NAMES = (
     "rank_llm",
     "rerankers",
 )
+"""The ways of the table `speed`; `rival` knows some more, those of the table `engines` only."""
+
 _MODULES = {
     "ours": "ours",
     "ours, unshared": "ours_unshared",
@@ -25,6 +27,9 @@ _MODULES = {
     "CrossEncoder": "cross_encoder",
     "rank_llm": "rank_llm",
     "rerankers": "rerankers",
+    "ours, int8": "ours_int8",
+    "ours, int8, unshared": "ours_int8_unshared",
+    "llama.cpp": "llama_cpp",
 }
 
 

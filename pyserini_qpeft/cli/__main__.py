@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from pyserini_qpeft import __version__, cli
 from pyserini_qpeft.cli.overwriting import check_outputs
+from pyserini_qpeft.cli.waiting import wait_without_cores
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 # Errors of the machine and not of the program, such as a full disk, a missing folder or a forbidden file.
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 for a mistake of the user, 130 after Ctrl-C, 141 if the reader of a pipe has closed it.
     """
+    wait_without_cores()
     try:
         try:
             code = _run(list(sys.argv[1:] if arguments is None else arguments))

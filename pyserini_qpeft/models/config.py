@@ -55,7 +55,8 @@ class ModelConfig:
     quantize: Quantization | None = field(
         default=None,
         metadata={
-            "help": "load the base model in fewer bits: int8 (torchao) is faster on many processors; 8bit and 4bit "
+            "help": "load the base model in fewer bits: int8 (torchao) can be faster on processors without bfloat16 "
+            "products, and is slower on those with AMX; 8bit and 4bit "
             "(bitsandbytes) save GPU memory; scores change a little"
         },
     )

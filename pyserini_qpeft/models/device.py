@@ -55,3 +55,8 @@ def cpu_multiplies_bfloat16() -> bool:
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(unit, False) for unit in _BFLOAT16_UNITS)
     return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+def cpu_has_amx() -> bool:
+    """Whether this machine's CPU has AMX units, whose bfloat16 products are many times as fast as float32 ones."""
+    return bool(torch.cpu._is_amx_tile_supported())

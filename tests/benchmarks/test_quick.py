@@ -23,6 +23,7 @@ ROWS = {
     "training": "TrainingRow",
     "faster": "FasterRow",
     "profile": "ProfileRow",
+    "engines": "EnginesRow",
 }
 WAYS = ["ours", "ours-R", "as published", "plain Hugging Face"]
 

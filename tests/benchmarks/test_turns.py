@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import adapted, tiny_model, tiny_tokenizer
 
-from benchmarks import clock, turns
+from benchmarks import clock
 from benchmarks.clock import ForwardClock
 from benchmarks.turns import Spread, Task, Turn, ratio, take_turns, timed
 
@@ -25,7 +25,6 @@ class StoppedTime:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> StoppedTime:
     stopped = StoppedTime()
-    monkeypatch.setattr(turns, "time", stopped)
     monkeypatch.setattr(clock, "time", stopped)
     return stopped
 

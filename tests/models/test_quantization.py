@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig, ScoringConfig
+from pyserini_qpeft.models import quantization
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.loading import load_model
 
@@ -67,3 +68,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, way: Any, p
 def test_an_unknown_value_is_refused_with_the_known_ones() -> None:
     with pytest.raises(QPeftError, match=r"int8, 8bit, 4bit, not .3bit."):
         ModelConfig(quantize="3bit")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("amx", [True, False])
+def test_a_processor_whose_bfloat16_is_faster_is_named(
+    amx: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("torchao", reason="int8 bases need torchao")
+    monkeypatch.setattr(quantization, "cpu_has_amx", lambda: amx)
+    quantization.quantization_options("int8", torch.device("cpu"))
+    assert ("int8 is slower than bfloat16" in caplog.text) == amx
