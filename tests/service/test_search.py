@@ -1,5 +1,6 @@
 """Search with reranking, what is served, and OpenAPI."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ def test_models_and_health(client: Any) -> None:
     ]
     assert models["indexes"] == ["docs"]
     assert client.get("/healthz").json() == {"status": "ok"}
+    # Indexes are opened while the server answers already.
+    deadline = time.monotonic() + 60
+    while client.get("/readyz").status_code == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert client.get("/readyz").json() == {"ready": True, "workers": {"scoring": True, "search": True}}
     assert client.get("/metrics").headers["content-type"].startswith("text/plain")
 
