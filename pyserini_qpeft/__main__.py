@@ -2,7 +2,7 @@
 
 import sys
 
-from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.cli.interrupts import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())
