@@ -1,8 +1,10 @@
-"""The program `qpeft` as a process: if a signal stops it, it says so in one sentence and ends with the right exit code."""
+"""How a signal stops the program: with one sentence and the right exit code."""
 
 import os
 import signal
 import sys
+from _thread import allocate_lock
+from collections.abc import Callable
 from types import FrameType
 
 GRACE_SECONDS = 5.0
@@ -10,18 +12,22 @@ GRACE_SECONDS = 5.0
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _received: list[int] = []
+_unsaid = allocate_lock()
 
 
 class _Interrupted(KeyboardInterrupt):
     """Raised in the command. CPython ends a process by SIGINT if `exec` has seen a plain KeyboardInterrupt."""
 
 
-def program() -> int:
-    """Runs the command line of this process. The scripts `qpeft` and `python -m pyserini_qpeft` call it.
+def run_interruptible(command: Callable[[], int]) -> int:
+    """Runs the command of this process so that signals end it in an orderly way.
 
     Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in the command, which then removes its unfinished files. The
     process ends at once if a second signal comes, and after `GRACE_SECONDS` if the command does not end, for example
     because a search in Java takes longer. Signals that the parent process ignores (nohup) stay ignored.
+
+    Args:
+        command: Runs in the main thread and returns an exit code.
 
     Returns:
         The exit code of the command; 128 plus the number of the signal if one stopped it: 130 for Ctrl-C.
@@ -29,50 +35,49 @@ def program() -> int:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    terminal = os.dup(2)  # file descriptor 2 is sent elsewhere for a moment when Java starts
     try:
-        _watch()
-        from pyserini_qpeft.cli.__main__ import main
-
-        code = main()
+        _watch(terminal)
+        code = command()
     except BaseException:
         # Libraries turn the interruption into errors of their own, so any error after a signal counts as one.
         if not _received:
             raise
         code = 0
+    if _received:
+        _say(terminal)
+        return 128 + _received[0]
     for number in _SIGNALS:
         if signal.getsignal(number) is _stop:
-            signal.signal(number, _leave)  # Python's own cleaning at the exit must not be interrupted by exceptions
-    if not _received:
-        return code
-    _say()
-    return 128 + _received[0]
+            signal.signal(number, signal.SIG_IGN)  # all is written, and Python ends by itself
+    return code
 
 
 def stopped() -> bool:
-    """Whether a signal is stopping this process. `program` then prints the sentence, and nothing else should."""
+    """Whether a signal is stopping this process; then nothing but the sentence of `run_interruptible` is printed."""
     return bool(_received)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    if _received:
-        _leave(number)
-    _received.append(number)
-    sys.unraisablehook = lambda _: None  # an interruption inside of a finalizer is no error to show
-    raise _Interrupted
+    if not _received:
+        _received.append(number)
+        sys.unraisablehook = lambda _: None  # an interruption inside of a finalizer is no error to show
+        raise _Interrupted
 
 
-def _leave(number: int, frame: FrameType | None = None) -> None:
-    _say()
-    os._exit(128 + number)
+def _say(terminal: int) -> None:
+    if _unsaid.acquire(blocking=False):
+        os.write(terminal, b"qpeft: interrupted\n")
 
 
-def _say() -> None:
-    """Writes past Python's streams, which may be in use by the code that was interrupted."""
-    os.write(2, b"qpeft: interrupted\n")
+def _watch(terminal: int) -> None:
+    """Starts a thread that prints the sentence at the first signal, and ends the process if the command does not end.
 
+    Only the main thread runs Python's signal handlers, and it may be busy in Java or torch for minutes.
 
-def _watch() -> None:
-    """Starts a thread that ends the process if the main thread does not, because other code keeps it busy."""
+    Args:
+        terminal: File descriptor that the sentence is written to.
+    """
     import select
     import threading
 
@@ -81,13 +86,12 @@ def _watch() -> None:
     signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
 
     def wait() -> None:
-        while number := int.from_bytes(os.read(receiver, 1)):
-            # A web server may have put its own handler in place; then the signal is not ours.
-            if number in _SIGNALS and signal.getsignal(number) is _stop:
-                break
-        else:
-            return
-        ready, _, _ = select.select([receiver], [], [], GRACE_SECONDS)
-        _leave(number if not ready else os.read(receiver, 1)[0])
+        number = 0
+        # A web server may have put its own handler in place; then the signal is not ours.
+        while number not in _SIGNALS or signal.getsignal(number) is not _stop:
+            number = os.read(receiver, 1)[0]
+        _say(terminal)
+        select.select([receiver], [], [], GRACE_SECONDS)  # or until a second signal
+        os._exit(128 + number)
 
     threading.Thread(target=wait, name="qpeft-signals", daemon=True).start()

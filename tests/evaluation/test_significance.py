@@ -66,7 +66,11 @@ def test_equal_runs_are_not_different(test):
 
 @pytest.mark.parametrize(
     ("run", "baseline"),
-    [([0.5, 0.6], [0.4, 0.5]), ([1, 1, 1, 1], [0.1, 0.2, 0.3, 0.4]), ([0.5 + n / 10 for n in range(6)], [n / 10 for n in range(6)])],
+    [
+        ([0.5, 0.6], [0.4, 0.5]),
+        ([1, 1, 1, 1], [0.1, 0.2, 0.3, 0.4]),
+        ([0.5 + n / 10 for n in range(6)], [n / 10 for n in range(6)]),
+    ],
     ids=["two queries of equal gains", "four queries", "six queries of equal gains"],
 )
 def test_there_is_no_t_test_of_few_queries_or_of_equal_gains(run, baseline):
