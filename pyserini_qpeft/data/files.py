@@ -5,13 +5,13 @@ import gzip
 import io
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from pyserini_qpeft.data.drafts import draft
 from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.errors import QPeftError
 
@@ -133,21 +133,21 @@ def atomic_write(path: PathLike) -> Iterator[TextIO]:
         raise QPeftError(f"cannot write {path}: it is a folder, where a file name was expected")
     in_place = place.exists() and not place.is_file()
     place = place if in_place else place.resolve()
-    draft = place if in_place else place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-    with user_write_errors(path):
-        raw = open(draft, "wb")  # noqa: SIM115 (closed below)
-    try:
-        with raw, _writer(raw, zipped=place.suffix == ".gz") as file:
+    with _own_write_errors(path), ExitStack() as stack:
+        with user_write_errors(path):
+            raw = stack.enter_context(open(place, "wb") if in_place else draft(place))  # noqa: SIM115
+        with _writer(raw, zipped=place.suffix == ".gz") as file:
             yield file
-        if not in_place:
-            draft.replace(place)
+
+
+@contextmanager
+def _own_write_errors(path: PathLike) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK_ERRORS:  # raised by the caller's block
             raise
         raise QPeftError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if not in_place:
-            draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -175,7 +175,15 @@ def _open_unzipped(path: PathLike) -> BinaryIO:
 
 @contextmanager
 def _writer(raw: BinaryIO, *, zipped: bool) -> Iterator[TextIO]:
-    # No name and no time in the gzip header: the same content gives the same bytes.
-    binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
-    with io.TextIOWrapper(cast(BinaryIO, binary), encoding="utf-8", newline="\n") as file:
+    """A text file on top of a binary one, which stays open."""
+    if zipped:
+        # No name and no time in the gzip header: the same content gives the same bytes.
+        binary = cast(BinaryIO, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        with io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file:
+            yield file
+        return
+    file = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+    try:
         yield file
+    finally:
+        file.detach()

@@ -64,7 +64,9 @@ def read_topics(path: PathLike) -> Topics:
 
 
 def read_answers(path: PathLike) -> dict[str, list[str]]:
-    """Reads the accepted answers of each query of a JSON file (`metadata.answers`, or else `answers` or `answer`), or of DPR's.
+    """Reads the accepted answers of each query of a JSON file or of one of DPR's.
+
+    In JSON they are `metadata.answers`, or else `answers` or `answer`.
 
     Returns:
         Answers by qid; queries without answers are left out.
