@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
@@ -27,7 +27,7 @@ def open_text(path: PathLike) -> TextIO:
     Raises:
         QPeftError: The file does not exist, is a folder or cannot be read.
     """
-    return io.TextIOWrapper(_open_unzipped(path), encoding="utf-8-sig", newline="\n")
+    return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", newline="\n")
 
 
 def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
@@ -36,14 +36,23 @@ def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
     Raises:
         QPeftError: The file cannot be read, is a broken gzip file, or has a line that is not UTF-8.
     """
-    with user_read_errors(path), _open_unzipped(path) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise QPeftError(f"{path}:{number}: not UTF-8: convert the file (iconv -t utf-8)") from None
-            if text and not text.isspace():
-                yield number, text
+    with user_read_errors(path), open_binary(path) as file:
+        yield from numbered_lines_of(file, path)
+
+
+def numbered_lines_of(lines: Iterable[bytes], path: PathLike, first: int = 1) -> Iterator[tuple[int, str]]:
+    """Yields lines that are read already as `numbered_lines` does; the first has the number `first`.
+
+    Raises:
+        QPeftError: A line is not UTF-8.
+    """
+    for number, line in enumerate(lines, start=first):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise QPeftError(f"{path}:{number}: not UTF-8: convert the file (iconv -t utf-8)") from None
+        if text and not text.isspace():
+            yield number, text
 
 
 def read_whole(path: PathLike) -> str:
@@ -165,7 +174,12 @@ def user_write_errors(path: PathLike) -> Iterator[None]:
         raise QPeftError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _open_unzipped(path: PathLike) -> BinaryIO:
+def open_binary(path: PathLike) -> BinaryIO:
+    """Opens a file for reading and unzips it if it begins like a gzip file.
+
+    Raises:
+        QPeftError: The file does not exist, is a folder or cannot be read.
+    """
     with user_read_errors(path):
         place = readable(path)
         with open(place, "rb") as file:

@@ -46,7 +46,7 @@ def search(arguments: Sequence[str], topics: Topics, *, progress: bool = False) 
     from jnius import JavaException
     from pyserini.output_writer import OutputWriter
 
-    run: Run = {qid: [] for qid in topics}
+    run: dict[str, list[ScoredDoc]] = {qid: [] for qid in topics}
 
     class IntoRun(OutputWriter):  # type: ignore[misc]
         """Replaces the program's writer and keeps the hits with unrounded scores."""

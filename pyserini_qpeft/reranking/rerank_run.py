@@ -116,13 +116,13 @@ def rerank_run(
     ) as writer:
         _refuse_other_texts(writer, run, depth, texts)
         unfinished = writer.unfinished
+        passages = {qid: len(run[qid][:depth]) for qid in run}
         batches = [
             batch
-            for batch in query_batches(run, lambda qid: len(run[qid][:depth]), reranker.scorer.query_batch_pairs)
+            for batch in query_batches(run, lambda qid: passages[qid], reranker.scorer.query_batch_pairs)
             if not writer.finished.keys() >= set(batch)
         ]
         report, shares = ScoringReport(), _TimeShares()
-        passages = {qid: len(run[qid][:depth]) for qid in run}
         scored = sum(passages.values()) - sum(passages[qid] for batch in batches for qid in batch)
         try:
             with passage_bar(sum(passages.values()), scored=scored, shown=config.progress) as bar:

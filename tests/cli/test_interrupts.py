@@ -13,8 +13,9 @@ SENTENCE = "qpeft: interrupted\n"
 
 PROGRAM = """
 import hashlib, signal, sys, time
-for name in {ignored!r}.split():
-    signal.signal(getattr(signal, name), signal.SIG_IGN)
+ignored = {ignored!r}.split()
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the tests may run in a shell's background, where SIGINT is ignored
+    signal.signal(getattr(signal, name), signal.SIG_IGN if name in ignored else signal.SIG_DFL)
 from pyserini_qpeft.cli import interrupts
 interrupts.GRACE_SECONDS = {grace}
 def command():
