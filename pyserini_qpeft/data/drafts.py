@@ -4,14 +4,10 @@ import contextlib
 import fcntl
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-
-_LOCKED_AFTER_SECONDS = 2.0
-"""A younger draft may be of a process that has not locked it yet."""
 
 
 @contextmanager
@@ -24,15 +20,24 @@ def draft(place: Path) -> Iterator[BinaryIO]:
         OSError: The folder cannot be written to, or the disk is full.
     """
     _remove_abandoned(place)
-    hidden = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-    with open(hidden, "wb") as file:
+    hidden, opened = _create(place)
+    with opened as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             file.flush()
             hidden.replace(place)
         finally:
             hidden.unlink(missing_ok=True)
+
+
+def _create(place: Path) -> tuple[Path, BinaryIO]:
+    while True:
+        hidden = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+        file = open(hidden, "wb")  # noqa: SIM115 (the caller closes it)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if hidden.exists():
+            return hidden, file
+        file.close()  # another process took it for abandoned before it was locked
 
 
 def _remove_abandoned(place: Path) -> None:
@@ -46,5 +51,4 @@ def _remove_abandoned(place: Path) -> None:
 def _remove_if_abandoned(hidden: Path) -> None:
     with contextlib.suppress(OSError), open(hidden, "rb") as file:  # locked, or gone already
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if time.time() - hidden.stat().st_mtime > _LOCKED_AFTER_SECONDS:
-            hidden.unlink()
+        hidden.unlink()

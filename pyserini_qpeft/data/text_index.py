@@ -31,9 +31,7 @@ class TextIndex(Mapping[str, str]):
             self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
             self._count = int(self._database.execute("SELECT count FROM size").fetchone()[0])
         except (sqlite3.Error, TypeError) as error:
-            raise QPeftError(
-                f"{file} is not an index of passages ({error}): delete it, and it is built again"
-            ) from None
+            raise QPeftError(f"{file} is no database of passages ({error}): delete it, and it is built again") from None
 
     def __getitem__(self, docid: str) -> str:
         found = self._database.execute("SELECT text FROM passages WHERE docid = ? LIMIT 1", (docid,)).fetchone()

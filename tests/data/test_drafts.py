@@ -1,10 +1,8 @@
 """An output is whole or absent, and what a killed process has left goes at the next start."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -35,8 +33,7 @@ def test_the_draft_of_a_killed_process_is_removed_at_the_next_start(tmp_path):
     process = writing(place)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (left,) = tmp_path.iterdir()
-    os.utime(left, (time.time() - 60,) * 2)
+    assert len(list(tmp_path.iterdir())) == 1
     with draft(place) as file:
         file.write(b"whole")
     assert [file.name for file in tmp_path.iterdir()] == ["run.txt"]
@@ -47,8 +44,6 @@ def test_the_draft_of_another_process_and_other_hidden_files_stay(tmp_path):
     (tmp_path / ".run.txt.swp").write_text("an editor's")
     (tmp_path / ".other.txt.01234567").write_text("a draft of another file")
     process = writing(place)
-    for left in tmp_path.iterdir():
-        os.utime(left, (time.time() - 60,) * 2)
     before = set(tmp_path.iterdir())
     with draft(place) as file:
         file.write(b"whole")
