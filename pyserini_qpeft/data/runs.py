@@ -13,7 +13,7 @@ from pyserini_qpeft.data.run_formats.run_format import RunFormat
 from pyserini_qpeft.data.stored_run import StoredRun
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 
-KEPT_IN_MEMORY_BYTES = 32 << 20
+KEPT_IN_MEMORY_BYTES = 8 << 20
 """Larger run files are read query by query, if their lines are sorted by query."""
 
 _LOG = logging.getLogger(__name__)
