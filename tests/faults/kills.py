@@ -50,7 +50,8 @@ class Job:
 _MODEL = "--model {in}/model --dtype float32 --device cpu --quiet --query-batch-pairs 6"
 _RERANK = f"rerank --run {{in}}/run.txt --topics {{in}}/topics.tsv --corpus {{in}}/corpus.jsonl {_MODEL}"
 _SEARCH = (
-    f"search --index {{in}}/index --topics {{in}}/topics.tsv --hits 8 {_MODEL.replace('--query', '--qpeft.query')}"
+    "search --index {in}/index --topics {in}/topics.tsv --hits 8 --qpeft.model {in}/model --dtype float32 --device cpu "
+    "--quiet --qpeft.query-batch-pairs 6"
 )
 JOBS = [
     Job("rerank, TREC", f"{_RERANK} --output {{out}}/run.txt"),
@@ -182,7 +183,8 @@ def kill_often(
     code = run(job, inputs, outputs, log)
     length = time.monotonic() - begin
     if code:
-        return Count(failures=(f"the undisturbed run ended with {code}: {log.read_text()[-300:]}",))
+        show(f"{job.name}: the undisturbed run ended with {code}: {log.read_text()[-300:]}")
+        return Count(failures=("the undisturbed run failed",))
     expected = contents(outputs)
     count = Count()
     while count.kills < kills and not count.failures:
