@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'pyserini-qpeft[ray]'")
 
 WORDS = [
@@ -33,7 +34,8 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
+    nodes.add_node(wait=False, num_cpus=1)
+    nodes.wait_for_nodes(timeout=300)
     ray.init(address=nodes.address, log_to_driver=False)
     yield nodes
     ray.shutdown()

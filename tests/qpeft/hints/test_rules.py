@@ -94,7 +94,9 @@ def test_a_rule_has_settings_of_its_own_which_the_adapter_file_keeps(
     assert hint_rule(QPeftConfig()).setting("skip") == 2
     QPeftConfig(hint_settings={"skip": 5}).save_pretrained(tmp_path)
     assert hint_rule(QPeftConfig.from_pretrained(tmp_path)).setting("skip") == 5
-    with pytest.raises(QPeftError, match="variant retrieval has no setting 'size' of its own: its settings are similarity, skip"):
+    with pytest.raises(
+        QPeftError, match="variant retrieval has no setting 'size' of its own: its settings are similarity, skip"
+    ):
         QPeftConfig(hint_settings={"size": 1})
 
 
