@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo serve test test-interop lint docs notebooks bench clean
+.PHONY: demo serve test test-interop lint docs notebooks bench kills fuzz sbom clean
 
 demo: $(VENV)/.installed $(VENV)/.installed-model
 	$(BIN)/qpeft demo
@@ -36,6 +36,22 @@ notebooks: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
+
+# The long runs of the tests in tests/faults; `make test` has a short one of each.
+KILLS ?= 1000
+CASES ?= 100000
+
+kills: $(VENV)/.installed-dev
+	$(BIN)/python tests/faults/kills.py --kills $(KILLS) --report build/kills.json
+
+fuzz: $(VENV)/.installed-dev
+	QPEFT_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -n 2 tests/faults/test_fuzz.py
+
+# The bill of materials of .venv. The tools have an environment of their own, so that they are not on the bill.
+sbom: $(VENV)/.installed
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	build/tools/bin/cyclonedx-py environment --output-reproducible --of JSON -o build/sbom.json $(BIN)/python
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || \

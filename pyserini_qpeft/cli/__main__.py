@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from pyserini_qpeft import __version__, cli
+from pyserini_qpeft.cli.interrupts import stopped
 from pyserini_qpeft.cli.overwriting import check_outputs
 from pyserini_qpeft.cli.waiting import wait_without_cores
 from pyserini_qpeft.errors import QPeftError, did_you_mean
@@ -53,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # a closed pipe is noticed here, not at exit
     except QPeftError as error:
-        print(f"qpeft: error: {error}", file=sys.stderr)
-        return 2
+        return _mistake(error)
     except KeyboardInterrupt:
-        print("qpeft: interrupted", file=sys.stderr)
+        if not stopped():
+            print("qpeft: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(
@@ -66,10 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
             raise
-        place = f": {error.filename}" if error.filename else ""
-        print(f"qpeft: error: {error.strerror}{place}", file=sys.stderr)
-        return 2
+        return _mistake(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
     return code
+
+
+def _mistake(sentence: object) -> int:
+    if not stopped():  # else it comes from the interruption
+        print(f"qpeft: error: {sentence}", file=sys.stderr)
+    return 2
 
 
 def _run(arguments: list[str]) -> int:

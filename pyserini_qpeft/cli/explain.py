@@ -40,7 +40,7 @@ def _passage(args: argparse.Namespace) -> str:
 
     if args.text is not None:
         return str(args.text)
-    texts = open_texts(args.corpus, args.index, [args.docid])
+    texts = open_texts(args.corpus, args.index, lambda: [args.docid])
     if texts is None:
         raise QPeftError("--docid needs --corpus or --index, where the text of the document is.")
     return str(texts(args.docid))

@@ -16,7 +16,7 @@ from pyserini_qpeft.data.runs import formatter, header_of
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.rerank_run import RunConfig, RunReport
+    from pyserini_qpeft.reranking.rerank_run import Engine, RunConfig, RunReport
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
@@ -63,12 +63,19 @@ def write_first_stage(run: Run, topics: Topics, texts: TextSource | None, config
 
 
 def write_reranked(
-    run: Run, topics: Topics, texts: TextSource | None, config: "RunConfig", reranker: "QPeftReranker"
+    run: Run,
+    topics: Topics,
+    texts: TextSource | None,
+    config: "RunConfig",
+    reranker: "QPeftReranker",
+    engine: "Engine | None" = None,
 ) -> None:
     """Rerank a run, write it, and print what was done."""
     from pyserini_qpeft.reranking.rerank_run import rerank_run
 
-    print(_summary(config.output, rerank_run(run, topics, config, reranker, corpus=texts)), file=sys.stderr)
+    print(
+        _summary(config.output, rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)), file=sys.stderr
+    )
 
 
 def _summary(output: PathLike, report: "RunReport") -> str:

@@ -22,6 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
     add_ranking_options(parser.add_argument_group("ranking"))
     add_model_options(parser.add_argument_group("model"))
+    engine = parser.add_argument_group("several machines")
+    engine.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="score in this process, or on a Ray cluster"
+    )
+    engine.add_argument(
+        "--workers", type=int, metavar="INT", help="ray: number of workers (default: one per GPU, or per processor)"
+    )
+    engine.add_argument("--ray-address", metavar="ADDRESS", help="ray: address of the cluster (default: this machine)")
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
@@ -43,5 +51,11 @@ def run(args: argparse.Namespace) -> None:
         raise QPeftError(f"{args.run} holds no queries: name them with --topics.")
     topics = topics_of_run(hits, args.run, args.topics)
     texts = texts_of_run(hits, args.run, args.corpus, args.index, config.depth)
-    reranker = load_reranker(read_model_config(args), config, quiet=args.quiet)
-    write_reranked(hits, topics, texts, output, reranker)
+    model = read_model_config(args)
+    reranker = load_reranker(model, config, quiet=args.quiet)
+    engine = None
+    if args.engine == "ray":
+        from pyserini_qpeft.engines.ray_engine import RayEngine
+
+        engine = RayEngine(model, reranker.config, args.workers, args.ray_address)
+    write_reranked(hits, topics, texts, output, reranker, engine)

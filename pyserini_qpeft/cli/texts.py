@@ -1,13 +1,16 @@
 """Opens the texts and queries that a command names: a corpus, an index, a file, or a name that Pyserini knows."""
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.irds import is_irds
 from pyserini_qpeft.data.records import Run, Topics
 from pyserini_qpeft.errors import QPeftError
+
+KEPT_IN_MEMORY_BYTES = 1 << 29
+"""The passages of a corpus file that is larger than this are read from a database."""
 
 CORPUS = "BEIR folder, file of JSON documents, or name of ir_datasets (irds:beir/scifact)"
 """What a corpus is, in help texts."""
@@ -24,21 +27,22 @@ def add_text_options(parser: argparse._ActionsContainer, *, index: bool = True) 
         )
 
 
-def open_texts(corpus: Path | None, index: str | None, wanted: Collection[str] | None = None) -> TextSource | None:
+def open_texts(
+    corpus: Path | None, index: str | None, wanted: Callable[[], Collection[str]] | None = None
+) -> TextSource | None:
     """Opens the corpus, or else the index, as a source of texts; None if neither is given.
 
     Args:
         corpus: BEIR folder or file.
         index: Folder or prebuilt name.
-        wanted: Docids whose texts are needed. Of a corpus only these are kept in memory.
+        wanted: Returns the docids whose texts are needed. Of a small corpus only these are kept in memory; a large
+            one is copied to a database in the cache once.
 
     Returns:
         A source that raises an error with the docid if it does not have a text.
     """
     if corpus is not None:
-        from pyserini_qpeft.data.corpus import Corpus
-
-        return _required(Corpus.open(corpus, wanted).get, f"the corpus {corpus}")
+        return _required(_passages(corpus, wanted).get, f"the corpus {corpus}")
     if index is not None:
         from pyserini_qpeft.lucene import StoredTexts
 
@@ -61,16 +65,15 @@ def texts_of_run(
     Raises:
         QPeftError: Texts are missing and neither a corpus nor an index is given, or the corpus lacks one of them.
     """
-    bare = {hit.docid: qid for qid, hits in run.items() for hit in hits[:depth] if hit.text is None}
-    texts = open_texts(corpus, index, bare.keys())
-    if bare and texts is None:
-        docid, qid = next(iter(bare.items()))
-        raise QPeftError(
-            f"{source} holds no text of document {docid} (query {qid}): give its source with --corpus or --index."
-        )
-    if corpus is not None and texts is not None:
-        for docid in bare:
-            texts(docid)
+    texts = open_texts(corpus, index, lambda: {docid for _, docid in _hits_without_text(run, depth)})
+    for qid, docid in _hits_without_text(run, depth):
+        if texts is None:
+            raise QPeftError(
+                f"{source} holds no text of document {docid} (query {qid}): give its source with --corpus or --index."
+            )
+        if corpus is None:
+            break
+        texts(docid)
     return texts
 
 
@@ -98,6 +101,27 @@ def open_topics(topics: str, topics_format: str = "default") -> Topics:
     from pyserini_qpeft.lucene.topics import named_topics
 
     return named_topics(topics, topics_format)
+
+
+def _hits_without_text(run: Run, depth: int | None) -> Iterator[tuple[str, str]]:
+    return ((qid, hit.docid) for qid, hits in run.items() for hit in hits[:depth] if hit.text is None)
+
+
+def _passages(corpus: Path, wanted: Callable[[], Collection[str]] | None) -> Mapping[str, str]:
+    """The passages of a corpus: of a small one those that are wanted, in memory; of a large one all, in the cache."""
+    from pyserini_qpeft.data.corpus import Corpus, corpus_file
+    from pyserini_qpeft.data.files import user_read_errors
+    from pyserini_qpeft.data.text_index import TextIndex, build_text_index
+    from pyserini_qpeft.models.cache import build_once, cache_folder, file_hash
+
+    file = corpus_file(corpus)
+    with user_read_errors(file):
+        size = file.stat().st_size if file.is_file() else 0  # a pipe is read once, and kept in memory
+    if size <= KEPT_IN_MEMORY_BYTES:
+        return Corpus.open(corpus, None if wanted is None else wanted())
+    name = "passages.sqlite"
+    folder = cache_folder() / "corpora" / file_hash(file)
+    return TextIndex(build_once(folder, lambda draft: build_text_index(file, draft / name)) / name)
 
 
 def _required(texts: TextSource, where: str) -> TextSource:

@@ -75,6 +75,16 @@ def iter_documents(path: PathLike) -> Iterator[Document]:
     return (document for _, document in _documents(corpus_file(path), None))
 
 
+def corpus_passages(path: PathLike) -> Iterator[tuple[str, str]]:
+    """Yields docid and passage of each document of a corpus, in file order, and keeps none in memory.
+
+    Raises:
+        QPeftError: There is no corpus. Records that are not documents are counted in a warning.
+    """
+    for _, document in _documents(corpus_file(path), None, lenient=True):
+        yield document.docid, passage_text(document.title, document.text)
+
+
 def corpus_file(path: PathLike) -> Path:
     """The corpus file that `path` is, or that is in the BEIR folder `path`.
 
@@ -85,7 +95,7 @@ def corpus_file(path: PathLike) -> Path:
     return BeirFolder(place).corpus if place.is_dir() else place
 
 
-def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, Document]]:
+def _documents(file: Path, wanted: frozenset[str] | None, *, lenient: bool = False) -> Iterator[tuple[str, Document]]:
     if is_irds(file):
         for docid, title, body in irds_documents(file):
             if wanted is None or docid in wanted:
@@ -97,14 +107,16 @@ def _documents(file: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str,
         try:
             document = _document(fields, where)
         except QPeftError as error:
-            if wanted is None or str(first_of(fields, DOCID_FIELDS)) in wanted:
+            needed = wanted is None or str(first_of(fields, DOCID_FIELDS)) in wanted
+            if needed and not lenient:
                 raise
             bad, first = bad + 1, first or str(error)
             continue
         if wanted is None or document.docid in wanted:
             yield where, document
     if bad:
-        _LOG.warning("%d records that no query needs are not documents and are left out, first %s", bad, first)
+        unneeded = "" if lenient else "that no query needs "
+        _LOG.warning("%d records %sare not documents and are left out, first %s", bad, unneeded, first)
 
 
 def _begins_with_another_id(wanted: frozenset[str]) -> Callable[[str], bool]:

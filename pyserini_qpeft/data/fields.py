@@ -36,6 +36,12 @@ def columns(line: str) -> list[str]:
     return _COLUMN.findall(line)
 
 
+def first_column(line: str) -> str:
+    """The first of the `columns` of a line that is not blank."""
+    found = _COLUMN.search(line)
+    return found[0] if found else ""
+
+
 def is_one_column(text: str) -> bool:
     """Whether an id can stand in a file of columns."""
     return columns(text) == [text] and "\n" not in text

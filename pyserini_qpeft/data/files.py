@@ -5,13 +5,13 @@ import gzip
 import io
 import json
 import os
-import secrets
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from pyserini_qpeft.data.drafts import draft
 from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.errors import QPeftError
 
@@ -27,7 +27,7 @@ def open_text(path: PathLike) -> TextIO:
     Raises:
         QPeftError: The file does not exist, is a folder or cannot be read.
     """
-    return io.TextIOWrapper(_open_unzipped(path), encoding="utf-8-sig", newline="\n")
+    return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", newline="\n")
 
 
 def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
@@ -36,14 +36,23 @@ def numbered_lines(path: PathLike) -> Iterator[tuple[int, str]]:
     Raises:
         QPeftError: The file cannot be read, is a broken gzip file, or has a line that is not UTF-8.
     """
-    with user_read_errors(path), _open_unzipped(path) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise QPeftError(f"{path}:{number}: not UTF-8: convert the file (iconv -t utf-8)") from None
-            if text and not text.isspace():
-                yield number, text
+    with user_read_errors(path), open_binary(path) as file:
+        yield from numbered_lines_of(file, path)
+
+
+def numbered_lines_of(lines: Iterable[bytes], path: PathLike, first: int = 1) -> Iterator[tuple[int, str]]:
+    """Yields lines that are read already as `numbered_lines` does; the first has the number `first`.
+
+    Raises:
+        QPeftError: A line is not UTF-8.
+    """
+    for number, line in enumerate(lines, start=first):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise QPeftError(f"{path}:{number}: not UTF-8: convert the file (iconv -t utf-8)") from None
+        if text and not text.isspace():
+            yield number, text
 
 
 def read_whole(path: PathLike) -> str:
@@ -133,21 +142,21 @@ def atomic_write(path: PathLike) -> Iterator[TextIO]:
         raise QPeftError(f"cannot write {path}: it is a folder, where a file name was expected")
     in_place = place.exists() and not place.is_file()
     place = place if in_place else place.resolve()
-    draft = place if in_place else place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-    with user_write_errors(path):
-        raw = open(draft, "wb")  # noqa: SIM115 (closed below)
-    try:
-        with raw, _writer(raw, zipped=place.suffix == ".gz") as file:
+    with _own_write_errors(path), ExitStack() as stack:
+        with user_write_errors(path):
+            raw = stack.enter_context(open(place, "wb") if in_place else draft(place))  # noqa: SIM115
+        with _writer(raw, zipped=place.suffix == ".gz") as file:
             yield file
-        if not in_place:
-            draft.replace(place)
+
+
+@contextmanager
+def _own_write_errors(path: PathLike) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK_ERRORS:  # raised by the caller's block
             raise
         raise QPeftError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        if not in_place:
-            draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -165,7 +174,12 @@ def user_write_errors(path: PathLike) -> Iterator[None]:
         raise QPeftError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _open_unzipped(path: PathLike) -> BinaryIO:
+def open_binary(path: PathLike) -> BinaryIO:
+    """Opens a file for reading and unzips it if it begins like a gzip file.
+
+    Raises:
+        QPeftError: The file does not exist, is a folder or cannot be read.
+    """
     with user_read_errors(path):
         place = readable(path)
         with open(place, "rb") as file:
@@ -175,7 +189,15 @@ def _open_unzipped(path: PathLike) -> BinaryIO:
 
 @contextmanager
 def _writer(raw: BinaryIO, *, zipped: bool) -> Iterator[TextIO]:
-    # No name and no time in the gzip header: the same content gives the same bytes.
-    binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
-    with io.TextIOWrapper(cast(BinaryIO, binary), encoding="utf-8", newline="\n") as file:
+    """A text file on top of a binary one, which stays open."""
+    if zipped:
+        # No name and no time in the gzip header: the same content gives the same bytes.
+        binary = cast(BinaryIO, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        with io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as file:
+            yield file
+        return
+    file = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+    try:
         yield file
+    finally:
+        file.detach()

@@ -1,6 +1,6 @@
 """The records that readers return and writers take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -61,7 +61,7 @@ class RankedList:
     seconds: float | None = None
 
 
-Run = dict[str, list[ScoredDoc]]
+Run = Mapping[str, list[ScoredDoc]]
 """Hits of each query in rank order; queries in file order."""
 
 Topics = dict[str, str]

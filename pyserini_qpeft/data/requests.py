@@ -25,7 +25,7 @@ def read_requests(path: PathLike) -> Run:
         QPeftError: The JSON is broken, an object has no list of hits, a hit has no docid, a score is not a finite
             number, or a query occurs twice.
     """
-    run: Run = {}
+    run: dict[str, list[ScoredDoc]] = {}
     for where, qid, record in records_by_qid(path, what="a run"):
         hits = first_of(record, HITS_FIELDS)
         if not isinstance(hits, list):

@@ -1,14 +1,20 @@
 """Reads and writes runs in any of the formats of `run_formats`."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 
 from pyserini_qpeft.data.fields import is_one_column
 from pyserini_qpeft.data.files import PathLike, atomic_write, first_line
+from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.run_formats.run_format import RunFormat
+from pyserini_qpeft.data.stored_run import StoredRun
 from pyserini_qpeft.errors import QPeftError, did_you_mean
+
+KEPT_IN_MEMORY_BYTES = 8 << 20
+"""Larger run files are read query by query, if their lines are sorted by query."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,25 +27,29 @@ def read_run(path: PathLike) -> Run:
     order of the file, which is the first stage's. (trec_eval breaks ties by docid.) If a docid occurs twice for a
     query, the hit with the lower score is left out and a warning is logged.
 
+    The hits of a large TREC or MS MARCO file whose lines are sorted by query stay in the file, and are read again when
+    they are asked for; the file must not change meanwhile.
+
     Args:
         path: The file, gzipped or not.
 
     Raises:
         QPeftError: The file does not exist, is empty, has an unknown format, or a line that breaks its format.
     """
-    run = format_of(path).read(path)
+    form = format_of(path)
+    cleaner = _Cleaner()
+    stored = StoredRun.open(path, form.parse, cleaner) if form.parse is not None and _is_large(path) else None
+    if stored is not None:
+        run: Run = stored
+    else:
+        cleaner = _Cleaner()
+        run = {qid: cleaner(qid, hits) for qid, hits in form.read(path).items()}
     if not run:
         raise QPeftError(f"{path} holds no query")
-    repeats: list[tuple[str, str]] = []
-    for qid, hits in run.items():
-        hits.sort(key=lambda hit: -hit.score)
-        if len({hit.docid for hit in hits}) < len(hits):
-            run[qid], repeated = _without_repeats(hits)
-            repeats += [(qid, docid) for docid in repeated]
-    if repeats:
+    if cleaner.repeats:
         _LOG.warning(
             "%s: %d hits repeat a docid of their query and are left out, first %s for query %s",
-            *(path, len(repeats), repeats[0][1], repeats[0][0]),
+            *(path, cleaner.repeats, *cleaner.first),
         )
     return run
 
@@ -95,8 +105,23 @@ def header_of(form: str) -> str:
     return run_formats()[form].header
 
 
-def _without_repeats(hits: list[ScoredDoc]) -> tuple[list[ScoredDoc], list[str]]:
-    """The first hit of each docid, and the docids of the others."""
-    kept: dict[str, ScoredDoc] = {}
-    repeated = [hit.docid for hit in hits if kept.setdefault(hit.docid, hit) is not hit]
-    return list(kept.values()), repeated
+class _Cleaner:
+    """Sorts the hits of queries by score and leaves out docids that occur twice, which it counts."""
+
+    def __init__(self) -> None:
+        self.repeats = 0
+        self.first = ("", "")
+
+    def __call__(self, qid: str, hits: list[ScoredDoc]) -> list[ScoredDoc]:
+        hits.sort(key=lambda hit: -hit.score)
+        if len({hit.docid for hit in hits}) == len(hits):
+            return hits
+        kept: dict[str, ScoredDoc] = {}
+        repeated = [hit.docid for hit in hits if kept.setdefault(hit.docid, hit) is not hit]
+        self.first = self.first if self.repeats else (repeated[0], qid)
+        self.repeats += len(repeated)
+        return list(kept.values())
+
+
+def _is_large(path: PathLike) -> bool:
+    return os.stat(readable(path)).st_size > KEPT_IN_MEMORY_BYTES

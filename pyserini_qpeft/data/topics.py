@@ -8,6 +8,7 @@ from pyserini_qpeft.data.dpr_questions import answers_in_line, read_dpr_answers,
 from pyserini_qpeft.data.fields import QUERY_FIELDS, as_id, as_query, first_of
 from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines
 from pyserini_qpeft.data.irds import irds_queries, is_irds
+from pyserini_qpeft.data.line_topics import LAYOUT, reader_of_lines
 from pyserini_qpeft.data.records import Topics
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.data.trec_topics import read_trec_topics
@@ -22,7 +23,7 @@ def read_topics(path: PathLike) -> Topics:
 
     Reads `qid`, tab, query; JSON lines or arrays (BEIR's `_id` and `text`, or names such as `qid` and `query`);
     the JSON forms of `requests.read_requests`; DPR's question files (question, tab, list of answers), numbered from 0;
-    TREC's `<top>` (the title is the query) and `<topic number="…">` (the query, or else the title).
+    TREC's topics in markup (see `trec_topics`), its web queries (`12:query`), and the headings of TREC CAR.
 
     Args:
         path: The file, gzipped or not, or a name of ir_datasets (`irds:beir/scifact/test`).
@@ -43,6 +44,8 @@ def read_topics(path: PathLike) -> Topics:
         topics = _json_topics(path)
     elif start[0] == "<":
         topics = read_trec_topics(path)
+    elif (read_lines := reader_of_lines(start)) is not None:
+        topics = read_lines(path)
     else:
         topics = _tsv_topics(path)
     read: Topics = {}
@@ -61,7 +64,9 @@ def read_topics(path: PathLike) -> Topics:
 
 
 def read_answers(path: PathLike) -> dict[str, list[str]]:
-    """Reads the accepted answers of each query of a JSON file (`metadata.answers`, or else `answers`), or of DPR's.
+    """Reads the accepted answers of each query of a JSON file or of one of DPR's.
+
+    In JSON they are `metadata.answers`, or else `answers` or `answer`.
 
     Returns:
         Answers by qid; queries without answers are left out.
@@ -75,7 +80,7 @@ def read_answers(path: PathLike) -> dict[str, list[str]]:
     for where, qid, record in records_by_qid(path, what="a query with answers"):
         metadata = record.get("metadata")
         answers = metadata.get("answers") if isinstance(metadata, dict) else None
-        answers = record.get("answers") if answers is None else answers
+        answers = first_of(record, ("answers", "answer")) if answers is None else answers
         if not answers:
             continue
         if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
@@ -97,7 +102,7 @@ def _tsv_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
         qid, tab, query = line.partition("\t")
         if not tab:
             raise QPeftError(
-                f"{path}:{number}: no tab: topics are qid, tab, query, or JSON lines, or TREC topics (<top>)"
+                f"{path}:{number}: no tab: topics are qid, tab, query; {LAYOUT}; JSON lines; or TREC topics (<top>)"
             )
         if answers_in_line(line) is not None:
             raise QPeftError(

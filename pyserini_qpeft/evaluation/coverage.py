@@ -1,7 +1,11 @@
 """How much of a run the qrels cover: depth, missing queries, and the share of unjudged hits."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from pyserini_qpeft.data.records import Qrels, Run
 from pyserini_qpeft.evaluation.measures import trec_eval_order
@@ -36,22 +40,45 @@ class Coverage:
 
 def cover(run: Run, qrels: Qrels, cutoff: int = 10) -> Coverage:
     """Count how much of the run the qrels cover, with the share of unjudged hits among the first `cutoff`."""
-    judged = [qid for qid in qrels if run.get(qid)]
-    lengths = [len(run[qid]) for qid in judged]
-    heads = [(qid, docid) for qid in judged for docid in trec_eval_order(run[qid])[:cutoff]]
-    docids = {hit.docid for qid in judged for hit in run[qid]}
-    known = {docid for grades in qrels.values() for docid in grades}
+    queries = hits_in_all = max_depth = seen = unjudged = 0
+    docids = _DistinctDocids()
+    for qid, grades in qrels.items():
+        hits = run.get(qid)
+        if not hits:
+            continue
+        head = trec_eval_order(hits)[:cutoff]
+        queries += 1
+        hits_in_all += len(hits)
+        max_depth = max(max_depth, len(hits))
+        seen += len(head)
+        unjudged += sum(docid not in grades for docid in head)
+        docids.add(hit.docid for hit in hits)
+    known = _DistinctDocids()
+    known.add(docid for grades in qrels.values() for docid in grades)
     return Coverage(
-        queries=len(judged),
-        missing=len(qrels) - len(judged),
+        queries=queries,
+        missing=len(qrels) - queries,
         unjudged_queries=sum(qid not in qrels for qid in run),
-        depth=sum(lengths) / len(lengths) if lengths else 0.0,
-        max_depth=max(lengths, default=0),
+        depth=hits_in_all / queries if queries else 0.0,
+        max_depth=max_depth,
         cutoff=cutoff,
-        unjudged=sum(docid not in qrels[qid] for qid, docid in heads) / len(heads) if heads else 0.0,
-        docids=len(docids),
-        unknown_docids=len(docids - known),
+        unjudged=unjudged / seen if seen else 0.0,
+        docids=len(docids.hashes()),
+        unknown_docids=len(np.setdiff1d(docids.hashes(), known.hashes(), assume_unique=True)),
     )
+
+
+class _DistinctDocids:
+    """Counts distinct docids by their hashes of 64 bits: millions of docids take 8 bytes each."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+
+    def add(self, docids: Iterable[str]) -> None:
+        self._hashes.extend(map(hash, docids))
+
+    def hashes(self) -> npt.NDArray[np.int64]:
+        return np.unique(np.frombuffer(self._hashes, dtype=np.int64))
 
 
 def remarks(name: str, coverage: Coverage) -> Sequence[str]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MEASURES = ("nDCG@10", "AP", "RR@10", "R@100", "P@10")
 
+_QUERIES_AT_ONCE = 1_000
+"""Queries whose hits are in memory at the same time."""
+
 _WRITE_IT = "write it as in nDCG@10, AP, RR@10, R@100 or P@10"
 
 
@@ -101,15 +104,16 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
             f"no query of the run is in the qrels (run: {examples(run)}; qrels: {examples(qrels)}); "
             "give the qrels of the same topics"
         )
-    # Some providers of ir-measures break ties in another way than trec_eval, so they get scores without ties.
-    strict_order: dict[str, dict[str, float]] = {}
-    for qid in judged:
-        docids = trec_eval_order(run[qid])
-        strict_order[qid] = {docid: float(len(docids) - place) for place, docid in enumerate(docids)}
-
     values = {(qid, str(measure)): 0.0 for qid in qrels for measure in parsed}
-    for metric in ir_measures.iter_calc(parsed, qrels, strict_order):
-        values[metric.query_id, str(metric.measure)] = float(metric.value)
+    for start in range(0, len(judged), _QUERIES_AT_ONCE):
+        some = judged[start : start + _QUERIES_AT_ONCE]
+        # Some providers of ir-measures break ties in another way than trec_eval, so they get scores without ties.
+        strict_order: dict[str, dict[str, float]] = {}
+        for qid in some:
+            docids = trec_eval_order(run[qid])
+            strict_order[qid] = {docid: float(len(docids) - place) for place, docid in enumerate(docids)}
+        for metric in ir_measures.iter_calc(parsed, {qid: qrels[qid] for qid in some}, strict_order):
+            values[metric.query_id, str(metric.measure)] = float(metric.value)
     columns = [str(measure) for measure in parsed]
     rows = [[values[qid, column] for column in columns] for qid in qrels]
     return pd.DataFrame(rows, index=pd.Index(list(qrels), name="qid"), columns=columns, dtype="float64")

@@ -29,12 +29,13 @@ def check_overlap(run: Run, qrels: Qrels, run_file: PathLike, qrels_name: str) -
             f"(run: {examples(run)}; qrels: {examples(qrels)}); give the qrels of the same topics"
         )
     known = {docid for grades in qrels.values() for docid in grades}
-    hits = [(qid, hit.docid) for qid in judged for hit in run[qid]]
-    if hits and not any(docid in known for _, docid in hits):
-        qid, docid = hits[0]
+    first_hit = next(((qid, hits[0].docid) for qid in judged if (hits := run[qid])), None)
+    if first_hit is not None and not any(hit.docid in known for qid in judged for hit in run[qid]):
+        qid, docid = first_hit
+        docids = (hit.docid for qid in judged for hit in run[qid])
         raise QPeftError(
             f"{_place(run_file, qid, docid)}: document {docid} is not in {qrels_name}, nor is any other document "
-            f"of the run (run: {examples(docid for _, docid in hits)}; qrels: {examples(known)}); "
+            f"of the run (run: {examples(docids)}; qrels: {examples(known)}); "
             "check that both use the same docids"
         )
 

@@ -14,6 +14,9 @@ Test = Literal["t", "wilcoxon", "randomization"]
 EQUAL = 1e-9
 """Two values of a measure that differ by less count as equal: the rest is rounding."""
 
+FEWEST_QUERIES = 5
+"""With fewer queries there is no t-test: nothing is known about the distribution of the differences."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignificanceConfig:
@@ -133,7 +136,8 @@ def paired_p_value(
         config: Gives the resamples and the seed of the randomisation test.
 
     Returns:
-        The p-value; 1 if no query differs, NaN if the test is undefined (the t-test of a single query).
+        The p-value; 1 if no query differs. NaN if there is no t-test: of fewer than `FEWEST_QUERIES` queries, or if all
+        differences are equal.
     """
     from scipy import stats
 
@@ -143,7 +147,8 @@ def paired_p_value(
     if not differences.any():
         return 1.0
     if test == "t":
-        return float(stats.ttest_rel(treated, base).pvalue) if len(differences) > 1 else float("nan")
+        defined = len(differences) >= FEWEST_QUERIES and np.ptp(differences) > EQUAL
+        return float(stats.ttest_rel(treated, base).pvalue) if defined else float("nan")
     if test == "wilcoxon":
         return float(stats.wilcoxon(treated, base).pvalue)
     # With one sample, scipy's permutation type "samples" flips signs of differences: it swaps the two runs' values.

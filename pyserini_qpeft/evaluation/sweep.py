@@ -111,7 +111,7 @@ def rank(run: TwoStageRun, depth: int | None, fusion: FusionConfig | None) -> Ru
     Raises:
         QPeftError: A hit above the depth has no likelihood.
     """
-    ranked: Run = {}
+    ranked: dict[str, list[ScoredDoc]] = {}
     for qid, hits in run.items():
         likelihoods = [_likelihood(qid, hit, depth) for hit in hits[:depth]]
         ranking = rank_hits(likelihoods, [hit.first_stage_score for hit in hits], fusion, depth=depth)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from pyserini_qpeft.evaluation.comparison import Comparison
 from pyserini_qpeft.evaluation.coverage import counted, remarks
-from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig
+from pyserini_qpeft.evaluation.significance import FEWEST_QUERIES, Difference, SignificanceConfig
 
 SIGNIFICANT = "*"
 
@@ -59,6 +59,10 @@ def notes(comparison: Comparison) -> list[str]:
             f"Intervals: {tests.confidence * 100:g} % percentile bootstrap, {tests.resamples:,} resamples, "
             f"seed {tests.seed}."
         )
+        if any(math.isnan(p) for one in comparison.differences for p in one.p.values()):
+            sentences.append(
+                f"–: no t-test; it needs {FEWEST_QUERIES} queries or more, and differences that are not all equal."
+            )
     if comparison.answers:
         sentences.append(
             "R@k: of the passages in the list that contain an answer, the share among the first k; H@k: share of "

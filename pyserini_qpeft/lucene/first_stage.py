@@ -56,7 +56,7 @@ def search(
     from jnius import JavaException
     from pyserini.output_writer import OutputWriter
 
-    run: Run = {qid: [] for qid in topics}
+    run: dict[str, list[ScoredDoc]] = {qid: [] for qid in topics}
 
     class IntoRun(OutputWriter):  # type: ignore[misc]
         """Replaces the program's writer and keeps the hits with unrounded scores."""

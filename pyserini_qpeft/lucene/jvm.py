@@ -36,7 +36,8 @@ def start_jvm(*options: str) -> None:
         return
     java = find_java()
     jnius_config.add_classpath(str(_anserini_jar()))
-    jnius_config.add_options("--enable-native-access=ALL-UNNAMED", "-Dslf4j.internal.verbosity=WARN", *options)
+    # -Xrs: otherwise Ctrl-C and SIGTERM would end the process in Java, without Python's handlers.
+    jnius_config.add_options("-Xrs", "--enable-native-access=ALL-UNNAMED", "-Dslf4j.internal.verbosity=WARN", *options)
     if _VECTORS in java.modules:
         jnius_config.add_options(f"--add-modules={_VECTORS}")
     with _java_home(java.home), _stderr_held_back() as complaints:

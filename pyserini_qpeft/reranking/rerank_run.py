@@ -1,27 +1,28 @@
 """Reranking of a whole first-stage run into a file, query by query; a run that was cut off goes on where it stopped."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.files import PathLike
-from pyserini_qpeft.data.records import RankedHit, RankedList, Run, Topics
+from pyserini_qpeft.data.records import RankedHit, RankedList, Run, ScoredDoc, Topics
 from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.requests import text_source
+from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
 from pyserini_qpeft.reranking.resume import ResumableWriter
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,16 @@ class RunReport:
     scoring: ScoringReport
 
 
+class Engine(Protocol):
+    """Scores query batches elsewhere; see `engines`."""
+
+    def rerank(
+        self, batches: Iterable[Sequence[Request]], *, hints: bool
+    ) -> Iterator[tuple[int, list[Reranked], ScoringReport]]:
+        """Yields the number of each query batch, its lists, and what scoring it took; in any order of the batches."""
+        ...
+
+
 def rerank_run(
     run: Run,
     topics: Topics,
@@ -79,6 +90,7 @@ def rerank_run(
     *,
     searcher: Any = None,
     corpus: Any = None,
+    engine: Engine | None = None,
 ) -> RunReport:
     """Rerank a run and write it.
 
@@ -96,6 +108,7 @@ def rerank_run(
         reranker: Reranks the hits.
         searcher: Gives the texts of hits that have none; see `QPeftReranker.rerank`.
         corpus: The same.
+        engine: Scores the query batches on other machines; None is the reranker itself.
 
     Raises:
         QPeftError: The unfinished run of this output was made with other settings, another model, other hits or other
@@ -116,24 +129,28 @@ def rerank_run(
     ) as writer:
         _refuse_other_texts(writer, run, depth, texts)
         unfinished = writer.unfinished
+        passages = {qid: len(run[qid][:depth]) for qid in run}
         batches = [
             batch
-            for batch in query_batches(run, lambda qid: len(run[qid][:depth]), reranker.scorer.query_batch_pairs)
+            for batch in query_batches(run, lambda qid: passages[qid], reranker.scorer.query_batch_pairs)
             if not writer.finished.keys() >= set(batch)
         ]
         report, shares = ScoringReport(), _TimeShares()
-        passages = {qid: len(run[qid][:depth]) for qid in run}
         scored = sum(passages.values()) - sum(passages[qid] for batch in batches for qid in batch)
         try:
             with passage_bar(sum(passages.values()), scored=scored, shown=config.progress) as bar:
-                lists = reranker.rerank_query_batches(
-                    ([(topics[qid], run[qid]) for qid in batch] for batch in batches),
-                    corpus=texts,
-                    hints=config.format == "jsonl",
-                    report=report,
-                    on_scored=bar.update,
-                )
-                for qid, reranked in zip(chain(*batches), lists, strict=True):
+                requests = ([(topics[qid], run[qid]) for qid in batch] for batch in batches)
+                hints = config.format == "jsonl"
+                done: Iterator[tuple[str, Reranked]]
+                if engine is None:
+                    lists = reranker.rerank_query_batches(
+                        requests, corpus=texts, hints=hints, report=report, on_scored=bar.update
+                    )
+                    done = zip(chain(*batches), lists, strict=True)
+                else:
+                    with_texts = ([_with_texts(*one, texts, depth) for one in batch] for batch in requests)
+                    done = _from_engine(engine, batches, with_texts, hints, report, bar.update)
+                for qid, reranked in done:
                     seconds = shares.next(report, reranked.hits)
                     if qid not in writer.finished:
                         ranked = RankedList(
@@ -148,6 +165,30 @@ def rerank_run(
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error
     return RunReport(len(unfinished), report)
+
+
+def _with_texts(query: str, hits: Sequence[ScoredDoc], texts: TextSource | None, depth: int | None) -> Request:
+    """A request that needs no source of texts."""
+    head = to_candidates(hits[:depth], texts)
+    return query, [
+        *((one.docid, one.text, one.score) for one in head),
+        *((h.docid, h.score) for h in hits[len(head) :]),
+    ]
+
+
+def _from_engine(
+    engine: Engine,
+    batches: Sequence[Sequence[str]],
+    requests: Iterable[Sequence[Request]],
+    hints: bool,
+    report: ScoringReport,
+    on_scored: "OnScored",
+) -> Iterator[tuple[str, Reranked]]:
+    for number, lists, one in engine.rerank(requests, hints=hints):
+        for count in fields(one):
+            setattr(report, count.name, getattr(report, count.name) + getattr(one, count.name))
+        on_scored(one.passages)
+        yield from zip(batches[number], lists, strict=True)
 
 
 class _TimeShares:

@@ -122,7 +122,7 @@ class DevSet:
         return sum(values) / len(values)
 
     def _run(self, scores: Scores, fusion: FusionConfig | None) -> Run:
-        run: Run = {}
+        run: dict[str, list[ScoredDoc]] = {}
         for qid, passages in self.candidates.items():
             values = [scores[self.queries[qid], passage.text] for passage in passages]
             first_stage = [math.nan if passage.score is None else passage.score for passage in passages]

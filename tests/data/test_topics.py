@@ -76,6 +76,28 @@ def test_topics_in_xml_have_their_number_in_an_attribute(topics_file):
     assert read_topics(topics_file(COVID)) == {"1": "coronavirus origin", "2": "weather"}
 
 
+def test_entities_are_decoded_and_inline_tags_keep_their_text(topics_file):
+    text = """<!-- two
+    topics --><topics>
+    <topic number="07" type="x"><query>AT&amp;T <b>stock</b>
+      price &lt;today&gt;</query><question>What?</question></topic>
+    <topic number="8"><title><![CDATA[a < b & c]]></title><subtopic number="1">of no use</subtopic></topic></topics>"""
+    assert read_topics(topics_file(text)) == {"7": "AT&T stock price <today>", "8": "a < b & c"}
+
+
+def test_old_topics_without_closing_tags_keep_inline_tags_and_line_breaks(topics_file):
+    text = """<top lang='en'>
+<head> Tipster Topic Description
+<num> Number:  051
+<dom> Domain:  International Economics
+<title> Topic:  Airbus <i>Subsidies</i>:
+more
+<desc> Description:
+Document will discuss <b>aid</b>.
+</top>"""
+    assert read_topics(topics_file(text)) == {"51": "Airbus Subsidies : more"}
+
+
 def test_gzipped_topics_read_the_same(topics_file, tmp_path):
     path = topics_file(TREC)
     (tmp_path / "zipped").write_bytes(gzip.compress(path.read_bytes()))
@@ -153,7 +175,10 @@ def test_questions_without_ids_are_numbered_alike_as_topics_and_answers(topics_f
         ("<html>\n<p>no topics</p>\n</html>\n", "topics holds no query"),
         ("<top>\n<num> 1\n<title> a\n", "topics:1: this topic is never closed"),
         ("<top>\n<title> a\n</top>\n", "topics:1: the topic's number is missing"),
-        ("<top>\n<num> 1\n</top>\n", "topics holds no query that is not empty"),
+        ("<top>\n<num> 1\n<title>\n</top>\n", "topics holds no query that is not empty"),
+        ("<top>\n<num> Number: 321 </num>\n<docid>9a</docid>\n</top>\n", "topic 321 has no query to search for"),
+        ("1:a\nb\n", "topics:2: not number:query"),
+        ("enwiki:A/b\nx y\n", "topics:2: not a heading of TREC CAR"),
         ("1\ta\nwho\t['he']\n", "topics:2: a list of answers, where the lines before have qid"),
         ("who\t['he']\n1\ta\n", "topics:2: no list of answers after the tab"),
         ('{"question": "a"}\n{"question": "b", "id": 1}', "topics:2: a query id, where the records before have none"),

@@ -64,6 +64,19 @@ def test_equal_runs_are_not_different(test):
     assert paired_p_value(test, [0.5, 0.2, 0.1], [0.5, 0.2, 0.1]) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("run", "baseline"),
+    [
+        ([0.5, 0.6], [0.4, 0.5]),
+        ([1, 1, 1, 1], [0.1, 0.2, 0.3, 0.4]),
+        ([0.5 + n / 10 for n in range(6)], [n / 10 for n in range(6)]),
+    ],
+    ids=["two queries of equal gains", "four queries", "six queries of equal gains"],
+)
+def test_there_is_no_t_test_of_few_queries_or_of_equal_gains(run, baseline):
+    assert math.isnan(paired_p_value("t", run, baseline))
+
+
 def test_one_query_says_nothing_about_the_mean():
     assert math.isnan(paired_p_value("t", [1.0], [0.5]))
     assert bootstrap_interval([0.5], SignificanceConfig()) == (0.5, 0.5)

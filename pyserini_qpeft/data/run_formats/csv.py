@@ -23,7 +23,7 @@ def _recognise(line: str) -> bool:
 
 def _read(path: PathLike) -> Run:
     """Reads any CSV file that has columns for qid, docid and score, in any order; PyTerrier's, for example."""
-    run: Run = {}
+    run: dict[str, list[ScoredDoc]] = {}
     names: list[str] = []
     for number, line in numbered_lines(path):
         where, fields = f"{path}:{number}", _fields(line)

@@ -1,5 +1,7 @@
 """MS MARCO's runs: three columns, with ranks in place of scores."""
 
+from collections.abc import Iterable
+
 from pyserini_qpeft.data.fields import columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
@@ -13,12 +15,16 @@ def _recognise(line: str) -> bool:
 
 
 def _read(path: PathLike) -> Run:
-    """Reads a run; the score of a hit is 1/rank, as in Pyserini.
+    return _parse(path, numbered_lines(path))
+
+
+def _parse(path: PathLike, lines: Iterable[tuple[int, str]]) -> Run:
+    """Reads lines; the score of a hit is 1/rank, as in Pyserini.
 
     Two hits of a query cannot share a rank. This also keeps qrels of three columns from being read as a run.
     """
     ranks: dict[str, dict[int, str]] = {}
-    for number, line in numbered_lines(path):
+    for number, line in lines:
         fields = columns(line)
         if len(fields) != 3 or not fields[2].isdecimal() or len(fields[2]) > 18 or int(fields[2]) < 1:
             raise QPeftError(f"{path}:{number}: not a line of an MS MARCO run, which is qid, docid, rank from 1")
@@ -37,4 +43,4 @@ def _lines(ranked: RankedList, tag: str) -> str:
     return "".join(f"{ranked.qid}\t{hit.docid}\t{hit.rank}\n" for hit in ranked.hits)
 
 
-FORMAT = RunFormat("msmarco", "qid docid rank", _recognise, _read, _lines)
+FORMAT = RunFormat("msmarco", "qid docid rank", _recognise, _read, _lines, parse=_parse)

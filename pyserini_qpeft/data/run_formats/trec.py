@@ -1,5 +1,7 @@
 """TREC's runs: six columns."""
 
+from collections.abc import Iterable
+
 from pyserini_qpeft.data.fields import as_score, columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
@@ -12,9 +14,13 @@ def _recognise(line: str) -> bool:
 
 
 def _read(path: PathLike) -> Run:
-    """Reads a run as trec_eval does: the rank column is ignored and lines may stand in any order."""
-    run: Run = {}
-    for number, line in numbered_lines(path):
+    return _parse(path, numbered_lines(path))
+
+
+def _parse(path: PathLike, lines: Iterable[tuple[int, str]]) -> Run:
+    """Reads lines as trec_eval does: the rank column is ignored and lines may stand in any order."""
+    run: dict[str, list[ScoredDoc]] = {}
+    for number, line in lines:
         fields = columns(line)
         if len(fields) < 6:
             raise QPeftError(
@@ -31,4 +37,4 @@ def _lines(ranked: RankedList, tag: str) -> str:
     return "".join(f"{ranked.qid} Q0 {hit.docid} {hit.rank} {float(hit.score)!r} {tag}\n" for hit in ranked.hits)
 
 
-FORMAT = RunFormat("trec", "qid Q0 docid rank score tag", _recognise, _read, _lines)
+FORMAT = RunFormat("trec", "qid Q0 docid rank score tag", _recognise, _read, _lines, parse=_parse)

@@ -3,7 +3,6 @@
 Figures are not registered with pyplot. The colours are those of Okabe and Ito, and each series has a marker of its own.
 """
 
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from matplotlib import color_sequences
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pyserini_qpeft.data.drafts import draft
 from pyserini_qpeft.data.files import user_write_errors
 from pyserini_qpeft.errors import QPeftError
 
@@ -62,10 +62,5 @@ def save_plot(figure: Figure, path: Path) -> None:
         raise QPeftError(
             f"cannot write {path}: the name of a plot must end in one of {', '.join(f'.{suffix}' for suffix in known)}"
         )
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with user_write_errors(path):
-            figure.savefig(draft, format=kind, dpi=150)
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with user_write_errors(path), draft(path) as file:
+        figure.savefig(file, format=kind, dpi=150)

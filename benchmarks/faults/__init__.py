@@ -1,0 +1,1 @@
+"""Measurements of files that are larger than the memory."""

@@ -1,0 +1,90 @@
+"""The passages of a large corpus in a database file (SQLite), from which a text is read by its docid."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from pyserini_qpeft.data.corpus import corpus_passages
+from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.errors import QPeftError
+
+_ROWS_AT_ONCE = 10_000
+_DISK_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+
+class TextIndex(Mapping[str, str]):
+    """Passages by docid, read from the file of an index when they are asked for. Threads may share it.
+
+    Args:
+        file: A file that `build_text_index` has written. It must not change.
+
+    Raises:
+        QPeftError: The file is not such an index.
+    """
+
+    def __init__(self, file: PathLike) -> None:
+        self._file = Path(file)
+        try:
+            address = f"{self._file.absolute().as_uri()}?mode=ro&immutable=1"
+            self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
+            self._count = int(self._database.execute("SELECT count FROM size").fetchone()[0])
+        except (sqlite3.Error, TypeError) as error:
+            raise QPeftError(f"{file} is no database of passages ({error}): delete it, and it is built again") from None
+
+    def __getitem__(self, docid: str) -> str:
+        found = self._database.execute("SELECT text FROM passages WHERE docid = ? LIMIT 1", (docid,)).fetchone()
+        if found is None:
+            raise KeyError(docid)
+        return str(found[0])
+
+    def __contains__(self, docid: object) -> bool:
+        return self._database.execute("SELECT 1 FROM passages WHERE docid = ? LIMIT 1", (docid,)).fetchone() is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(row[0]) for row in self._database.execute("SELECT DISTINCT docid FROM passages"))
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def build_text_index(corpus: PathLike, file: PathLike) -> None:
+    """Reads a corpus once and writes its passages, in the memory of a few thousand of them.
+
+    Args:
+        corpus: As for `corpus.Corpus.open`.
+        file: The file to write; it must not exist.
+
+    Raises:
+        QPeftError: There is no corpus, a record is not a document, a docid has two different texts, or the disk is
+            full.
+    """
+    database = sqlite3.connect(file, isolation_level=None)
+    try:
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536", "temp_store = FILE"):
+            database.execute(f"PRAGMA {setting}")
+        database.execute("CREATE TABLE passages (docid TEXT NOT NULL, text TEXT NOT NULL)")
+        database.execute("BEGIN")
+        passages = corpus_passages(corpus)
+        while rows := list(islice(passages, _ROWS_AT_ONCE)):
+            database.executemany("INSERT INTO passages VALUES (?, ?)", rows)
+        # Sorting once is faster than keeping the rows sorted.
+        database.execute("CREATE INDEX by_docid ON passages (docid)")
+        _refuse_two_texts(database, corpus)
+        database.execute("CREATE TABLE size AS SELECT count(DISTINCT docid) AS count FROM passages")
+        database.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in _DISK_FULL:
+            raise QPeftError(f"cannot write {file}: {os.strerror(28)}") from error
+        raise
+    finally:
+        database.close()
+
+
+def _refuse_two_texts(database: sqlite3.Connection, corpus: PathLike) -> None:
+    twice = "SELECT docid FROM passages GROUP BY docid HAVING count(*) > 1"
+    for (docid,) in database.execute(twice).fetchall():
+        texts = database.execute("SELECT DISTINCT text FROM passages WHERE docid = ? LIMIT 2", (docid,)).fetchall()
+        if len(texts) > 1:
+            raise QPeftError(f"{corpus}: docid {docid} occurs a second time, with another text")

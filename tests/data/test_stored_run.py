@@ -1,0 +1,95 @@
+"""A run that stays in its file reads as one that is kept in memory."""
+
+import gzip
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyserini_qpeft.data import runs
+from pyserini_qpeft.data.runs import read_run
+from pyserini_qpeft.data.stored_run import StoredRun
+from pyserini_qpeft.errors import QPeftError
+
+IDS = st.text("ab1é🙂\u00a0", min_size=1, max_size=3)
+SCORES = st.floats(-5, 5, allow_nan=False, width=16)
+HITS = st.lists(st.tuples(IDS, SCORES), min_size=1, max_size=5)
+RUNS = st.dictionaries(IDS, HITS, min_size=1, max_size=5)
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """Reads a run as a large one is read."""
+
+    def read(path):
+        monkeypatch.setattr(runs, "KEPT_IN_MEMORY_BYTES", 0)
+        run = read_run(path)
+        monkeypatch.undo()
+        return run
+
+    return read
+
+
+def both(path) -> tuple[object, object]:
+    """The run in memory and the run in its file, and what is logged."""
+    in_memory = read_run(path)
+    kept, runs.KEPT_IN_MEMORY_BYTES = runs.KEPT_IN_MEMORY_BYTES, 0
+    try:
+        return in_memory, read_run(path)
+    finally:
+        runs.KEPT_IN_MEMORY_BYTES = kept
+
+
+@given(run=RUNS, zipped=st.booleans(), end=st.sampled_from(["\n", "\r\n"]), blank=st.booleans(), last=st.booleans())
+def test_both_are_equal(run, zipped, end, blank, last, tmp_path_factory):
+    lines = [f" {qid}\tQ0 {docid} 1 {score!r} x" for qid, hits in run.items() for docid, score in hits]
+    text = (end + (end if blank else "")).join(lines) + (end if last else "")
+    path = tmp_path_factory.getbasetemp() / "stored"
+    path.write_bytes(gzip.compress(text.encode()) if zipped else ("\ufeff" + text).encode())
+    in_memory, stored = both(path)
+    assert isinstance(stored, StoredRun)
+    assert isinstance(in_memory, dict)
+    assert dict(stored) == in_memory
+    assert list(stored) == list(in_memory)
+    assert len(stored) == len(in_memory)
+
+
+def test_msmarco_runs_are_streamed_too(tmp_path, stored):
+    path = tmp_path / "run"
+    path.write_text("1\ta\t1\n1\tb\t2\n2\ta\t1\n")
+    assert dict(stored(path)) == read_run(path)
+
+
+def test_a_run_whose_queries_are_mixed_is_kept_in_memory(tmp_path, stored):
+    path = tmp_path / "run"
+    path.write_text("1 Q0 a 1 2 x\n2 Q0 a 1 2 x\n1 Q0 b 2 1 x\n")
+    run = stored(path)
+    assert isinstance(run, dict)
+    assert [hit.docid for hit in run["1"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("line", ["2 Q0 a 1 high x", "2 Q0 a", "2 Q0 a 1 nan x", "2 Q0 \udc80 1 1 x"])
+def test_a_mistake_is_named_before_anything_is_done(tmp_path, stored, line):
+    path = tmp_path / "run"
+    path.write_bytes(b"1 Q0 a 1 2 x\n\n" + line.encode("utf-8", "surrogateescape") + b"\n")
+    with pytest.raises(QPeftError, match="run:3"):
+        stored(path)
+
+
+def test_repeated_docids_are_counted_once(tmp_path, stored, caplog):
+    path = tmp_path / "run"
+    path.write_text("1 Q0 a 1 2 x\n1 Q0 a 2 1 x\n2 Q0 a 1 2 x\n")
+    with caplog.at_level(logging.WARNING):
+        run = stored(path)
+    assert [hit.score for hit in run["1"]] == [2.0]
+    assert [record.getMessage().count("1 hits repeat a docid") for record in caplog.records] == [1]
+
+
+def test_threads_may_share_a_run(tmp_path, stored, in_threads):
+    path = tmp_path / "run"
+    path.write_text("".join(f"{q} Q0 d{q}x{n} 1 {-n} x\n" for q in range(30) for n in range(20)))
+    run = stored(path)
+    expected = read_run(path)
+    for read in in_threads([lambda: dict(run)] * 4):
+        assert read == expected

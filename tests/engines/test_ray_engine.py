@@ -1,0 +1,105 @@
+"""On two nodes of a Ray cluster, the output is that of this process, also if a worker dies."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
+ray = pytest.importorskip("ray", reason="needs Ray: pip install 'pyserini-qpeft[ray]'")
+
+WORDS = [
+    "river",
+    "capital",
+    "Paris",
+    "Nile",
+    "Egypt",
+    "prophet",
+    "song",
+    "hill",
+    "longest",
+    "France",
+    "brother",
+    "flows",
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one processor each, in processes of this machine."""
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(wait=False, num_cpus=1)
+    nodes.wait_for_nodes(timeout=300)
+    ray.init(address=nodes.address, log_to_driver=False)
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, tiny_model_dir: Path):
+    """The command without its output."""
+    rng = random.Random(1)
+    passages = {f"d{n}": " ".join(rng.choices(WORDS, k=12)) for n in range(40)}
+    queries = {f"q{n}": " ".join(rng.choices(WORDS, k=4)) for n in range(12)}
+    corpus = [json.dumps({"_id": docid, "text": text}) for docid, text in passages.items()]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(corpus))
+    (tmp_path / "topics.tsv").write_text("".join(f"{qid}\t{query}\n" for qid, query in queries.items()))
+    lines = [
+        f"{qid} Q0 {docid} 1 {9 - n} x\n" for qid in queries for n, docid in enumerate(rng.sample(sorted(passages), 8))
+    ]
+    (tmp_path / "run.txt").write_text("".join(lines))
+    files = {name: tmp_path / f"{name}.{end}" for name, end in (("run", "txt"), ("topics", "tsv"), ("corpus", "jsonl"))}
+    options = [word for name, file in files.items() for word in (f"--{name}", str(file))]
+    model = ["--model", str(tiny_model_dir), "--dtype", "float32", "--device", "cpu", "--quiet"]
+    return ["rerank", *options, *model, "--query-batch-pairs", "10", "--depth", "6", "--output-format", "jsonl"]
+
+
+def _workers(cluster) -> list[int]:
+    """The processes of our workers on both nodes."""
+    nodes = {one.process.pid for node in cluster.list_all_nodes() for one in node.all_processes["raylet"]}
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in nodes and (place / "cmdline").read_bytes().startswith(b"ray::_Worker"):
+                found.append(int(place.name))
+    return found
+
+
+def test_the_output_is_that_of_this_process_even_if_a_worker_is_killed(cluster, arguments, tmp_path, monkeypatch):
+    from pyserini_qpeft.cli.__main__ import main
+    from pyserini_qpeft.reranking.resume import ResumableWriter
+
+    assert main([*arguments, "--output", str(tmp_path / "local")]) == 0
+    assert main([*arguments, "--output", str(tmp_path / "spread"), "--engine", "ray", "--workers", "2"]) == 0
+    assert (tmp_path / "spread").read_bytes() == (tmp_path / "local").read_bytes()
+
+    killed: list[int] = []
+    write = ResumableWriter.write
+
+    def kill_a_worker(self, *given):
+        if not killed:
+            killed.append(_workers(cluster)[0])
+            os.kill(killed[0], signal.SIGKILL)
+        write(self, *given)
+
+    monkeypatch.setattr(ResumableWriter, "write", kill_a_worker)
+    assert main([*arguments, "--output", str(tmp_path / "killed"), "--engine", "ray", "--workers", "2"]) == 0
+    assert killed
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "local").read_bytes()
+
+
+def test_a_mistake_in_a_worker_is_the_same_sentence(cluster, arguments, tmp_path, capsys):
+    from pyserini_qpeft.cli.__main__ import main
+
+    (tmp_path / "topics.tsv").write_text("".join(f"q{n}\t\N{ZERO WIDTH SPACE}\n" for n in range(12)))
+    local = main([*arguments, "--output", str(tmp_path / "local")]), capsys.readouterr().err.splitlines()[-1:]
+    spread = main([*arguments, "--output", str(tmp_path / "spread"), "--engine", "ray", "--workers", "1"])
+    assert (spread, capsys.readouterr().err.splitlines()[-1:]) == local
