@@ -23,7 +23,7 @@ PAGES = sorted(
         ROOT / "benchmarks/README.md",
     ]
 )
-OTHERS_OPTIONS = {"--bm25", "--help", "--no-deps", "--prcl", "--qpeft"}
+OTHERS_OPTIONS = {"--batch-size", "--bm25", "--help", "--no-deps", "--prcl", "--qpeft", "--remove-query", "--threads"}
 """Options of other programs (Pyserini, pip) that the pages mention, and the prefix of ours in `qpeft search`."""
 
 every_page = pytest.mark.parametrize("page", PAGES)
