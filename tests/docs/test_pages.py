@@ -24,7 +24,10 @@ PAGES = sorted(
         ROOT / "benchmarks/README.md",
     ]
 )
-OTHERS_OPTIONS = {"--alpha", "--bm25", "--help", "--no-deps", "--normalization", "--prcl", "--qpeft"}
+OTHERS_OPTIONS = {
+    *("--alpha", "--batch-size", "--bm25", "--help", "--no-deps", "--normalization", "--prcl", "--qpeft"),
+    *("--remove-query", "--threads"),
+}
 """Options of other programs (Pyserini, pip) that the pages mention, and the prefix of ours in `qpeft search`."""
 
 FAISS_OPTIONS = {"--encoder", "--encoder-class", "--pooling", "--l2-norm"}
