@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.cli.texts import add_text_options
 
     parser.epilog = _USES
-    parser.add_argument("--index", metavar="NAME", help="Lucene or Faiss index: a folder or a prebuilt name")
+    parser.add_argument(
+        "--index", metavar="NAME", help="Lucene or Faiss index: folder or prebuilt name; hybrid search has two"
+    )
     parser.add_argument(
         "--topics",
         required=True,
