@@ -75,7 +75,7 @@ class ServiceConfig:
     )
     examples: tuple[str, ...] = field(default=(), metadata={"help": "queries that the page offers for a first try"})
     batch_wait_ms: float = field(
-        default=2.0, metadata={"help": "milliseconds that an idle model waits for more requests after the first"}
+        default=1.0, metadata={"help": "milliseconds that an idle model waits for more requests after the first"}
     )
     turn_seconds: float = field(
         default=0.25,
