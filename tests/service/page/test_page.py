@@ -130,6 +130,22 @@ def test_pasted_texts_are_ranked_and_fused_if_they_have_scores(open_page: Open) 
     assert page.locator("#before .hit").nth(2).inner_text().split("\n")[-1] == "<b>bold</b>"
 
 
+def test_a_query_can_be_stopped_and_asked_again(open_page: Open) -> None:
+    page = open_page()
+    waiting = []
+    page.route("**/page/score", lambda route: waiting.append(route))
+    page.locator("#query").fill(QUERY)
+    page.locator("#query").press("Enter")
+    page.locator("#status", has_text="Scoring 12 passages").wait_for()
+    page.locator("#stop").click()
+    page.locator("#status", has_text="Stopped.").wait_for()
+    assert len(waiting) == 1
+    page.unroute("**/page/score")
+    ask(page)
+    assert order(page)[0] == 2
+    assert page.locator("#error").is_hidden()
+
+
 def test_an_address_shows_the_same_query_and_weight_again(open_page: Open) -> None:
     page = open_page()
     ask(page)

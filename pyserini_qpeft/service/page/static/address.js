@@ -12,3 +12,9 @@ export function writeAddress(settings) {
   const kept = Object.entries(settings).filter(([, value]) => value !== null && value !== "");
   history.replaceState(null, "", kept.length ? `#${new URLSearchParams(kept)}` : location.pathname);
 }
+
+/** @returns {number|null} The fusion weight that the address names. */
+export function readWeight() {
+  const named = Number(readAddress().get("weight") || NaN);
+  return named >= 0 && named <= 1 ? named : null;
+}

@@ -28,6 +28,7 @@ async function request(path, body, signal) {
     return request(path, body, signal);
   }
   const answer = await response.json().catch(() => ({}));
+  signal?.throwIfAborted();
   if (!response.ok) throw new ServerError(reason(response, answer));
   return answer;
 }

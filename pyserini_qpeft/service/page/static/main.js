@@ -1,5 +1,5 @@
 // The page: asks the server, keeps what is shown, and connects the parts.
-import { readAddress, writeAddress } from "./address.js";
+import { readWeight, writeAddress } from "./address.js";
 import * as api from "./api.js";
 import * as details from "./details.js";
 import { byId, element } from "./elements.js";
@@ -10,6 +10,7 @@ import * as lists from "./lists.js";
 import { drawMoves, forgetMoves } from "./moves.js";
 import { readPassages } from "./passages.js";
 import { fillForm, settings, showSource } from "./settings.js";
+import { count, say, sayWhile, showError, showRunning, times } from "./status.js";
 import { nextTheme, showTheme } from "./theme-button.js";
 
 const SHOWN_EXAMPLES = 6;
@@ -23,7 +24,6 @@ let chosen = null; // place in the first stage of the hit whose details are show
 let explanations = new Map(); // of these hits, by place
 let asking = new AbortController();
 let explaining = new AbortController();
-let clock = 0; // the timer of what is done now
 let namedWeight = readWeight(); // of the address that the page was opened with; for the first ranking
 
 async function start() {
@@ -60,7 +60,7 @@ async function ask() {
     const scored = await api.score(body, signal);
     scored.likelihoods.forEach((likelihood, place) => (hits[place].likelihood = likelihood));
     showScored();
-    say(times(searched, scored));
+    say(times(hits.length, searched, scored));
   } catch (error) {
     if (error.name === "AbortError") return;
     say("");
@@ -74,11 +74,6 @@ function stop() {
   asking.abort();
   showRunning(false);
   say("Stopped.");
-}
-
-function showRunning(running) {
-  byId("submit").hidden = running;
-  byId("stop").hidden = !running;
 }
 
 function showFirstStage(found) {
@@ -113,11 +108,6 @@ function showFusion() {
   note.textContent =
     "These passages have no first-stage scores that differ, so the language model alone ranks them. " +
     "To mix both, put a number and a tab before each passage.";
-}
-
-function readWeight() {
-  const named = Number(readAddress().get("weight") || NaN);
-  return named >= 0 && named <= 1 ? named : null;
 }
 
 function setWeight(weight) {
@@ -196,37 +186,6 @@ function closeDetails() {
   if (byId("details").contains(document.activeElement)) lists.button("after", place)?.focus();
   lists.choose(null);
   if (ranking) drawMoves();
-}
-
-function times(searched, scored) {
-  const parts = [count(hits.length, "passage")];
-  if (searched) parts.push(`search ${duration(searched.seconds)}`);
-  const speed = hits.length / scored.seconds;
-  parts.push(`scoring ${duration(scored.seconds)}`, `${speed < 10 ? speed.toFixed(1) : Math.round(speed)} passages/s`);
-  return parts.join(" · ");
-}
-
-const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
-const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
-
-function say(text) {
-  clearInterval(clock);
-  byId("clock").textContent = "";
-  byId("status").textContent = text;
-}
-
-/** Says what is done now, and for how long it has been. */
-function sayWhile(doing) {
-  say(`${doing} …`);
-  const since = Date.now();
-  clock = setInterval(() => {
-    byId("clock").textContent = `${Math.round((Date.now() - since) / 1000)} s`;
-  }, 1000);
-}
-
-function showError(text) {
-  byId("error").hidden = !text;
-  byId("error").textContent = text;
 }
 
 /** Asks the next example query of the server; without any, scores the page's own example texts. */
