@@ -16,8 +16,11 @@ class NonFiniteScoreError(QPeftError):
     """
 
     def __init__(self, sentence: str, query: str) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence, query)  # with both, the error can be sent between processes
         self.query = query
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

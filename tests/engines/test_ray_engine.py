@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
@@ -96,10 +97,18 @@ def test_the_output_is_that_of_this_process_even_if_a_worker_is_killed(cluster, 
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "local").read_bytes()
 
 
-def test_a_mistake_in_a_worker_is_the_same_sentence(cluster, arguments, tmp_path, capsys):
+def test_an_error_in_a_worker_is_the_same_sentence(cluster, arguments, tiny_model_dir, tmp_path, capsys):
+    from safetensors.torch import load_file, save_file
+
     from pyserini_qpeft.cli.__main__ import main
 
-    (tmp_path / "topics.tsv").write_text("".join(f"q{n}\t\N{ZERO WIDTH SPACE}\n" for n in range(12)))
-    local = main([*arguments, "--output", str(tmp_path / "local")]), capsys.readouterr().err.splitlines()[-1:]
-    spread = main([*arguments, "--output", str(tmp_path / "spread"), "--engine", "ray", "--workers", "1"])
-    assert (spread, capsys.readouterr().err.splitlines()[-1:]) == local
+    shutil.copytree(tiny_model_dir, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    weights["model.norm.weight"].fill_(float("nan"))
+    save_file(weights, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    here = [str(tmp_path / "model") if word == str(tiny_model_dir) else word for word in arguments]
+    local = main([*here, "--output", str(tmp_path / "local")]), capsys.readouterr().err.splitlines()[-1]
+    spread = main([*here, "--output", str(tmp_path / "spread"), "--engine", "ray", "--workers", "1"])
+    assert (spread, capsys.readouterr().err.splitlines()[-1]) == local
+    assert local[0] == 2
+    assert "query q0" in local[1]
