@@ -67,10 +67,10 @@ def test_the_block_of_dense_search_runs_with_any_encoder(folder: Path) -> None:
         assert {line[2] for line in lines} == set(DOCUMENTS)
 
 
-def test_the_two_commands_are_rules_of_the_makefile() -> None:
+def test_the_commands_at_the_top_are_rules_of_the_makefile() -> None:
     rules = (Path(__file__).parents[1] / "Makefile").read_text()
     commands = re.findall(r"^make (\w+)", "".join(fenced("README.md", "sh")), re.MULTILINE)
-    assert commands == ["demo", "test"]
+    assert commands == ["demo", "serve", "test"]
     for command in commands:
         assert re.search(rf"^{command}:", rules, re.MULTILINE)
 
