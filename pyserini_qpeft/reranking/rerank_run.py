@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
+_TAIL_HITS_PER_PAIR = 20
+"""Hits of a long tail count towards the size of a query batch too, because their lists are in memory until it ends."""
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """How a reranked run is written.
@@ -129,10 +133,14 @@ def rerank_run(
     ) as writer:
         _refuse_other_texts(writer, run, depth, texts)
         unfinished = writer.unfinished
-        passages = {qid: len(run[qid][:depth]) for qid in run}
+        passages: dict[str, int] = {}
+        loads: dict[str, int] = {}
+        for qid, hits in run.items():
+            passages[qid] = len(hits[:depth])
+            loads[qid] = max(passages[qid], len(hits) // _TAIL_HITS_PER_PAIR)
         batches = [
             batch
-            for batch in query_batches(run, lambda qid: passages[qid], reranker.scorer.query_batch_pairs)
+            for batch in query_batches(run, lambda qid: loads[qid], reranker.scorer.query_batch_pairs)
             if not writer.finished.keys() >= set(batch)
         ]
         report, shares = ScoringReport(), _TimeShares()
