@@ -26,6 +26,7 @@ FROM_THE_TREE = {
     "results.md": "RESULTS.md",
     "results/plain.md": "results/plain.md",
     "results/shipped.md": "results/shipped.md",
+    "results/smollm2.md": "results/smollm2.md",
     "speed.md": "benchmarks/README.md",
     "contributing.md": "CONTRIBUTING.md",
     "architecture.md": "ARCHITECTURE.md",

@@ -37,9 +37,25 @@ class ShortTable:
 
 TABLES = {
     "readme": ShortTable(
-        "shipped.md",
+        "smollm2.md",
         "nDCG@10",
-        {"first stage alone": "first stage", "reranked": "shipped/R, depth 20, fused (dev)"},
+        {
+            "first stage alone": "first stage",
+            "SmolLM2": "SmolLM2/bare, depth 20, fused",
+            "tiny": "tiny/R, depth 20, fused",
+        },
+        columns_as_rows=True,
+    ),
+    "smollm2": ShortTable(
+        "smollm2.md",
+        "nDCG@10",
+        {
+            "first stage": "first stage",
+            "SmolLM2, likelihood": "SmolLM2/bare, depth 20",
+            "SmolLM2, fused": "SmolLM2/bare, depth 20, fused",
+            "tiny, likelihood": "tiny/R, depth 20",
+            "tiny, fused": "tiny/R, depth 20, fused",
+        },
         columns_as_rows=True,
     ),
     "shipped": ShortTable(

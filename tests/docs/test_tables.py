@@ -56,7 +56,7 @@ def test_columns_can_become_rows(tmp_path: Path) -> None:
     assert tables["short_table"](table, tmp_path).splitlines() == ["| RR@10 | first |", "| --- | --: |", "| A | 9 |"]
 
 
-@pytest.mark.parametrize("name", ["plain", "shipped"])
+@pytest.mark.parametrize("name", ["plain", "shipped", "smollm2"])
 def test_a_full_table_says_which_command_made_it(name: str) -> None:
     head = (ROOT / "results" / f"{name}.md").read_text().split("###")[0]
     assert f"qpeft experiment recipes/results/{name}.yaml" in head
