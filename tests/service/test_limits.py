@@ -45,6 +45,34 @@ def test_what_is_too_large_gets_413_and_the_name_of_the_limit(
         assert f'qpeft_refused_total{{reason="{code}"}} 1.0' in client.get("/metrics").text
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/rerank", b'{"query": "a", "documents": [%s]}'),
+        ("/rerank", b'{"query": "a", "texts": [%s]}'),
+        ("/score", b'{"text_1": "a", "text_2": [%s]}'),
+        ("/page/score", b'{"model": "tiny", "query": "a", "texts": [%s]}'),
+        ("/v1/rerank", b'{"query": "a", "documents": ["a"], "rank_fields": [%s]}'),
+    ],
+)
+@pytest.mark.parametrize("element", [b"{}", b"1", b'""'])
+def test_a_million_elements_are_counted_and_not_read(client: Any, path: str, body: bytes, element: bytes) -> None:
+    """Reading them takes minutes and gigabytes: each wrong one would have an error of its own."""
+    content = body % b",".join([element] * 1_000_000)
+    began = time.process_time()
+    answer = client.post(path, content=content, headers={"content-type": "application/json"})
+    assert time.process_time() - began < 5
+    assert answer.status_code == 413
+    assert len(answer.content) < 1000
+
+
+def test_one_wrong_element_is_named_and_the_rest_is_not(client: Any) -> None:
+    answer = client.post("/v1/rerank", json={"query": "a", "documents": ["a", *range(900)]})
+    assert answer.status_code == 422
+    assert "documents.1" in answer.json()["message"]
+    assert len(answer.json()["detail"]) <= 2
+
+
 def test_a_body_without_a_length_is_counted_as_it_comes(client_of: Any) -> None:
     sent = 0
 
