@@ -17,6 +17,11 @@ def score_of(model: str, query: str, text: str) -> float:
     return -int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1
 
 
+def _sleep(text: str) -> None:
+    if text.startswith("slow"):
+        time.sleep(float(text.split()[1]))
+
+
 class StandInScoring:
     """Scores at once, unless a text says otherwise."""
 
@@ -27,8 +32,7 @@ class StandInScoring:
 
     def score(self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None]) -> Scored:
         for query, text in pairs:
-            if text.startswith("slow"):
-                time.sleep(float(text.split()[1]))
+            _sleep(text)
             if text == "die":
                 os._exit(9)
             if text.startswith("die once") and not os.path.exists(text.split()[2]):
@@ -49,7 +53,8 @@ class StandInScoring:
     def explain(self, model: str, query: str, text: str) -> object:
         from pyserini_qpeft.reranking.explanation import Explanation, TokenScore
 
-        return Explanation(score_of(model, query, text), (TokenScore(query, -1.0, -2.0),), (), 0)
+        _sleep(text)
+        return Explanation(score_of(model, query, text), (TokenScore(query, -1.0, -2.0),), (), 0, len(text))
 
 
 class StandInSearching:

@@ -164,6 +164,35 @@ def test_a_cancelled_request_leaves_the_queue() -> None:
     run(check)
 
 
+def test_explanations_that_nobody_waits_for_do_not_keep_the_model_busy() -> None:
+    """One that has begun goes on; those that wait leave nothing behind."""
+
+    async def check(service: Service) -> None:
+        asked = [asyncio.create_task(service.explain(None, "q", "slow 0.5")) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        for one in asked:
+            one.cancel()
+        await asyncio.wait(asked)
+        began = time.monotonic()
+        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert time.monotonic() - began < 2
+        assert (await service.explain(None, "q", "a")).score == score_of("tiny", "q", "a")
+
+    run(check)
+
+
+def test_too_many_explanations_get_429() -> None:
+    async def check(service: Service) -> None:
+        asked = [asyncio.create_task(service.explain(None, "q", "slow 0.2")) for _ in range(64)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(ServiceError, match="wait for the scoring process"):
+            await service.explain(None, "q", "a")
+        for one in asked:
+            one.cancel()
+
+    run(check)
+
+
 def test_requests_that_come_together_share_turns() -> None:
     async def check(service: Service) -> None:
         scores = await asyncio.gather(*(service.score(None, str(n), ["a", "b"]) for n in range(10)))
