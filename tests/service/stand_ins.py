@@ -22,12 +22,23 @@ def _sleep(text: str) -> None:
         time.sleep(float(text.split()[1]))
 
 
+class Unreadable:
+    """What the service cannot read."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return int, ("no number",)
+
+
 class StandInScoring:
     """Scores at once, unless a text says otherwise."""
 
     def __init__(self, settings: ScoringSettings) -> None:
         if settings.model.model == "broken":
             raise QPeftError("the model 'broken' cannot be loaded.")
+        if settings.model.model == "too-large":
+            os._exit(9)
+        if settings.model.model == "endless":
+            time.sleep(600)
         self.info = ScoringInfo(BATCH_TOKENS, 256, "cpu", "float32", 0)
 
     def score(self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None]) -> Scored:
@@ -53,6 +64,8 @@ class StandInScoring:
     def explain(self, model: str, query: str, text: str) -> object:
         from pyserini_qpeft.reranking.explanation import Explanation, TokenScore
 
+        if text == "unreadable":
+            return Unreadable()
         _sleep(text)
         return Explanation(score_of(model, query, text), (TokenScore(query, -1.0, -2.0),), (), 0, len(text))
 

@@ -13,6 +13,7 @@ import pytest
 from stand_ins import score_of
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.engine import CLIENT, Service
 from pyserini_qpeft.service.errors import ServiceError
@@ -232,11 +233,20 @@ def test_what_was_accepted_is_answered_before_the_service_stops() -> None:
     assert asyncio.run(stopping()) == [[score_of("tiny", "q", text) for text in ("slow 0.2", str(n))] for n in range(5)]
 
 
-def test_a_model_that_cannot_be_loaded_is_a_mistake_at_the_start() -> None:
-    from pyserini_qpeft.models.config import ModelConfig
+@pytest.mark.parametrize(("model", "words"), [("broken", "cannot be loaded"), ("too-large", "ended while it loaded")])
+def test_a_model_that_cannot_be_loaded_is_a_mistake_at_the_start(model: str, words: str) -> None:
+    with pytest.raises(QPeftError, match=words):
+        run(lambda service: asyncio.sleep(0), model=ModelConfig(model=model))
 
-    with pytest.raises(QPeftError, match="cannot be loaded"):
-        run(lambda service: asyncio.sleep(0), model=ModelConfig(model="broken"))
+
+def test_a_worker_whose_answer_cannot_be_read_is_started_again() -> None:
+    async def check(service: Service) -> None:
+        with pytest.raises(ServiceError, match="ended in the middle"):
+            await service.explain(None, "q", "unreadable")
+        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert service.workers["scoring"].restarts == 1
+
+    run(check)
 
 
 @pytest.mark.parametrize("name", [field for field in LimitsConfig.__dataclass_fields__])
