@@ -49,7 +49,11 @@ class Access:
         """Whether the header `Host` names another machine than it may."""
         if not self.local_only:
             return False
-        return not is_loopback(urlsplit(f"//{host or ''}").hostname or "")
+        try:
+            name = urlsplit(f"//{host or ''}").hostname
+        except ValueError:  # a bracket without its other half
+            return True
+        return not is_loopback(name or "")
 
 
 def access_for(config: ServerConfig) -> Access:

@@ -12,7 +12,7 @@ from pyserini_qpeft.service.failures import add_failures
 from pyserini_qpeft.service.gate import Gate, LoggedRequests
 from pyserini_qpeft.service.page.routes import page_router
 from pyserini_qpeft.service.rerank_routes import rerank_router
-from pyserini_qpeft.service.schemas import ErrorBody
+from pyserini_qpeft.service.responses import ErrorBody
 from pyserini_qpeft.service.search_routes import search_router
 from pyserini_qpeft.service.status_routes import OPEN_PATHS, status_router
 

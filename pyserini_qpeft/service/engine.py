@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.service.calls import Calls
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.errors import ServiceError, too_large, unknown_name
 from pyserini_qpeft.service.logs import note
@@ -30,7 +31,6 @@ CLIENT: ContextVar[str] = ContextVar("CLIENT", default="")
 
 SCORING = "pyserini_qpeft.service.scoring:Scoring"
 SEARCHING = "pyserini_qpeft.service.searching:Searching"
-_MOST_CALLS = 64
 
 
 class Service:
@@ -61,7 +61,8 @@ class Service:
         self._searching = WorkerProcess("search", SEARCHING, self.indexes)
         self._scheduler = Scheduler(self._scoring, self.config, self.metrics)
         self._opening: asyncio.Task[None] | None = None
-        self._calls = 0
+        self._searches = Calls(self._searching, self.limits, self.metrics)
+        self._explanations = Calls(self._scoring, self.limits, self.metrics)
         self._entered = 0
 
     def _scoring_settings(self) -> ScoringSettings:
@@ -152,7 +153,7 @@ class Service:
         note(index=name)
         if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
             raise ServiceError(f"the index {name!r} could not be opened.", status=503, code="not_opened")
-        hits: list[SearchHit] = await self._call(self._searching, "search", name, _query(query), k)
+        hits: list[SearchHit] = await self._searches.call("search", name, _query(query), k)
         return hits
 
     async def explain(self, model: str | None, query: str, text: str) -> "Explanation":
@@ -169,7 +170,7 @@ class Service:
         name = self.model_name(model)
         query, text = _query(query), as_text(text, "the text")
         self._check_size([query], [text])
-        explanation: Explanation = await self._call(self._scoring, "explain", name, query, text)
+        explanation: Explanation = await self._explanations.call("explain", name, query, text)
         return explanation
 
     def model_name(self, model: str | None) -> str:
@@ -205,30 +206,6 @@ class Service:
             self._opening.cancel()
             await asyncio.wait([self._opening])
         await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
-
-    async def _call(self, worker: WorkerProcess, method: str, *arguments: Any) -> Any:
-        """A call outside the queue, of which only so many may wait."""
-        if self._calls >= _MOST_CALLS:
-            self.metrics.refused("calls")
-            raise ServiceError(
-                f"{self._calls} searches and explanations wait already: try again later.",
-                status=429,
-                code="queue_full",
-                retry_after=1,
-            )
-        self._calls += 1
-        try:
-            async with asyncio.timeout(self.limits.request_seconds):
-                return await worker.call(method, *arguments)
-        except TimeoutError:
-            raise ServiceError(
-                f"there was no answer within {self.limits.request_seconds:g} seconds: try again later.",
-                status=503,
-                code="timeout",
-                retry_after=5,
-            ) from None
-        finally:
-            self._calls -= 1
 
     def _check_size(self, queries: Sequence[str], texts: Sequence[str]) -> int:
         """The characters of a request.

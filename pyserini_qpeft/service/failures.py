@@ -1,6 +1,5 @@
 """Errors as HTTP answers, in the shapes that clients read."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.service.errors import ServiceError
 from pyserini_qpeft.service.hang_up import HungUpError
 from pyserini_qpeft.service.metrics import Metrics
-
-logger = logging.getLogger(__name__)
+from pyserini_qpeft.service.requests import TOO_MANY
 
 _HUNG_UP = 499
 _TYPES = {
@@ -69,7 +67,7 @@ def add_failures(app: FastAPI, metrics: Metrics) -> None:
 
     Args:
         app: The application.
-        metrics: Counts requests whose client hung up.
+        metrics: Counts requests with too many documents, and those whose client hung up.
     """
 
     @app.exception_handler(QPeftError)
@@ -89,16 +87,13 @@ def add_failures(app: FastAPI, metrics: Metrics) -> None:
         detail = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
         first = detail[0]
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "rerank", "tei")) or "the body"
-        broken = first["type"] == "json_invalid"
-        message = "the body is not valid JSON." if broken else f"{where}: {first['msg']}."
         texts = isinstance(error.body, dict) and "texts" in error.body and "documents" not in error.body
-        return failure(
-            message,
-            status=400 if broken else 422,
-            code="invalid_json" if broken else "invalid",
-            detail=detail,
-            texts_shape=texts,
-        )
+        if first["type"] == TOO_MANY:
+            metrics.refused("documents")
+            return failure(f"{first['msg']}.", status=413, code="documents", detail=detail, texts_shape=texts)
+        if first["type"] == "json_invalid":
+            return failure("the body is not valid JSON.", status=400, code="invalid_json", detail=detail)
+        return failure(f"{where}: {first['msg']}.", status=422, code="invalid", detail=detail, texts_shape=texts)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

@@ -18,6 +18,7 @@ from pyserini_qpeft.service.engine import CLIENT
 from pyserini_qpeft.service.failures import failure
 from pyserini_qpeft.service.logs import REQUEST
 from pyserini_qpeft.service.metrics import Metrics
+from pyserini_qpeft.service.requests import MOST_TEXTS
 
 logger = logging.getLogger("pyserini_qpeft.service.requests")
 
@@ -98,6 +99,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        MOST_TEXTS.set(self._limits.documents)
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
@@ -133,7 +135,8 @@ class Gate:
                     headers={"WWW-Authenticate": "Bearer"},
                 )
             CLIENT.set(f"{token} {CLIENT.get()}")
-        kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        # Without a type, another site's page could send a body through the browser of somebody at this machine.
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] == "POST" and kind != "application/json" and not kind.endswith("+json"):
             return failure("send the body as Content-Type: application/json.", status=415, code="not_json")
         length = headers.get("content-length", "0")

@@ -118,8 +118,10 @@ class WorkerProcess:
         process.stdin.write(frame(self._settings))
         try:
             self.info = self._value(await self._read())
-        except BaseException:
+        except BaseException as error:
             await self._end()
+            if isinstance(error, WorkerDiedError):
+                raise QPeftError(f"the {self.name} process ended while it loaded: is there enough memory?") from None
             raise
         self._ready.set()
 
@@ -129,7 +131,9 @@ class WorkerProcess:
         try:
             head = await self._process.stdout.readexactly(LENGTH_BYTES)
             return Reply(*pickle.loads(await self._process.stdout.readexactly(body_length(head))))
-        except asyncio.IncompleteReadError:
+        except Exception as error:
+            if not isinstance(error, asyncio.IncompleteReadError):
+                logger.exception("an answer cannot be read")
             raise WorkerDiedError(self.name) from None
 
     async def _watch(self) -> None:

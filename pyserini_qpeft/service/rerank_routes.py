@@ -11,15 +11,8 @@ from pyserini_qpeft.service.answers import best_first, shown_score
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.errors import too_large
 from pyserini_qpeft.service.hang_up import unless_hung_up
-from pyserini_qpeft.service.schemas import (
-    AnyRerankRequest,
-    RerankRequest,
-    RerankResponse,
-    ScoreRequest,
-    ScoreResponse,
-    TextRank,
-    TextsRequest,
-)
+from pyserini_qpeft.service.requests import AnyRerankRequest, RerankRequest, ScoreRequest, TextsRequest
+from pyserini_qpeft.service.responses import RerankResponse, ScoreResponse, TextRank
 
 RERANK_PATHS = ("/rerank", "/v1/rerank", "/v2/rerank", "/reranking", "/v1/reranking")
 SCORE_PATHS = ("/score", "/v1/score")

@@ -10,7 +10,8 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.service.answers import Found, Question, search_and_rerank
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.hang_up import unless_hung_up
-from pyserini_qpeft.service.schemas import SearchRequest, SearchResponse
+from pyserini_qpeft.service.requests import SearchRequest
+from pyserini_qpeft.service.responses import SearchResponse
 
 
 def search_router(service: Service) -> APIRouter:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -65,8 +65,12 @@ async def _serve(
         timeout_graceful_shutdown=int(limits.request_seconds + limits.body_seconds + _STOP_SECONDS),
     )
     server = uvicorn.Server(settings)
-    async with _stop_signals(server), running:
-        if server.should_exit:
+    starting = asyncio.timeout(None)
+    async with _stop_signals(server, starting), AsyncExitStack() as stack:
+        try:
+            async with starting:
+                await stack.enter_async_context(running)
+        except TimeoutError:
             return
         listening = asyncio.create_task(_listen(server, config))
         while not server.started and not listening.done():
@@ -85,11 +89,17 @@ async def _listen(server: uvicorn.Server, config: ServerConfig) -> None:
 
 
 @asynccontextmanager
-async def _stop_signals(server: uvicorn.Server) -> AsyncIterator[None]:
-    """Until the server takes signals itself, and after it has stopped: a signal asks it to stop, and ends nothing."""
+async def _stop_signals(server: uvicorn.Server, starting: asyncio.Timeout) -> AsyncIterator[None]:
+    """Before the server takes signals itself, a signal ends the start; after it has stopped, a signal does nothing."""
+    loop = asyncio.get_running_loop()
+
+    def end_start() -> None:
+        with suppress(RuntimeError):  # it has started
+            starting.reschedule(loop.time())
 
     def stop(number: int, frame: Any) -> None:
         server.should_exit = True
+        loop.call_soon_threadsafe(end_start)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -17,18 +17,33 @@ def score_of(model: str, query: str, text: str) -> float:
     return -int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1
 
 
+def _sleep(text: str) -> None:
+    if text.startswith("slow"):
+        time.sleep(float(text.split()[1]))
+
+
+class Unreadable:
+    """What the service cannot read."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return int, ("no number",)
+
+
 class StandInScoring:
     """Scores at once, unless a text says otherwise."""
 
     def __init__(self, settings: ScoringSettings) -> None:
         if settings.model.model == "broken":
             raise QPeftError("the model 'broken' cannot be loaded.")
+        if settings.model.model == "too-large":
+            os._exit(9)
+        if settings.model.model == "endless":
+            time.sleep(600)
         self.info = ScoringInfo(BATCH_TOKENS, 256, "cpu", "float32", 0)
 
     def score(self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None]) -> Scored:
         for query, text in pairs:
-            if text.startswith("slow"):
-                time.sleep(float(text.split()[1]))
+            _sleep(text)
             if text == "die":
                 os._exit(9)
             if text.startswith("die once") and not os.path.exists(text.split()[2]):
@@ -49,7 +64,10 @@ class StandInScoring:
     def explain(self, model: str, query: str, text: str) -> object:
         from pyserini_qpeft.reranking.explanation import Explanation, TokenScore
 
-        return Explanation(score_of(model, query, text), (TokenScore(query, -1.0, -2.0),), (), 0)
+        if text == "unreadable":
+            return Unreadable()
+        _sleep(text)
+        return Explanation(score_of(model, query, text), (TokenScore(query, -1.0, -2.0),), (), 0, len(text))
 
 
 class StandInSearching:

@@ -107,6 +107,7 @@ def test_a_wrong_token_is_refused_and_the_right_one_is_not(client_of: Any, heade
         ("evil.example", 421),
         ("evil.example:8000", 421),
         ("", 421),
+        ("[::1", 421),
         ("127.0.0.1.evil.example", 421),
     ],
 )

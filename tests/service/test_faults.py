@@ -1,15 +1,18 @@
 """Mishaps on a real connection: the right status, the others served, nothing in the logs, memory flat."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
-from servers import Server, running
+from servers import ROOT, STAND_IN, Server, running
 from stand_ins import score_of
 
 HEAD = "POST /v1/rerank HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
@@ -127,8 +130,6 @@ def test_a_client_that_hangs_up_takes_its_documents_along(server: Server) -> Non
 
 
 def test_a_worker_killed_from_outside_comes_back(server: Server) -> None:
-    import psutil
-
     (worker,) = psutil.Process(server.process.pid).children()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(server.post, {"query": "q", "documents": ["slow 1"]})
@@ -160,6 +161,21 @@ def test_what_was_accepted_is_answered_after_sigterm() -> None:
         assert [status(connection) for connection in connections] == [200] * 4
         with pytest.raises(OSError, match="refused"):
             connected(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_start_of_a_large_model(number: signal.Signals) -> None:
+    process = subprocess.Popen([*STAND_IN, "--model", "endless"], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not (workers := psutil.Process(process.pid).children()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert not any(worker.is_running() for worker in workers)
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from stand_ins import score_of
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.engine import CLIENT, Service
 from pyserini_qpeft.service.errors import ServiceError
@@ -43,6 +44,34 @@ def test_what_is_too_large_gets_413_and_the_name_of_the_limit(
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, code)
         assert right(ask(client, "a"), "a")
         assert f'qpeft_refused_total{{reason="{code}"}} 1.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/rerank", b'{"query": "a", "documents": [%s]}'),
+        ("/rerank", b'{"query": "a", "texts": [%s]}'),
+        ("/score", b'{"text_1": "a", "text_2": [%s]}'),
+        ("/page/score", b'{"model": "tiny", "query": "a", "texts": [%s]}'),
+        ("/v1/rerank", b'{"query": "a", "documents": ["a"], "rank_fields": [%s]}'),
+    ],
+)
+@pytest.mark.parametrize("element", [b"{}", b"1", b'""'])
+def test_a_million_elements_are_counted_and_not_read(client: Any, path: str, body: bytes, element: bytes) -> None:
+    """Reading them takes minutes and gigabytes: each wrong one would have an error of its own."""
+    content = body % b",".join([element] * 1_000_000)
+    began = time.process_time()
+    answer = client.post(path, content=content, headers={"content-type": "application/json"})
+    assert time.process_time() - began < 5
+    assert answer.status_code == 413
+    assert len(answer.content) < 1000
+
+
+def test_one_wrong_element_is_named_and_the_rest_is_not(client: Any) -> None:
+    answer = client.post("/v1/rerank", json={"query": "a", "documents": ["a", *range(900)]})
+    assert answer.status_code == 422
+    assert "documents.1" in answer.json()["message"]
+    assert len(answer.json()["detail"]) <= 2
 
 
 def test_a_body_without_a_length_is_counted_as_it_comes(client_of: Any) -> None:
@@ -136,6 +165,35 @@ def test_a_cancelled_request_leaves_the_queue() -> None:
     run(check)
 
 
+def test_explanations_that_nobody_waits_for_do_not_keep_the_model_busy() -> None:
+    """One that has begun goes on; those that wait leave nothing behind."""
+
+    async def check(service: Service) -> None:
+        asked = [asyncio.create_task(service.explain(None, "q", "slow 0.5")) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        for one in asked:
+            one.cancel()
+        await asyncio.wait(asked)
+        began = time.monotonic()
+        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert time.monotonic() - began < 2
+        assert (await service.explain(None, "q", "a")).score == score_of("tiny", "q", "a")
+
+    run(check)
+
+
+def test_too_many_explanations_get_429() -> None:
+    async def check(service: Service) -> None:
+        asked = [asyncio.create_task(service.explain(None, "q", "slow 0.2")) for _ in range(64)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(ServiceError, match="wait for the scoring process"):
+            await service.explain(None, "q", "a")
+        for one in asked:
+            one.cancel()
+
+    run(check)
+
+
 def test_requests_that_come_together_share_turns() -> None:
     async def check(service: Service) -> None:
         scores = await asyncio.gather(*(service.score(None, str(n), ["a", "b"]) for n in range(10)))
@@ -175,11 +233,20 @@ def test_what_was_accepted_is_answered_before_the_service_stops() -> None:
     assert asyncio.run(stopping()) == [[score_of("tiny", "q", text) for text in ("slow 0.2", str(n))] for n in range(5)]
 
 
-def test_a_model_that_cannot_be_loaded_is_a_mistake_at_the_start() -> None:
-    from pyserini_qpeft.models.config import ModelConfig
+@pytest.mark.parametrize(("model", "words"), [("broken", "cannot be loaded"), ("too-large", "ended while it loaded")])
+def test_a_model_that_cannot_be_loaded_is_a_mistake_at_the_start(model: str, words: str) -> None:
+    with pytest.raises(QPeftError, match=words):
+        run(lambda service: asyncio.sleep(0), model=ModelConfig(model=model))
 
-    with pytest.raises(QPeftError, match="cannot be loaded"):
-        run(lambda service: asyncio.sleep(0), model=ModelConfig(model="broken"))
+
+def test_a_worker_whose_answer_cannot_be_read_is_started_again() -> None:
+    async def check(service: Service) -> None:
+        with pytest.raises(ServiceError, match="ended in the middle"):
+            await service.explain(None, "q", "unreadable")
+        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert service.workers["scoring"].restarts == 1
+
+    run(check)
 
 
 @pytest.mark.parametrize("name", [field for field in LimitsConfig.__dataclass_fields__])

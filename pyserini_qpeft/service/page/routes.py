@@ -13,6 +13,7 @@ from pyserini_qpeft import __version__
 from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.service.hang_up import unless_hung_up
 from pyserini_qpeft.service.page.passage import pieces
+from pyserini_qpeft.service.requests import Texts
 
 if TYPE_CHECKING:
     from pyserini_qpeft.service.engine import Service
@@ -54,7 +55,7 @@ class ScoreBody(BaseModel):
 
     model: str
     query: str
-    texts: list[str]
+    texts: Texts
 
 
 class ExplainBody(BaseModel):

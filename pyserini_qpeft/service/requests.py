@@ -1,13 +1,30 @@
-"""The bodies of requests and answers, as Cohere, Jina, vLLM, Text Embeddings Inference (TEI) and others have them.
+"""The bodies of requests, as Cohere, Jina, vLLM, Text Embeddings Inference (TEI) and others have them.
 
 Fields that a client sends and that mean nothing here are ignored.
 """
 
+from contextvars import ContextVar
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from pyserini_qpeft.data.fields import without_surrogates
+
+TOO_MANY = "too_many"
+"""The type of the error of a list that has more texts than one request may have."""
+
+MOST_TEXTS: ContextVar[int | None] = ContextVar("MOST_TEXTS", default=None)
+"""How many texts one request may have; the gate sets it for each request. None is any number."""
 
 
 class Document(BaseModel):
@@ -38,9 +55,23 @@ def _no_name(value: Any) -> Any:
     return None if value in ("", "default", "default/not-specified") else value
 
 
+def _not_too_many(value: Any) -> Any:
+    most = MOST_TEXTS.get()
+    if isinstance(value, list) and most is not None and len(value) > most:
+        raise PydanticCustomError(
+            TOO_MANY,
+            "{count} documents are more than the {most} of one request: send several requests",
+            {"count": len(value), "most": most},
+        )
+    return value
+
+
 Text = Annotated[str, AfterValidator(without_surrogates)]
 Query = Annotated[Text, BeforeValidator(_named_query), Field(min_length=1)]
 Model = Annotated[str | None, BeforeValidator(_no_name)]
+# A small body can hold millions of elements. They are counted before they are read, and reading ends at a wrong one.
+_LIST = (Field(fail_fast=True), BeforeValidator(_not_too_many))
+Texts = Annotated[list[Text], *_LIST]
 _RAW = Field(
     default=None,
     description="True: scores are mean natural-log probabilities of the query's tokens, never above 0. False, the "
@@ -48,20 +79,30 @@ _RAW = Field(
 )
 
 
-class RerankRequest(BaseModel):
+class _ScoreChoice(BaseModel):
+    """How a client asks for likelihoods as they are."""
+
+    raw_scores: bool | None = _RAW
+    use_activation: bool | None = Field(default=None, description="False is raw_scores.")
+    activation: bool | None = Field(default=None, description="False is raw_scores.")
+
+    @property
+    def raw(self) -> bool:
+        """Whether scores are log-probabilities."""
+        return bool(self.raw_scores) or False in (self.use_activation, self.activation)
+
+
+class RerankRequest(_ScoreChoice):
     """A request as Cohere, Jina, vLLM, llama.cpp and infinity have it."""
 
     model: Model = Field(default=None, description="Name of a served model; null is the default.")
     query: Query
-    documents: list[Text | Document] = Field(description="Texts, or objects with the field text.")
+    documents: Annotated[list[Text | Document], *_LIST] = Field(description="Texts, or objects with the field text.")
     top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
     return_documents: bool | None = Field(default=None, description="False leaves the documents out of the results.")
     max_tokens_per_doc: int | None = Field(default=None, ge=1, description="Tokens of a document that are read.")
-    rank_fields: list[str] | None = Field(default=None, description="Fields of a document that are scored.")
+    rank_fields: Texts | None = Field(default=None, description="Fields of a document that are scored.")
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1, description="As max_tokens_per_doc.")
-    raw_scores: bool | None = _RAW
-    use_activation: bool | None = Field(default=None, description="False is raw_scores.")
-    activation: bool | None = Field(default=None, description="False is raw_scores.")
 
     @property
     def texts(self) -> list[str]:
@@ -82,18 +123,13 @@ class RerankRequest(BaseModel):
         given = [n for n in (self.max_tokens_per_doc, self.truncate_prompt_tokens) if n is not None and n > 0]
         return min(given, default=None)
 
-    @property
-    def raw(self) -> bool:
-        """Whether scores are log-probabilities."""
-        return bool(self.raw_scores) or False in (self.use_activation, self.activation)
-
 
 class TextsRequest(BaseModel):
     """A request as TEI has it."""
 
     model: Model = Field(default=None, description="Name of a served model; null is the default.")
     query: Query
-    texts: list[Text]
+    texts: Texts
     raw_scores: bool | None = _RAW
     return_text: bool | None = None
     truncate: bool | None = Field(default=None, description="False refuses texts that are longer than the model reads.")
@@ -112,16 +148,13 @@ AnyRerankRequest = Annotated[
 """A request with `texts` gets TEI's answer, one with `documents` the answer of the others."""
 
 
-class ScoreRequest(BaseModel):
+class ScoreRequest(_ScoreChoice):
     """A request as vLLM's score API has it, with its older and newer names."""
 
     model: Model = Field(default=None, description="Name of a served model; null is the default.")
-    queries: list[Text] = Field(description="One query, or one for each document.")
-    documents: list[Text]
+    queries: Texts = Field(description="One query, or one for each document.")
+    documents: Texts
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
-    raw_scores: bool | None = _RAW
-    use_activation: bool | None = Field(default=None, description="False is raw_scores.")
-    activation: bool | None = Field(default=None, description="False is raw_scores.")
 
     @model_validator(mode="before")
     @classmethod
@@ -149,11 +182,6 @@ class ScoreRequest(BaseModel):
         given = self.truncate_prompt_tokens
         return given if given is not None and given > 0 else None
 
-    @property
-    def raw(self) -> bool:
-        """Whether scores are log-probabilities."""
-        return bool(self.raw_scores) or False in (self.use_activation, self.activation)
-
 
 class SearchRequest(BaseModel):
     """A search of an index, and the reranking of its hits."""
@@ -176,91 +204,3 @@ class SearchRequest(BaseModel):
         "model.",
     )
     return_documents: bool = Field(default=True, description="Whether the hits come with title and text.")
-
-
-class Usage(BaseModel):
-    """Tokens that the model read."""
-
-    prompt_tokens: int
-    total_tokens: int
-
-
-class ReturnedText(BaseModel):
-    """A document as it comes back."""
-
-    text: str
-
-
-class RerankResult(BaseModel):
-    """A document in its new place."""
-
-    index: int = Field(description="Place of the document in the request, from 0.")
-    relevance_score: float
-    document: ReturnedText | str | None = None
-
-
-class RerankResponse(BaseModel):
-    """Documents in their new order, best first."""
-
-    id: str
-    model: str
-    results: list[RerankResult]
-    usage: Usage
-    meta: dict[str, Any] = Field(description="Cohere's api_version, billed_units and tokens.")
-
-
-class TextRank(BaseModel):
-    """A text in its new place, as TEI has it."""
-
-    index: int
-    score: float
-    text: str | None = None
-
-
-class PairScore(BaseModel):
-    """The score of a pair, as vLLM has it."""
-
-    index: int
-    object: Literal["score"] = "score"
-    score: float
-
-
-class ScoreResponse(BaseModel):
-    """The scores of pairs, in their order."""
-
-    id: str
-    model: str
-    data: list[PairScore]
-    usage: Usage
-
-
-class Hit(BaseModel):
-    """A hit in its final place."""
-
-    docid: str
-    rank: int = Field(description="Place in the final list, from 1.")
-    score: float = Field(description="What the list is sorted by: the fused score, or the likelihood.")
-    likelihood: float | None = Field(description="Mean natural-log probability of the query's tokens.")
-    first_stage_score: float
-    first_stage_rank: int
-    title: str | None = None
-    text: str | None = None
-
-
-class SearchResponse(BaseModel):
-    """The hits of a search, best first."""
-
-    id: str
-    index: str
-    model: str | None
-    results: list[Hit]
-    usage: Usage
-    seconds: dict[str, float] = Field(description="Time of the first stage and of the reranking.")
-
-
-class ErrorBody(BaseModel):
-    """What is wrong. TEI-shaped requests get `{error, error_type}` instead."""
-
-    detail: Any
-    message: str
-    error: dict[str, str]
