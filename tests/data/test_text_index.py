@@ -58,6 +58,16 @@ def test_another_file_is_refused(tmp_path, content):
         TextIndex(tmp_path / "index")
 
 
+def test_a_damaged_database_is_named_when_a_text_is_read(tmp_path):
+    write(tmp_path / "corpus", [(str(n), "", f"text {n}") for n in range(20_000)])
+    build_text_index(tmp_path / "corpus", tmp_path / "index")
+    index = TextIndex(tmp_path / "index")
+    content = (tmp_path / "index").read_bytes()
+    (tmp_path / "index").write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(QPeftError, match=r"is damaged .*delete its folder"):
+        dict(index)
+
+
 def test_threads_may_share_an_index(tmp_path, in_threads):
     write(tmp_path / "corpus", [(str(n), "", f"text {n}") for n in range(500)])
     build_text_index(tmp_path / "corpus", tmp_path / "index")
