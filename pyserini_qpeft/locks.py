@@ -34,7 +34,8 @@ def acquire(file: Path, *, wait: bool = False) -> "BaseFileLock":
     """Takes a lock, to be given back by `release`; arguments and errors as for `locked`."""
     from filelock import FileLock
 
-    file.parent.stat()  # raises if the folder does not exist: filelock would make it
+    with os.scandir(file.parent):  # raises if there is no such folder: filelock would make it
+        pass
     held = FileLock(file, timeout=-1 if wait else 0, thread_local=False)
     held.acquire(poll_interval=0.01)
     return held

@@ -119,9 +119,14 @@ def _passages(corpus: Path, wanted: Callable[[], Collection[str]] | None) -> Map
         size = file.stat().st_size if file.is_file() else 0  # a pipe is read once, and kept in memory
     if size <= KEPT_IN_MEMORY_BYTES:
         return Corpus.open(corpus, None if wanted is None else wanted())
-    name = "passages.sqlite"
-    folder = cache_folder() / "corpora" / file_hash(file)
-    return TextIndex(build_once(folder, lambda draft: build_text_index(file, draft / name)) / name)
+    name, content = "passages.sqlite", file_hash(file)
+
+    def build(draft: Path) -> None:
+        build_text_index(file, draft / name)
+        if file_hash(file) != content:  # the database would be found by a content that it does not have
+            raise QPeftError(f"{file} changed while it was read: wait until it is complete.")
+
+    return TextIndex(build_once(cache_folder() / "corpora" / content, build) / name)
 
 
 def _required(texts: TextSource, where: str) -> TextSource:

@@ -1,13 +1,17 @@
-"""Hidden files that become an output when they are whole. A killed process leaves one; the next start removes it."""
+"""Hidden files that take their place when they are whole. A killed process leaves one; the next start removes it."""
 
 import contextlib
-import fcntl
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from pyserini_qpeft.locks import acquire, locked, release
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 @contextmanager
@@ -20,35 +24,34 @@ def draft(place: Path) -> Iterator[BinaryIO]:
         OSError: The folder cannot be written to, or the disk is full.
     """
     _remove_abandoned(place)
-    hidden, opened = _create(place)
-    with opened as file:
-        try:
+    hidden, lock = _reserve(place)
+    try:
+        with open(hidden, "wb") as file:
             yield file
-            file.flush()
-            hidden.replace(place)
-        finally:
-            hidden.unlink(missing_ok=True)
+        hidden.replace(place)
+    finally:
+        hidden.unlink(missing_ok=True)
+        release(lock)
 
 
-def _create(place: Path) -> tuple[Path, BinaryIO]:
+def _reserve(place: Path) -> tuple[Path, "BaseFileLock"]:
+    """A name for the draft, which is locked before there is a file, so that nobody takes it for abandoned."""
     while True:
         hidden = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-        file = open(hidden, "wb")  # noqa: SIM115 (the caller closes it)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if hidden.exists():
-            return hidden, file
-        file.close()  # another process took it for abandoned before it was locked
+        with contextlib.suppress(TimeoutError):  # another process found the lock first, and looks what it belongs to
+            return hidden, acquire(_lock_of(hidden))
+
+
+def _lock_of(hidden: Path) -> Path:
+    return hidden.with_name(f"{hidden.name}.lock")
 
 
 def _remove_abandoned(place: Path) -> None:
-    name = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}")
+    name = re.compile(rf"(\.{re.escape(place.name)}\.[0-9a-f]{{8}})(\.lock)?")
     with contextlib.suppress(OSError):  # a folder that cannot be read: drafts there stay
-        for hidden in place.parent.iterdir():
-            if name.fullmatch(hidden.name):
-                _remove_if_abandoned(hidden)
-
-
-def _remove_if_abandoned(hidden: Path) -> None:
-    with contextlib.suppress(OSError), open(hidden, "rb") as file:  # locked, or gone already
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        hidden.unlink()
+        for hidden in {
+            place.with_name(found[1]) for file in place.parent.iterdir() if (found := name.fullmatch(file.name))
+        }:
+            # It is in use (TimeoutError), or cannot be removed.
+            with contextlib.suppress(OSError), locked(_lock_of(hidden)):
+                hidden.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from pyserini_qpeft.data.fields import first_column
 from pyserini_qpeft.data.files import PathLike, numbered_lines_of, open_binary, user_read_errors
 from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.data.run_formats.run_format import ParseLines
+from pyserini_qpeft.errors import QPeftError
 
 Clean = Callable[[str, list[ScoredDoc]], list[ScoredDoc]]
 """Sorts the hits of a query, and leaves out docids that occur twice."""
@@ -31,6 +32,7 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
 
     def __init__(self, file: BinaryIO, path: PathLike, parse: ParseLines, clean: Clean) -> None:
         self._file, self._path, self._parse, self._clean = file, path, parse, clean
+        self._state = self._read_state()
         self._places: dict[str, int] = {}
         self._starts, self._lengths, self._lines = array("Q"), array("Q"), array("Q")
 
@@ -51,6 +53,8 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
         place = self._places[qid]
         with user_read_errors(self._path):
             block = os.pread(self._file.fileno(), self._lengths[place], self._starts[place]).split(b"\n")
+            if self._read_state() != self._state:
+                raise QPeftError(f"{self._path} changed while it was read: start again when it is complete")
         lines = numbered_lines_of(block, self._path, self._lines[place])
         return self._clean(qid, self._parse(self._path, lines)[qid])
 
@@ -62,6 +66,10 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
 
     def __contains__(self, qid: object) -> bool:
         return qid in self._places
+
+    def _read_state(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
 
     def _note_places(self) -> bool:
         current: str | None = None
@@ -103,4 +111,5 @@ def _plain(path: PathLike) -> BinaryIO:
     copy = cast(BinaryIO, tempfile.TemporaryFile(prefix="qpeft-run-"))  # noqa: SIM115 (the run keeps it)
     with user_read_errors(path), file:
         shutil.copyfileobj(file, copy, 1 << 20)
+        copy.flush()
     return copy

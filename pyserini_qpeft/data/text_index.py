@@ -3,8 +3,11 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from pyserini_qpeft.data.corpus import corpus_passages
 from pyserini_qpeft.data.files import PathLike
@@ -26,27 +29,50 @@ class TextIndex(Mapping[str, str]):
 
     def __init__(self, file: PathLike) -> None:
         self._file = Path(file)
-        try:
+        # Two threads that run the same query at once get the same statement of Python's cache, and each other's texts.
+        self._lock = Lock()
+        with self._own_errors():
             address = f"{self._file.absolute().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
             self._count = int(self._database.execute("SELECT count FROM size").fetchone()[0])
-        except (sqlite3.Error, TypeError) as error:
-            raise QPeftError(f"{file} is no database of passages ({error}): delete it, and it is built again") from None
 
     def __getitem__(self, docid: str) -> str:
-        found = self._database.execute("SELECT text FROM passages WHERE docid = ? LIMIT 1", (docid,)).fetchone()
+        found = self._first("SELECT text FROM passages WHERE docid = ? LIMIT 1", docid)
         if found is None:
             raise KeyError(docid)
         return str(found[0])
 
     def __contains__(self, docid: object) -> bool:
-        return self._database.execute("SELECT 1 FROM passages WHERE docid = ? LIMIT 1", (docid,)).fetchone() is not None
+        return self._first("SELECT 1 FROM passages WHERE docid = ? LIMIT 1", docid) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (str(row[0]) for row in self._database.execute("SELECT DISTINCT docid FROM passages"))
+        with self._own_errors():
+            cursor = self._database.cursor()
+            with self._lock:
+                cursor.execute("SELECT DISTINCT docid FROM passages")
+            while rows := self._some(cursor):
+                yield from (str(row[0]) for row in rows)
 
     def __len__(self) -> int:
         return self._count
+
+    def _first(self, query: str, docid: object) -> Any:
+        with self._own_errors(), self._lock:
+            return self._database.execute(query, (docid,)).fetchone()
+
+    def _some(self, cursor: sqlite3.Cursor) -> list[Any]:
+        with self._lock:
+            return cursor.fetchmany(_ROWS_AT_ONCE)
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, TypeError) as error:
+            raise QPeftError(
+                f"{self._file} is no database of passages, or is damaged ({error}): delete its folder, and it is built "
+                "again"
+            ) from None
 
 
 def build_text_index(corpus: PathLike, file: PathLike) -> None:

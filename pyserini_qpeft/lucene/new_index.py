@@ -1,7 +1,6 @@
 """A new index: built in a hidden folder beside its place, and moved there when it is complete."""
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from pyserini_qpeft.data.corpus import Document, iter_documents
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import acquire, release
 from pyserini_qpeft.lucene.kinds import DOCIDS, is_faiss_index, is_lucene_index
 
 
@@ -36,16 +36,26 @@ def new_index(index: Path, *, overwrite: bool) -> Iterator[Path]:
         overwrite: Whether to replace an existing index. A folder with anything else is never replaced.
 
     Raises:
-        QPeftError: `index` is taken, or its parent folder does not exist.
+        QPeftError: `index` is taken, another process is building it, or its parent folder does not exist.
     """
     _refuse_if_taken(index, overwrite)
     # Absolute, because Java resolves paths from the folder in which the JVM was started.
-    building = index.parent.absolute() / f".{index.name}.building-{os.getpid()}"
+    index = index.resolve()
     try:
+        lock = acquire(index.with_name(f".{index.name}.lock"))
+    except TimeoutError:
+        raise QPeftError(f"another process is building {index}: wait for it, or choose another folder.") from None
+    building, replaced = (index.with_name(f".{index.name}.{part}") for part in ("building", "replaced"))
+    try:
+        _clean_up(index, building, replaced)
+        _refuse_if_taken(index, overwrite)  # another process may have built it before the lock was taken
         yield building
-        _move(building, index)
+        if index.exists():
+            index.rename(replaced)
+        building.rename(index)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        _clean_up(index, building, replaced)
+        release(lock)
 
 
 def distinct_documents(corpus: Path) -> Iterator[Document]:
@@ -74,9 +84,9 @@ def _refuse_if_taken(index: Path, overwrite: bool) -> None:
         raise QPeftError(f"{index} holds an index already: choose another folder, or replace it with --overwrite.")
 
 
-def _move(building: Path, index: Path) -> None:
-    replaced = building.with_name(f".{index.name}.replaced-{os.getpid()}")
-    if index.exists():
-        index.rename(replaced)
-    building.rename(index)
-    shutil.rmtree(replaced, ignore_errors=True)
+def _clean_up(index: Path, building: Path, replaced: Path) -> None:
+    """Removes what is not complete, or not needed any more, also after a process was killed."""
+    if replaced.exists() and not index.exists():  # stopped between the two moves
+        replaced.rename(index)
+    for folder in (building, replaced):
+        shutil.rmtree(folder, ignore_errors=True)

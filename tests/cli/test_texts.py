@@ -6,6 +6,7 @@ import pytest
 
 from pyserini_qpeft.cli import texts
 from pyserini_qpeft.cli.texts import open_texts
+from pyserini_qpeft.data import text_index
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -40,6 +41,20 @@ def test_a_missing_document_is_named(corpus):
 def test_a_corpus_that_is_refused_leaves_nothing_in_the_cache(corpus, tmp_path):
     with pytest.raises(QPeftError, match="is empty, where a corpus was expected"):
         open_texts(corpus(), None)
+    assert list((tmp_path / "cache" / "corpora").glob("*/*")) == []
+
+
+def test_a_corpus_that_changes_while_it_is_copied_is_refused(corpus, tmp_path, monkeypatch):
+    file, build = corpus("a"), text_index.build_text_index
+
+    def build_late(*given):
+        corpus("b")
+        build(*given)
+
+    monkeypatch.setattr(text_index, "build_text_index", build_late)
+    with pytest.raises(QPeftError, match="changed while it was read"):
+        open_texts(file, None)
+    monkeypatch.undo()
     assert list((tmp_path / "cache" / "corpora").glob("*/*")) == []
 
 

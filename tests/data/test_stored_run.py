@@ -86,6 +86,16 @@ def test_repeated_docids_are_counted_once(tmp_path, stored, caplog):
     assert [record.getMessage().count("1 hits repeat a docid") for record in caplog.records] == [1]
 
 
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, stored):
+    path = tmp_path / "run"
+    path.write_text("1 Q0 a 1 2 x\n2 Q0 b 1 2 x\n")
+    run = stored(path)
+    with path.open("a") as file:
+        file.write("3 Q0 c 1 2 x\n")
+    with pytest.raises(QPeftError, match="run changed while it was read"):
+        run.get("2")
+
+
 def test_threads_may_share_a_run(tmp_path, stored, in_threads):
     path = tmp_path / "run"
     path.write_text("".join(f"{q} Q0 d{q}x{n} 1 {-n} x\n" for q in range(30) for n in range(20)))

@@ -58,8 +58,26 @@ def test_another_file_is_refused(tmp_path, content):
         TextIndex(tmp_path / "index")
 
 
+def test_a_damaged_database_is_named_when_a_text_is_read(tmp_path):
+    write(tmp_path / "corpus", [(str(n), "", f"text {n}") for n in range(20_000)])
+    build_text_index(tmp_path / "corpus", tmp_path / "index")
+    index = TextIndex(tmp_path / "index")
+    content = (tmp_path / "index").read_bytes()
+    (tmp_path / "index").write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(QPeftError, match=r"is damaged .*delete its folder"):
+        dict(index)
+
+
 def test_threads_may_share_an_index(tmp_path, in_threads):
     write(tmp_path / "corpus", [(str(n), "", f"text {n}") for n in range(500)])
     build_text_index(tmp_path / "corpus", tmp_path / "index")
     index = TextIndex(tmp_path / "index")
-    assert all(in_threads([lambda: [index[str(n)] for n in range(500)] == [f"text {n}" for n in range(500)]] * 4))
+    for _ in range(10):
+        assert all(in_threads([lambda: [index[str(n)] for n in range(500)] == [f"text {n}" for n in range(500)]] * 4))
+
+
+def test_texts_are_read_while_the_docids_are_listed(tmp_path):
+    write(tmp_path / "corpus", [("1", "", "a"), ("2", "", "b")])
+    build_text_index(tmp_path / "corpus", tmp_path / "index")
+    index = TextIndex(tmp_path / "index")
+    assert [(docid, index[docid], len(list(index))) for docid in index] == [("1", "a", 2), ("2", "b", 2)]

@@ -13,7 +13,8 @@ from pyserini_qpeft.errors import QPeftError
 _COLUMNS = ("qid", "docid", "rank", "score", "likelihood", "first_stage_rank", "first_stage_score")
 # A column `id` or `_id` could be either.
 _QID = [name for name in QID_FIELDS if name not in DOCID_FIELDS]
-_DOCID = [name for name in DOCID_FIELDS if name not in QID_FIELDS]
+# PyTerrier's docno is the docid of the collection; its docid is the place of the passage in its own index.
+_DOCID = ["docno", *(name for name in DOCID_FIELDS if name not in ("docno", *QID_FIELDS))]
 
 
 def _recognise(line: str) -> bool:

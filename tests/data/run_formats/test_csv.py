@@ -37,7 +37,10 @@ def test_pandas_reads_what_is_written_and_so_does_read_run(tmp_path, name):
 
 def test_files_of_others_are_read_by_the_names_of_their_columns(tmp_path):
     frame = pd.DataFrame(
-        {"qid": ["1", "1"], "docno": ["a", "b"], "rank": [0, 1], "score": [1.5, 2.5], "query": ["q", "q"]}
+        {
+            **{"qid": ["1", "1"], "docid": [17, 4], "docno": ["a", "b"]},
+            **{"rank": [0, 1], "score": [1.5, 2.5], "query": ["q", "q"]},
+        }
     )
     frame.to_csv(tmp_path / "pyterrier.csv", index=False)
 
