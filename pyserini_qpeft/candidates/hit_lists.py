@@ -35,10 +35,10 @@ def listed(hits: Any) -> list[Any]:
     """
     if isinstance(hits, Mapping):
         return _of_mapping(hits)
+    if hasattr(hits, "columns") and hasattr(hits, "to_dicts"):  # polars, which has a `to_dict` too
+        return list(hits.to_dicts())
     if hasattr(hits, "columns") and hasattr(hits, "to_dict"):
         return list(hits.astype(object).where(hits.notna(), None).to_dict("records"))
-    if hasattr(hits, "columns") and hasattr(hits, "to_dicts"):
-        return list(hits.to_dicts())
     if isinstance(hits, str | bytes) or not isinstance(hits, Iterable):
         raise QPeftError(f"the hits of a query must be a list of hits or texts, not {hits!r:.60}.")
     return [TextHit(str(place), hit) if isinstance(hit, str) else hit for place, hit in enumerate(hits)]

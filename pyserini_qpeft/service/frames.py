@@ -47,6 +47,11 @@ def body_length(head: bytes) -> int:
     return length
 
 
+def message(body: bytes) -> Any:
+    """The message of a frame, given what stands behind its length."""
+    return pickle.loads(body)
+
+
 def read_frame(stream: BinaryIO) -> Any:
     """The next message of a stream; None at its end."""
     head = stream.read(LENGTH_BYTES)
@@ -54,4 +59,4 @@ def read_frame(stream: BinaryIO) -> Any:
         return None
     length = body_length(head)
     body = stream.read(length)
-    return pickle.loads(body) if len(body) == length else None
+    return message(body) if len(body) == length else None

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import pickle
 import sys
 from itertools import count
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.service.errors import WorkerDiedError, WorkerFailedError
-from pyserini_qpeft.service.frames import LENGTH_BYTES, Call, Reply, body_length, frame
+from pyserini_qpeft.service.frames import LENGTH_BYTES, Call, Reply, body_length, frame, message
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             head = await self._process.stdout.readexactly(LENGTH_BYTES)
-            return Reply(*pickle.loads(await self._process.stdout.readexactly(body_length(head))))
+            return Reply(*message(await self._process.stdout.readexactly(body_length(head))))
         except Exception as error:
             if not isinstance(error, asyncio.IncompleteReadError):
                 logger.exception("an answer cannot be read")

@@ -83,8 +83,10 @@ BUSY = "hashlib.pbkdf2_hmac('sha256', b'', b'', 2 * 10**9)"  # takes minutes, an
 
 
 def test_a_command_that_is_busy_outside_of_python_ends_after_the_grace() -> None:
+    process = start(BUSY, grace=0.5)
+    time.sleep(1)  # a signal before the call begins would end the process at once
     begin = time.monotonic()
-    assert stopped_by(start(BUSY, grace=0.5), signal.SIGINT) == (130, "", SENTENCE)
+    assert stopped_by(process, signal.SIGINT) == (130, "", SENTENCE)
     assert time.monotonic() - begin > 0.5
 
 

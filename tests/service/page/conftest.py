@@ -63,9 +63,12 @@ def address() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium: Debian's, or the one that playwright has."""
+    """Headless Chromium: Debian's, or the one that playwright has.
+
+    Playwright's event loop runs as long as this does, and `asyncio.run` in other tests would fail: one module at most.
+    """
     sync = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync.sync_playwright() as playwright:
