@@ -58,7 +58,9 @@ def log_config(level: str) -> dict[str, Any]:
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {
             "pyserini_qpeft": {"level": level.upper()},
+            # These two bring handlers of their own.
             "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
+            "fastmcp": {"level": "WARNING", "handlers": [], "propagate": True},
             # It warns of enums in torchao whenever that is imported, in a form of its own.
             "torch.utils._pytree": {"level": "ERROR"},
         },

@@ -15,6 +15,7 @@ from pyserini_qpeft.service.answers import Question, best_first, search_and_rera
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.gate import Gate, LoggedRequests
 from pyserini_qpeft.service.logs import log_config
+from pyserini_qpeft.service.requests import Texts
 
 _READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 
@@ -55,7 +56,7 @@ def create_mcp(service: Service) -> "FastMCP[Any]":
     @server.tool(annotations=_READ_ONLY)
     async def rerank(
         query: Annotated[str, Field(description="What is asked.")],
-        documents: Annotated[list[str], Field(description="The texts to order.")],
+        documents: Annotated[Texts, Field(description="The texts to order.")],
         top_n: Annotated[
             int | None, Field(default=None, ge=1, description="How many are returned; null is all.")
         ] = None,
@@ -104,7 +105,9 @@ def guarded_mcp(server: "FastMCP[Any]", service: Service, access: Access) -> ASG
         service: Its service.
         access: Who may ask.
     """
-    gate = Gate(server.http_app(path="/mcp"), access, service.limits, service.metrics, open_paths=())
+    # The tools keep nothing between calls; a session that an agent leaves open would stay in memory.
+    app = server.http_app(path="/mcp", stateless_http=True)
+    gate = Gate(app, access, service.limits, service.metrics, open_paths=())
     return LoggedRequests(gate, service.metrics)
 
 

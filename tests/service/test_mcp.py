@@ -1,6 +1,7 @@
 """The tools of the MCP server, called by fastmcp's own client over stdio and HTTP."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,4 +89,21 @@ def test_tools_over_http_with_a_token() -> None:
     with running(*OPTIONS, command=command, QPEFT_TOKEN="right") as server:
         asyncio.run(checked(server.url))
         assert server.post({}, "/mcp").status_code == 401
+        headers = {"Authorization": "Bearer right", "Accept": "application/json, text/event-stream"}
+        # An agent of the protocol with sessions: none stays in memory.
+        client = {"name": "agent", "version": "1"}
+        begin = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": client}
+        answer = server.post(
+            {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": begin}, "/mcp", headers=headers
+        )
+        assert answer.status_code == 200
+        assert "mcp-session-id" not in answer.headers
+        wrong = {"name": "rerank", "arguments": {"query": "confidential", "documents": ["confidential", *range(99)]}}
+        call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": wrong}
+        answer = server.post(call, "/mcp", headers=headers)
+        assert "documents.1" in answer.text
+        assert "documents.2" not in answer.text
+        lines = [json.loads(line) for line in server.logged().splitlines()]
+        assert all({"time", "level", "event"} <= set(line) for line in lines)
+        assert "confidential" not in server.logged()
         assert server.stop() == 0
