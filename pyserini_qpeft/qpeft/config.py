@@ -130,8 +130,9 @@ class QPeftConfig(PeftConfig):  # type: ignore[misc]
         if foreign := sorted(self.hint_settings.keys() - own.keys()):
             known = f"its settings are {', '.join(own)}" if own else "it has none"
             raise QPeftError(f"the variant {self.variant} has no setting {foreign[0]!r} of its own: {known}.")
-        if self.hint_gate is not None and (self.hint_position == "prefix" or self.reference_settings):
-            raise QPeftError("hint_gate needs hint_position suffix, and no reference_settings.")
+        gateless = not hint_rule(self).has_hints or self.hint_position == "prefix" or self.reference_settings
+        if self.hint_gate is not None and gateless:
+            raise QPeftError("hint_gate needs a variant with hints, hint_position suffix, and no reference_settings.")
         if self.num_hints < 1 or self.pooled_hints < 0 or self.mlp_layers < 0 or self.hint_table_rank < 1:
             raise QPeftError(
                 "num_hints and hint_table_rank must be at least 1, pooled_hints and mlp_layers at least 0."

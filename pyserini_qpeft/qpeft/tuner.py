@@ -75,13 +75,16 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
             The pairs' likelihoods. With the adapter disabled, those of the plain prompt without hints.
 
         Raises:
-            QPeftError: If pairs are packed while an adapter without a gate is disabled.
+            QPeftError: If pairs are packed while an adapter without a gate is disabled, or are not packed for an
+                adapter with a gate.
         """
         if hint_index is None or input_ids is None:
             return self.model(input_ids=input_ids, **batch)
         # peft's wrapper fills these with None on the way.
         pairs = {name: value for name, value in batch.items() if value is not None}
         targets, bias = pairs["target_mask"], self._hint_bias(hint_index)
+        if bias is not None and packing is None:
+            raise QPeftError("an adapter with hint_gate needs packed pairs: collate(…, packed=True).")
         if self.qpeft_layer.disable_adapters:
             if bias is not None:
                 return query_likelihood(self.model, input_ids, targets, None, cached, packing, bias)
@@ -150,7 +153,7 @@ class QPeftModel(BaseTuner):  # type: ignore[misc]
         config = self.peft_config[adapter_name]
         config.fit_to(embeddings)
         if config.instruction_mode != "hard" and not config.instruction_ids:
-            raise QPeftError("trained words need instruction_ids: the ids of the words that it starts from.")
+            raise QPeftError("trained words need instruction_ids: the ids of the words that training starts from.")
         with init_empty_weights() if kwargs.get("low_cpu_mem_usage") else nullcontext():
             self.qpeft_layer.add(adapter_name, config)
         super().inject_adapter(model, adapter_name, *args, **kwargs)

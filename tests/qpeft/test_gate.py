@@ -122,7 +122,16 @@ def test_a_gate_gets_a_gradient_and_so_do_the_words() -> None:
     assert prompt.instruction.grad.abs().amax() > 0
 
 
-@pytest.mark.parametrize("other", [{"hint_position": "prefix"}, {"reference_settings": True}])
+def test_a_gate_without_packed_pairs_is_refused() -> None:
+    model = gated(-1.0)
+    scorer = LikelihoodScorer(model, TOKENIZER)
+    batch = scorer.row_scorer.collate([[sequence] for sequence in scorer.sequences(PAIRS)])
+    del batch["packing"]
+    with pytest.raises(QPeftError, match="needs packed pairs"):
+        model(**batch)
+
+
+@pytest.mark.parametrize("other", [{"hint_position": "prefix"}, {"reference_settings": True}, {"variant": "none"}])
 def test_a_gate_needs_hints_behind_the_passage(other: dict[str, Any]) -> None:
     with pytest.raises(QPeftError, match="hint_gate needs"):
         QPeftConfig(hint_gate=-2.0, **other)

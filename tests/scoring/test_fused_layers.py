@@ -1,6 +1,7 @@
 """Faster forward passes give the same numbers, and step aside wherever they do not apply."""
 
 import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -98,6 +99,94 @@ def test_a_lora_that_comes_later_takes_part() -> None:
     before = logits(model)
     config = LoraConfig(target_modules=["gate_proj", "up_proj"], init_lora_weights=False)
     assert not torch.allclose(logits(get_peft_model(model, config)), before)
+
+
+class ClampedMLP(nn.Module):
+    """As in models that limit the gate and the other half."""
+
+    def __init__(self, *, pair: bool = False) -> None:
+        super().__init__()
+        self.gate_proj, self.up_proj = nn.Linear(64, 96), nn.Linear(64, 96)
+        self.down_proj, self.act_fn = nn.Linear(96, 64), nn.SiLU()
+        self.pair = pair
+
+    def forward(self, inputs: torch.Tensor) -> Any:
+        gate, up = self.gate_proj(inputs).clamp(max=7), self.up_proj(inputs).clamp(-7, 7)
+        outputs = self.down_proj(self.act_fn(gate) * up)
+        return (outputs, gate) if self.pair else outputs
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("pair", [False, True])
+def test_an_mlp_that_clamps_or_returns_something_else_is_left_alone(pair: bool) -> None:
+    assert fuse_layers(ClampedMLP(pair=pair).to(torch.bfloat16)) == 0
+
+
+def test_a_norm_that_needs_more_than_its_inputs_is_left_alone() -> None:
+    class GatedRMSNorm(nn.RMSNorm):
+        def forward(self, inputs: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(inputs) * gate
+
+    assert fuse_layers(GatedRMSNorm(8, eps=1e-6)) == 0
+
+
+@needs_bfloat16
+def test_layers_of_one_class_with_other_settings_are_tried_separately() -> None:
+    class ScaledMLP(ClampedMLP):
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.scale * self.down_proj(self.act_fn(self.gate_proj(inputs)) * self.up_proj(inputs))
+
+    assert fuse_layers(nn.Sequential(ScaledMLP(1.0), ScaledMLP(2.0)).to(torch.bfloat16)) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)])
+def test_a_pickled_model_gives_its_scores_and_can_be_fused_again(dtype: torch.dtype) -> None:
+    model = tiny_model("llama").to(dtype)
+    own = logits(model)
+    fused = fuse_layers(model)
+    loaded = pickle.loads(pickle.dumps(model))
+    torch.testing.assert_close(logits(loaded), own)
+    assert fuse_layers(loaded) == fused
+
+
+@needs_bfloat16
+def test_hooks_on_projections_run() -> None:
+    model = tiny_model("llama").to(torch.bfloat16)
+    fuse_layers(model)
+    seen = []
+    model.model.layers[0].mlp.gate_proj.register_forward_hook(lambda *_: seen.append(1))
+    logits(model)
+    assert seen == [1]
+
+
+@needs_bfloat16
+def test_autocast_may_pass_other_dtypes() -> None:
+    mlp = tiny_model("llama").to(torch.bfloat16).model.layers[0].mlp
+    inputs = torch.randn(2, 3, mlp.gate_proj.in_features)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        before = mlp(inputs)
+        assert fuse_layers(mlp) == 1
+        torch.testing.assert_close(mlp(inputs), before)
+
+
+@needs_bfloat16
+def test_a_fused_model_can_be_compiled_later() -> None:
+    model = tiny_model("llama").to(torch.bfloat16)
+    own = logits(model)
+    fuse_layers(model)
+    graphs = []
+
+    def keep(graph: Any, _: Any) -> Any:
+        graphs.append(graph.code)
+        return graph
+
+    torch.testing.assert_close(logits(torch.compile(model, backend=keep)), own)
+    assert graphs
+    assert "mkldnn" not in "".join(graphs)
 
 
 def test_a_scorer_fuses_its_model_and_the_scores_stay() -> None:
