@@ -9,6 +9,21 @@ SENTENCES = [
     "Question: who sings does he love me with reba? Linda Davis. The capital of France is Paris.",
     "Hints: what is the name of the river that runs through Egypt? The Nile: 6,650 km long.\n",
 ]
+WORDS = [
+    "river",
+    "capital",
+    "Paris",
+    "Nile",
+    "Egypt",
+    "prophet",
+    "song",
+    "hill",
+    "longest",
+    "France",
+    "brother",
+    "flows",
+]
+"""Words of generated passages and queries."""
 VOCABULARY = 400
 PAIRS = [
     ("who sings does he love me", "linda davis sings does he love me with reba"),

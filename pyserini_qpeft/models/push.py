@@ -55,7 +55,7 @@ def push_adapter(
         except HfHubHTTPError as error:
             if getattr(error.response, "status_code", None) in (401, 403):
                 raise QPeftError(
-                    f"cannot push to {repo!r}: the hub lets you not write there. Log in with a token that may write "
+                    f"cannot push to {repo!r}: you may not write there. Log in with a token that may write "
                     "(hf auth login), and look at the owner's name."
                 ) from error
             raise QPeftError(f"cannot push to {repo!r}: {_line(error)}") from error

@@ -51,11 +51,6 @@ class WorkerProcess:
         """Whether the process has loaded and takes calls."""
         return self._ready.is_set()
 
-    @property
-    def pid(self) -> int | None:
-        """The id of the process."""
-        return None if self._process is None else self._process.pid
-
     async def start(self) -> None:
         """Start the process and wait until it has loaded.
 

@@ -145,7 +145,7 @@ class Scheduler:
         except QPeftError as error:
             self._failed(turn, error)
             return
-        except Exception:
+        except Exception:  # whatever it is, the requests that come after must be answered
             logger.exception("a turn failed")
             self._failed(turn, WorkerFailedError("scoring", "an internal error"))
             return

@@ -9,24 +9,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from tiny import WORDS
 
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'pyserini-qpeft[ray]'")
-
-WORDS = [
-    "river",
-    "capital",
-    "Paris",
-    "Nile",
-    "Egypt",
-    "prophet",
-    "song",
-    "hill",
-    "longest",
-    "France",
-    "brother",
-    "flows",
-]
 
 
 @pytest.fixture(scope="module")

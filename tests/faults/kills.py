@@ -72,25 +72,11 @@ JOBS = [
 
 def write_inputs(folder: Path) -> None:
     """A tiny model, a corpus, topics, qrels, a run and training examples."""
-    from tiny import save_tiny_model
+    from tiny import WORDS, save_tiny_model
 
     rng = random.Random(1)
-    words = [
-        "river",
-        "capital",
-        "Paris",
-        "Nile",
-        "Egypt",
-        "prophet",
-        "song",
-        "hill",
-        "longest",
-        "France",
-        "brother",
-        "flows",
-    ]
-    passages = {f"d{n}": " ".join(rng.choices(words, k=12)) for n in range(60)}
-    queries = {f"q{n}": " ".join(rng.choices(words, k=4)) for n in range(QUERIES)}
+    passages = {f"d{n}": " ".join(rng.choices(WORDS, k=12)) for n in range(60)}
+    queries = {f"q{n}": " ".join(rng.choices(WORDS, k=4)) for n in range(QUERIES)}
     save_tiny_model(folder / "model")
     corpus = "".join(json.dumps({"_id": d, "title": "", "text": text}) + "\n" for d, text in passages.items())
     (folder / "corpus.jsonl").write_text(corpus)
