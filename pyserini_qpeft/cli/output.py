@@ -83,7 +83,8 @@ def _summary(output: PathLike, report: "RunReport") -> str:
     cut = ""
     if scoring.passages_cut:
         cut = f", {scoring.passages_cut} of them cut to the passage limit ({scoring.tokens_cut} tokens lost)"
+    windows = f" in {scoring.windows} windows" if scoring.windows else ""
     return (
-        f"{output}: {report.queries} queries, {scoring.passages} passages{cut}, {scoring.seconds:.1f} s, "
+        f"{output}: {report.queries} queries, {scoring.passages} passages{windows}{cut}, {scoring.seconds:.1f} s, "
         f"{scoring.passages_per_second:.1f} passages/s"
     )

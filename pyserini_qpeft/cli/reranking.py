@@ -32,12 +32,17 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
     """Add the options that say which hits are rescored and how scores become a ranking."""
+    from pyserini_qpeft.cli.windows import add_window_options
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
     method = FusionConfig().method
     parser.add_argument(
-        f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion, as qpeft tune writes them"
+        f"{prefix}config",
+        type=Path,
+        dest="config",
+        metavar="FILE",
+        help="depth, fusion and windows, as qpeft tune writes them",
     )
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
@@ -57,6 +62,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         help="weight of the likelihood, 0 to 1; the first stage gets the rest (default: the weight that comes with "
         "the model)",
     )
+    add_window_options(parser, prefix)
 
 
 def read_model_config(args: argparse.Namespace) -> ModelConfig:
@@ -70,6 +76,7 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     Raises:
         QPeftError: A value is unknown or out of range, or a fusion weight is given without fusion.
     """
+    from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
     from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -83,7 +90,8 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
             raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
         fusion = replace(fusion, weight=args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
-    return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
+    windows = read_windows(args, stored.windows)
+    return replace(stored, **given, fusion=fusion, windows=windows, scoring=read_options(ScoringConfig, args))
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":

@@ -37,14 +37,22 @@ class RankedHits(list[RankedHit]):
         return super().__getitem__(place)
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
+        """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit` (`windows` if there are any).
 
-        A likelihood that is not known, below the depth, is NaN.
+        A likelihood that is not known, below the depth, is NaN. For documents that were scored through windows,
+        `windows` is a list of dictionaries, and `best_passage` is the text of the best window.
         """
         import pandas as pd
 
         columns = [field.name for field in fields(RankedHit)]
-        frame = pd.DataFrame([asdict(hit) for hit in self], columns=columns)
+        rows = [asdict(hit) for hit in self]
+        if any(hit.windows for hit in self):
+            columns.append("best_passage")
+            for row, hit in zip(rows, self, strict=True):
+                row |= {"best_passage": hit.best_passage and hit.best_passage.text, "windows": list(row["windows"])}
+        else:
+            columns.remove("windows")
+        frame = pd.DataFrame(rows, columns=columns)
         return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
 
     def _repr_html_(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pyserini_qpeft.data.fields import as_id, as_score
 from pyserini_qpeft.data.files import PathLike, first_line
-from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredWindow
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.errors import QPeftError
 
@@ -54,4 +54,13 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
         first_stage_rank=hit["first_stage_rank"],
         text=hit.get("text"),
         likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),
+        windows=tuple(_window(window, f"{where} ({docid})") for window in hit.get("windows") or ()),
     )
+
+
+def _window(window: Any, where: str) -> ScoredWindow:
+    places = [window.get(name) for name in ("start", "stop")] if isinstance(window, dict) else []
+    if not places or not all(isinstance(place, int) for place in places):
+        raise QPeftError(f"{where}: a window without its start and stop; give the JSONL that qpeft rerank writes")
+    docid = window.get("docid")
+    return ScoredWindow(*places, as_score(window.get("likelihood"), where), None if docid is None else str(docid))

@@ -252,5 +252,5 @@ class QPeftReranker(CrossEncoderCalls):
         size = self.scorer.query_batch_pairs
         with passage_bar(len(pairs), shown=progress) as bar:
             call = RerankCall(self.scorer, self.config, report, on_scored=bar.update)
-            blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]
+            blocks = [call.likelihoods(pairs[start : start + size]) for start in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
