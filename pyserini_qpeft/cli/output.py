@@ -16,8 +16,8 @@ from pyserini_qpeft.data.runs import formatter, header_of
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.rerank_run import Engine, RunConfig, RunReport
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 
 def add_output_options(parser: argparse._ActionsContainer) -> None:
@@ -67,7 +67,7 @@ def write_reranked(
     topics: Topics,
     texts: TextSource | None,
     config: "RunConfig",
-    reranker: "QPeftReranker",
+    reranker: "Reranker",
     engine: "Engine | None" = None,
 ) -> None:
     """Rerank a run, write it, and print what was done."""

@@ -116,7 +116,7 @@ class RerankCall:
             if self._hints:
                 tokens = list(map(self._scorer.hint_tokens, scored.sequences[start:stop]))
                 kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-            yield Reranked(hits, kept)
+            yield Reranked(hits, kept, len(asked.head))
             start = stop
 
     def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:

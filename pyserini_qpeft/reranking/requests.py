@@ -45,10 +45,12 @@ class Reranked:
     Attributes:
         hits: In rank order.
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
+        passages: How many passages were scored for this query.
     """
 
     hits: RankedHits
     hints: list[list[str] | None] | None = None
+    passages: int = 0
 
 
 def as_pairs(query: str, texts: Iterable[str]) -> list[tuple[str, str]]:
