@@ -24,8 +24,8 @@ class Candidate:
 
     Attributes:
         docid: Id of the passage or document.
-        text: Title and body as one string, joined by `data.passage.passage_text`; or the texts of `parts`, each on lines
-            of its own.
+        text: Title and body as one string, joined by `data.passage.passage_text`; or the texts of `parts`, each
+            beginning on a new line.
         score: Score of the first stage.
         parts: The passages of a document that is given as passages, in the order of the text.
     """

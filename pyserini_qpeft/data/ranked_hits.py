@@ -37,10 +37,10 @@ class RankedHits(list[RankedHit]):
         return super().__getitem__(place)
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit` (`windows` if there are any).
+        """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood that is not known, below the depth, is NaN. For documents that were scored through windows,
-        `windows` is a list of dictionaries, and `best_passage` is the text of the best window.
+        A likelihood that is not known, below the depth, is NaN. If documents were scored through windows, `windows`
+        holds lists of dictionaries, and `best_passage` the text of the best window; else these columns are missing.
         """
         import pandas as pd
 

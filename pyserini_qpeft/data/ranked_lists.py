@@ -59,8 +59,8 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
 
 
 def _window(window: Any, where: str) -> ScoredWindow:
-    places = [window.get(name) for name in ("start", "stop")] if isinstance(window, dict) else []
-    if not places or not all(isinstance(place, int) for place in places):
+    start, stop = (window.get(name) for name in ("start", "stop")) if isinstance(window, dict) else (None, None)
+    if not isinstance(start, int) or not isinstance(stop, int):
         raise QPeftError(f"{where}: a window without its start and stop; give the JSONL that qpeft rerank writes")
     docid = window.get("docid")
-    return ScoredWindow(*places, as_score(window.get("likelihood"), where), None if docid is None else str(docid))
+    return ScoredWindow(start, stop, as_score(window.get("likelihood"), where), None if docid is None else str(docid))

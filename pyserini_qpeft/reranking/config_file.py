@@ -16,7 +16,7 @@ _TUNED = "tuned"
 
 
 def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str, Any] | None = None) -> None:
-    """Write depth, tail, fusion and windows of a configuration. How pairs are scored depends on the machine and is left out.
+    """Write depth, tail, fusion and windows of a configuration, but not how pairs are scored on this machine.
 
     Args:
         path: The file.
@@ -91,12 +91,9 @@ def _windows(read: Any) -> WindowConfig:
     default = WindowConfig()
     _refuse_unknown(read, {field.name for field in fields(WindowConfig)}, "windows")
     for name, value in read.items():
-        usual = getattr(default, name)
-        kinds = {
-            type(usual),
-            *({int, type(None)} if usual is None else ()),
-            *({int} if usual.__class__ is float else ()),
-        }
+        kinds = {type(getattr(default, name))}
+        if kinds & {type(None), float}:
+            kinds.add(int)
         if type(value) not in kinds:
             raise QPeftError(f"windows: {name} must be {' or '.join(sorted(map(_kind, kinds)))}, and is {value!r}")
     return WindowConfig(**read)

@@ -20,6 +20,7 @@ from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
 from pyserini_qpeft.reranking.resume import ResumableWriter
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows.passage_run import FoldedRun, unfold
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -41,6 +42,8 @@ class RunConfig:
             with texts, hints and both scores).
         tag: Name of the run, the last column in TREC format.
         seconds: `jsonl` only: write each query's share of the scoring time.
+        unfold: Write the passages of documents that are given as passages, and not the documents; see
+            `windows.passage_run.unfold`. Hints are not written.
         restart: Do not go on with an unfinished run of this output; start again.
         progress: Show a progress bar.
 
@@ -53,6 +56,10 @@ class RunConfig:
     tag: str = field(default="qpeft", metadata={"help": "name of the run in TREC format"})
     seconds: bool = field(
         default=False, metadata={"help": "jsonl: write each query's share of the scoring time, for qpeft evaluate"}
+    )
+    unfold: bool = field(
+        default=False,
+        metadata={"help": "write the passages of --passages-from in their new order, and not their documents"},
     )
     restart: bool = field(
         default=False,
@@ -107,7 +114,7 @@ def rerank_run(
                    corpus=Corpus.open("scifact"))
 
     Args:
-        run: First-stage hits by qid.
+        run: First-stage hits by qid; a `FoldedRun` for documents that are given as passages.
         topics: The queries by qid; at least those of the run.
         config: What is written, and where.
         reranker: Reranks the hits.
@@ -152,10 +159,7 @@ def rerank_run(
                 def request(qid: str) -> Request:
                     head = to_candidates(run[qid][:depth], texts)
                     fingerprints[qid] = _fingerprint(head)
-                    return topics[qid], [
-                        *((one.docid, one.text, one.score) for one in head),
-                        *((hit.docid, hit.score) for hit in run[qid][len(head) :]),
-                    ]
+                    return topics[qid], [*head, *((hit.docid, hit.score) for hit in run[qid][len(head) :])]
 
                 requests = (list(map(request, batch)) for batch in batches)
                 hints = config.format == "jsonl"
@@ -169,14 +173,11 @@ def rerank_run(
                     seconds = shares.next(report, reranked.passages)
                     fingerprint = fingerprints.pop(qid)
                     if qid not in writer.finished:
-                        ranked = RankedList(
-                            qid,
-                            topics[qid],
-                            reranked.hits,
-                            reranked.hints,
-                            seconds if config.seconds else None,
-                        )
-                        writer.write(ranked, fingerprint)
+                        ranked, tokens = reranked.hits, reranked.hints
+                        if config.unfold and isinstance(run, FoldedRun):
+                            ranked, tokens = unfold(ranked, run.passages(qid)), None
+                        took = seconds if config.seconds else None
+                        writer.write(RankedList(qid, topics[qid], ranked, tokens, took), fingerprint)
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error

@@ -23,6 +23,7 @@ from pyserini_qpeft.reranking.loaded import adapter_to_push, describe
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows.config import USUAL_WINDOWS
 
 if TYPE_CHECKING:
     import torch
@@ -119,9 +120,13 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
 
     @property
     def query_batch_pairs(self) -> int:
-        """A query batch ends with the query that brings it to this many passages; see `ScoringConfig`."""
+        """A query batch ends with the query that brings it to this many passages or documents; see `ScoringConfig`.
+
+        A document that is scored through windows counts as `USUAL_WINDOWS` passages.
+        """
         pairs: int = self.scorer.query_batch_pairs
-        return pairs
+        windows = self.config.windows
+        return pairs if windows is None else max(1, pairs // min(USUAL_WINDOWS, windows.read or USUAL_WINDOWS))
 
     def settings(self) -> dict[str, Any]:
         """Everything that scores and rankings depend on, by name; see `fingerprint`."""
@@ -185,7 +190,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
 
     def explain(self, query: str, text: str) -> Explanation:
         """The parts of one likelihood: the hints, and the score of each query token with and without them."""
-        return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"))
+        return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"), self.config.windows)
 
     def _score(self, pairs: list[tuple[str, str]], *, progress: bool = False) -> npt.NDArray[np.float32]:
         self.last_report = report = ScoringReport()

@@ -136,7 +136,9 @@ class LikelihoodScorer:
         return [built[pair] for pair in pairs]
 
     def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-        """The tokens that each text has as a passage that is not cut, as characters of the text without blanks around it.
+        """The places of the tokens that each text has as a passage that is not cut.
+
+        Places are counted in the text without the blanks around it.
 
         Returns:
             Start and stop of each token, int64 `[tokens, 2]` for each text. The first token may start at -1, because it

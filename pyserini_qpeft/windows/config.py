@@ -11,6 +11,9 @@ COMBINE: tuple[str, ...] = get_args(Combine)
 SMALLEST = 8
 """The fewest tokens that a window may have."""
 
+USUAL_WINDOWS = 8
+"""How many windows a document is taken to have before it is cut, where work is divided: some 2,000 tokens."""
+
 
 @dataclass(frozen=True)
 class WindowConfig:
@@ -22,8 +25,8 @@ class WindowConfig:
         size: Tokens of a window, the repeated title included; None is as many as the model reads of a passage.
         stride: Tokens from the start of a window to the start of the next; None is a whole window, without overlap.
         best: How many windows `mean` takes.
-        temperature: How smooth the smooth maximum is, in nats per query token: it is nearly the best window at 0.01, and
-            nearly the mean of all windows at 10.
+        temperature: How smooth the smooth maximum is, in nats per query token: it is nearly the best window at 0.01,
+            and nearly the mean of all windows at 10.
         title: Whether the first line of a document is repeated at the start of every window. A first line that takes
             more than a quarter of a window is not taken for a title.
         most: How many windows of a document are read, from its start; None is all.
@@ -83,6 +86,6 @@ class WindowConfig:
         """
         if self.size is not None and self.size > passage_tokens:
             raise QPeftError(
-                f"a window of {self.size} tokens is longer than the {passage_tokens} tokens that are read of a passage: "
-                f"make it shorter, or set passage_tokens to {self.size}."
+                f"a window of {self.size} tokens is longer than the {passage_tokens} tokens that are read of a "
+                f"passage: make it shorter, or set passage_tokens to {self.size}."
             )

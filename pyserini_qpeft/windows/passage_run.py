@@ -55,8 +55,12 @@ class FoldedRun(Mapping[str, list[ScoredDoc]]):
     def __getitem__(self, qid: str) -> list[ScoredDoc]:
         if self._documents is None:
             return fold(self._passages[qid])
-        known = {one.docid: one.passages for one in fold(self._passages.get(qid, []))}
+        known = {one.docid: one.passages for one in fold(self.passages(qid))}
         return [replace(hit, passages=known.get(hit.docid, ())) for hit in self._documents[qid]]
+
+    def passages(self, qid: str) -> list[ScoredDoc]:
+        """The passages of a query, best first."""
+        return self._passages.get(qid, [])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._passages if self._documents is None else self._documents)
@@ -85,9 +89,9 @@ def unfold(ranked: Sequence[RankedHit], passages: Sequence[ScoredDoc]) -> Ranked
     for document in ranked:
         found = [_as_scored(hit, document) for hit in by_document.get(document.docid, [])]
         found.sort(key=lambda hit: -np.inf if hit.likelihood is None else hit.likelihood, reverse=True)
-        for hit in found or [document]:
+        for one in found or [document]:
             score = min(np.float32(document.score), np.nextafter(score, np.float32(-np.inf)))
-            hits.append(replace(hit, score=float(score), rank=len(hits) + 1))
+            hits.append(replace(one, score=float(score), rank=len(hits) + 1))
     return hits
 
 

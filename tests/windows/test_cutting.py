@@ -1,5 +1,6 @@
 """Documents in windows, with real tokenizers of two kinds."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -134,4 +135,4 @@ def test_windows_overlap_by_the_stride() -> None:
     words = " ".join(WORDS * 6)
     apart, close = (windows("byte-level", words, 30, stride=stride, title=False) for stride in (None, 10))
     assert len(close) > 2 * len(apart)
-    assert all(later.start < one.stop for one, later in zip(close, close[1:], strict=False))
+    assert all(later.start < one.stop for one, later in pairwise(close))

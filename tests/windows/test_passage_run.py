@@ -1,5 +1,7 @@
 """Runs of passages folded into documents, and unfolded again."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,7 @@ def test_documents_come_in_the_order_of_their_best_passages_which_are_in_documen
 @given(PASSAGES)
 def test_folding_loses_no_passage(hits: list[ScoredDoc]) -> None:
     folded = fold(hits)
-    assert sorted((passage.docid for one in folded for passage in one.passages)) == sorted(hit.docid for hit in hits)
+    assert sorted(passage.docid for one in folded for passage in one.passages) == sorted(hit.docid for hit in hits)
     assert [one.score for one in folded] == sorted((one.score for one in folded), reverse=True)
     assert all(one.score == max(passage.score for passage in one.passages) for one in folded)
 
@@ -86,7 +88,7 @@ def test_unfolding_gives_the_passages_back_in_the_order_of_documents(
     assert all(hit.score == pytest.approx(expected[document_of(hit.docid)], abs=1e-4) for hit in found)
     for hit in found:
         assert hits[hit.first_stage_rank - 1] == ScoredDoc(hit.docid, hit.first_stage_score)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         if document_of(one.docid) == document_of(other.docid):
             keys = [(-(hit.likelihood or -np.inf), hit.first_stage_rank) for hit in (one, other)]
             assert keys == sorted(keys)

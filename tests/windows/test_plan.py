@@ -1,5 +1,7 @@
 """Windows in tokens, compared with a second, slow rule that is written from the description."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_no_token_is_left_out_and_no_window_is_a_part_of_another(quality: list[i
     windows = plan(np.array(quality), size, stride)
     assert windows[0][0] == 0
     assert windows[-1][1] == len(quality) - 1
-    for (start, stop), (later, end) in zip(windows, windows[1:], strict=False):
+    for (start, stop), (later, end) in pairwise(windows):
         assert start < later <= stop < end
         assert later - start <= max(stride, size) or NOWHERE in quality[start + 1 : later]
     for start, stop in windows:
@@ -55,5 +57,5 @@ def test_no_token_is_left_out_and_no_window_is_a_part_of_another(quality: list[i
 @given(quality=QUALITY, size=st.integers(1, 30))
 def test_without_a_stride_only_the_last_window_overlaps(quality: list[int], size: int) -> None:
     windows = plan(np.array(quality), size, size)
-    for (_, stop), (later, _) in zip(windows[:-1], windows[1:-1], strict=False):
+    for (_, stop), (later, _) in pairwise(windows[:-1]):
         assert stop == later
