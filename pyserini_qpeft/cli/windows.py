@@ -17,6 +17,7 @@ def add_window_options(parser: argparse._ActionsContainer, prefix: str = "--") -
 
     parser.add_argument(
         f"{prefix}windows",
+        dest="windows",
         nargs="?",
         const=WindowConfig().combine,
         help="score documents that are longer than the passage tokens through windows: by the best window (max), the "
