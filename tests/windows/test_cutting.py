@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import WORDS, tiny_tokenizer
 
@@ -39,6 +39,7 @@ def windows(style: str, document: str, size: int, **settings: Any) -> tuple[Wind
 
 
 @pytest.mark.parametrize("style", ENCODERS)
+@settings(max_examples=40)
 @given(document=DOCUMENT, size=st.integers(8, 60), config=CONFIG)
 def test_every_word_is_read_and_no_window_is_cut(style: str, document: str, size: int, config: WindowConfig) -> None:
     found = cutter(style, config, size).cut([document])[0].windows
@@ -54,6 +55,7 @@ def test_every_word_is_read_and_no_window_is_cut(style: str, document: str, size
 
 
 @pytest.mark.parametrize("style", ENCODERS)
+@settings(max_examples=40)
 @given(document=DOCUMENT, size=st.integers(8, 60), config=CONFIG)
 def test_a_short_document_is_one_window_that_is_the_document(
     style: str, document: str, size: int, config: WindowConfig
