@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth")
+_RANKING = ("depth", "below_depth", "milliseconds")
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -30,7 +31,8 @@ class RerankCall:
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
         hints: Whether the hint tokens of each hit are kept.
-        on_scored: Is called with the number of pairs that were scored, after each batch of the model.
+        on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
+            number of pairs that were left out for lack of time.
     """
 
     def __init__(
@@ -82,16 +84,27 @@ class RerankCall:
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            likelihoods = scores[start:stop]
-            refuse_non_finite(asked, likelihoods)
-            ranking = self._ranking(asked, likelihoods)
-            hits = ranked_hits(asked, likelihoods, ranking)[: self._k]
-            kept = None
-            if self._hints:
-                tokens = list(map(self._scorer.hint_tokens, sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-            yield Reranked(hits, kept, len(asked.head))
+            yield self._list(asked, scores[start:stop], sequences[start:stop])
             start = stop
+
+    def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
+        """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
+        read, scores, sequences = score_in_time(asked, self.score, deadline, pace)
+        if self._on_scored is not None:
+            self._on_scored(len(asked.head) - len(read.head))
+        return self._list(read, scores, sequences)
+
+    def _list(
+        self, asked: Asked, likelihoods: npt.NDArray[np.float32], sequences: "Sequence[PairSequence]"
+    ) -> Reranked:
+        refuse_non_finite(asked, likelihoods)
+        ranking = self._ranking(asked, likelihoods)
+        hits = ranked_hits(asked, likelihoods, ranking)[: self._k]
+        kept = None
+        if self._hints:
+            tokens = list(map(self._scorer.hint_tokens, sequences))
+            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
+        return Reranked(hits, kept, len(asked.head))
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]
