@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "models": {"qpeft"},
     "scoring": {"qpeft", "models"},
     "reranking": {"data", "candidates", "qpeft", "models", "scoring"},
+    "cascade": {"data", "candidates", "models", "scoring", "reranking"},
     "engines": {"models", "scoring", "reranking"},
     "evaluation": {"data", "reranking"},
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},

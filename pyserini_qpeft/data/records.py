@@ -20,6 +20,21 @@ class ScoredDoc:
 
 
 @dataclass(frozen=True, slots=True)
+class StageScore:
+    """A hit after one stage of a cascade.
+
+    Attributes:
+        rank: Its rank, from 1.
+        score: Its score.
+        likelihood: Its likelihood; None if the stage did not rescore it.
+    """
+
+    rank: int
+    score: float
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RankedHit:
     """A hit in its final place, with its place and score before reranking.
 
@@ -31,6 +46,7 @@ class RankedHit:
         first_stage_rank: Place before reranking, from 1.
         text: Text that was scored, if it was kept.
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
+        stages: Rank, score and likelihood after each stage of a cascade, first to last; None without a cascade.
     """
 
     docid: str
@@ -40,6 +56,7 @@ class RankedHit:
     first_stage_rank: int
     text: str | None = None
     likelihood: float | None = None
+    stages: tuple[StageScore, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
