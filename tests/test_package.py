@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "scoring": {"qpeft", "models"},
     "windows": {"data", "candidates"},
     "reranking": {"data", "candidates", "qpeft", "models", "scoring", "windows"},
+    "cascade": {"data", "candidates", "models", "scoring", "reranking"},
     "engines": {"models", "scoring", "reranking"},
     "evaluation": {"data", "reranking"},
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},

@@ -9,7 +9,7 @@ from pyserini_qpeft.candidates.records import Candidate, Part
 from pyserini_qpeft.candidates.texts import TextSource, stored_text
 from pyserini_qpeft.data.fields import DOCID_FIELDS, SCORE_FIELDS, as_text, first_of
 from pyserini_qpeft.data.passage import document_text
-from pyserini_qpeft.data.records import RankedHit, ScoredDoc
+from pyserini_qpeft.data.records import RankedHit, ScoredDoc, ScoredWindow
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -63,6 +63,7 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
     docid, score = _docid_and_score(hit, place)
     if isinstance(hit, ScoredDoc) and hit.passages:
         return _joined(docid, score, to_candidates(hit.passages, texts))
+    parts = _parts(hit.windows) if isinstance(hit, RankedHit) else ()
     text = _given_text(hit)
     if text is None and texts is not None:
         text = texts(docid)
@@ -73,7 +74,7 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
             f"no text for document {docid}: use an index with raw texts (-storeRaw), or give a Lucene index that has "
             "them (searcher=), or the corpus (corpus=: BEIR folder, .jsonl[.gz] or mapping)"
         )
-    return Candidate(docid, as_text(text, f"the text of document {docid}"), score)
+    return Candidate(docid, as_text(text, f"the text of document {docid}"), score, parts)
 
 
 def _joined(docid: str, score: float, passages: Sequence[Candidate]) -> Candidate:
@@ -84,6 +85,16 @@ def _joined(docid: str, score: float, passages: Sequence[Candidate]) -> Candidat
         parts.append(Part(passage.docid, start, start + len(passage.text)))
         start = parts[-1].stop + 1
     return Candidate(docid, "\n".join(passage.text for passage in passages), score, tuple(parts))
+
+
+def _parts(windows: Sequence[ScoredWindow]) -> tuple[Part, ...]:
+    """The passages that a document was given as when it was ranked before, such as by an earlier stage of a cascade."""
+    parts: dict[str, Part] = {}
+    for window in windows:
+        if window.docid is not None:
+            first = parts.get(window.docid, window)
+            parts[window.docid] = Part(window.docid, first.start, window.stop)
+    return tuple(parts.values())
 
 
 def _docid_and_score(hit: Any, place: int) -> tuple[str, float]:

@@ -1,15 +1,10 @@
 """The options for runs of passages: `--passages-from` folds them into documents, `--unfold` unfolds the result."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pyserini_qpeft.data.records import Run
 from pyserini_qpeft.errors import QPeftError
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.config import RerankConfig
 
 
 def add_passage_options(parser: argparse._ActionsContainer) -> None:
@@ -45,18 +40,3 @@ def read_hits(args: argparse.Namespace) -> tuple[Path, Run]:
         return source, read_run(source)
     documents = None if args.run is None else read_run(args.run)
     return source, FoldedRun(read_run(args.passages_from), documents)
-
-
-def with_windows(config: "RerankConfig", args: argparse.Namespace) -> "RerankConfig":
-    """The configuration, with windows if the documents are given as passages.
-
-    Raises:
-        QPeftError: The options turn windows off, and the documents are given as passages.
-    """
-    from pyserini_qpeft.windows.config import WindowConfig
-
-    if args.passages_from is None or config.windows is not None:
-        return config
-    if args.windows == "none":
-        raise QPeftError("the passages of --passages-from are scored as windows: leave out --windows none.")
-    return replace(config, windows=WindowConfig())

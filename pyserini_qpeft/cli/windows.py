@@ -31,14 +31,21 @@ def add_window_options(parser: argparse._ActionsContainer, prefix: str = "--") -
 def read_windows(args: argparse.Namespace, stored: "WindowConfig | None" = None) -> "WindowConfig | None":
     """The windows that the options ask for, or those of a stored configuration with the options that are given.
 
+    Documents that are given as passages always have windows.
+
     Raises:
-        QPeftError: A value is out of range, or windows are off and one of their settings is given.
+        QPeftError: A value is out of range, windows are off and one of their settings is given, or they are turned off
+            and documents are given as passages.
     """
     from pyserini_qpeft.windows.config import WindowConfig
 
     windows = stored
     if args.windows is not None:
         windows = None if args.windows == "none" else replace(stored or WindowConfig(), combine=args.windows)
+    if windows is None and getattr(args, "passages_from", None) is not None:
+        if args.windows == "none":
+            raise QPeftError("the passages of --passages-from are scored as windows: leave out --windows none.")
+        windows = WindowConfig()
     given = {field.name: getattr(args, field.name) for field in fields(WindowConfig) if field.name in args}
     if given and windows is None:
         raise QPeftError(f"the {next(iter(given))} of windows has no effect without them: add --windows.")

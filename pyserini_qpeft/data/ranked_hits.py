@@ -39,13 +39,16 @@ class RankedHits(list[RankedHit]):
     def to_dataframe(self) -> "pd.DataFrame":
         """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood that is not known, below the depth, is NaN. If documents were scored through windows, `windows`
-        holds lists of dictionaries, and `best_passage` the text of the best window; else these columns are missing.
+        A likelihood that is not known, below the depth, is NaN. The column `stages` is left out without a cascade. If
+        documents were scored through windows, `windows` holds lists of dictionaries, and `best_passage` the text of the
+        best window; else these columns are left out.
         """
         import pandas as pd
 
         columns = [field.name for field in fields(RankedHit)]
         rows = [asdict(hit) for hit in self]
+        if all(hit.stages is None for hit in self):
+            columns.remove("stages")
         if any(hit.windows for hit in self):
             columns.append("best_passage")
             for row, hit in zip(rows, self, strict=True):

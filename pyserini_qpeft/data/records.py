@@ -58,6 +58,21 @@ class BestPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class StageScore:
+    """A hit after one stage of a cascade.
+
+    Attributes:
+        rank: Its rank, from 1.
+        score: Its score.
+        likelihood: Its likelihood; None if the stage did not rescore it.
+    """
+
+    rank: int
+    score: float
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RankedHit:
     """A hit in its final place, with its place and score before reranking.
 
@@ -70,6 +85,7 @@ class RankedHit:
         text: Text that was scored, if it was kept.
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
         windows: The windows through which the document was scored, in document order; empty if windows are off.
+        stages: Rank, score and likelihood after each stage of a cascade, first to last; None without a cascade.
     """
 
     docid: str
@@ -80,6 +96,7 @@ class RankedHit:
     text: str | None = None
     likelihood: float | None = None
     windows: tuple[ScoredWindow, ...] = ()
+    stages: tuple[StageScore, ...] | None = None
 
     @property
     def best_passage(self) -> BestPassage | None:

@@ -3,19 +3,19 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.data.records import ScoredWindow
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
 from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
+from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows.cutting import WindowCutter
 from pyserini_qpeft.windows.pairs import WindowedPairs
@@ -23,24 +23,8 @@ from pyserini_qpeft.windows.pairs import WindowedPairs
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.row_scorer import OnScored
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-    from pyserini_qpeft.scoring.sequences import PairSequence
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """What was found about pairs of query and document.
-
-    Attributes:
-        likelihoods: Of each pair, float32 `[pairs]`.
-        sequences: What the model read of each pair: the passage, or the best window of the document.
-        windows: The windows of each pair's document; None without windows.
-    """
-
-    likelihoods: npt.NDArray[np.float32]
-    sequences: "list[PairSequence]"
-    windows: list[tuple[ScoredWindow, ...]] | None = None
 
 
 class RerankCall:
@@ -52,7 +36,8 @@ class RerankCall:
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
         hints: Whether the hint tokens of each hit are kept.
-        on_scored: Is called with the number of pairs that were scored, after each batch of the model.
+        on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
+            number of pairs that were left out for lack of time.
     """
 
     def __init__(
@@ -91,7 +76,7 @@ class RerankCall:
             QPeftError: A candidate is given as passages, and windows are off.
         """
         if not pairs:
-            return Scored(np.zeros(0, dtype=np.float32), [], None if self._config.windows is None else [])
+            return Scored.joined([])
         start = time.perf_counter()
         scored = self._by_passage(pairs) if self._config.windows is None else self._by_window(pairs)
         self._report.seconds += time.perf_counter() - start
@@ -107,17 +92,15 @@ class RerankCall:
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            likelihoods = scored.likelihoods[start:stop]
-            refuse_non_finite(asked, likelihoods)
-            ranking = self._ranking(asked, likelihoods)
-            windows = None if scored.windows is None else scored.windows[start:stop]
-            hits = ranked_hits(asked, likelihoods, ranking, windows)[: self._k]
-            kept = None
-            if self._hints:
-                tokens = list(map(self._scorer.hint_tokens, scored.sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-            yield Reranked(hits, kept, len(asked.head))
+            yield self._list(asked, scored.part(start, stop))
             start = stop
+
+    def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
+        """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
+        read, scored = score_in_time(asked, self.score, deadline, pace)
+        if self._on_scored is not None:
+            self._on_scored(len(asked.head) - len(read.head))
+        return self._list(read, scored)
 
     def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         given = next((one for _, one in pairs if one.parts), None)
@@ -131,7 +114,7 @@ class RerankCall:
         report.tokens += sum(len(sequence) for sequence in sequences)
         report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
         report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
-        return Scored(self._scorer.score(sequences, self._on_scored), sequences)
+        return Scored(self._scorer.score(sequences, self._on_scored), sequences, [()] * len(sequences))
 
     def _by_window(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         config = self._config.windows
@@ -154,6 +137,16 @@ class RerankCall:
         report.tokens_cut += sum(unread)
         best = [sequences[place] for place in windowed.best(scores)]
         return Scored(windowed.combined(scores), best, windowed.windows(scores))
+
+    def _list(self, asked: Asked, scored: Scored) -> Reranked:
+        refuse_non_finite(asked, scored.likelihoods)
+        ranking = self._ranking(asked, scored.likelihoods)
+        hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)[: self._k]
+        kept = None
+        if self._hints:
+            tokens = list(map(self._scorer.hint_tokens, scored.sequences))
+            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
+        return Reranked(hits, kept, len(asked.head))
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]

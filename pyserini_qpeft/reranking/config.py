@@ -19,6 +19,9 @@ class RerankConfig:
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
             one that comes with the model: `QPeftReranker.config` shows it.
+        milliseconds: Time limit for each query, in milliseconds of wall-clock time. The hits are scored from the first
+            on, and those that are not scored in time join the tail. None: no limit. A run with a limit is not
+            reproducible: how many hits are scored depends on the machine.
         scoring: How pairs are scored.
         windows: How documents that are longer than a passage are scored through windows; None cuts their end.
         progress: Whether `rerank_batch` shows a progress bar.
@@ -33,6 +36,13 @@ class RerankConfig:
     below_depth: BelowDepth = field(
         default="keep",
         metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
+    )
+    milliseconds: float | None = field(
+        default=None,
+        metadata={
+            "help": "time limit for each query, in milliseconds: hits that are not scored in time stay below the "
+            "others, in their order; such runs are not reproducible (default: no limit)"
+        },
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
@@ -50,6 +60,8 @@ class RerankConfig:
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
+        if self.milliseconds is not None and not self.milliseconds > 0:
+            raise QPeftError(f"milliseconds must be above 0, and is {self.milliseconds}.")
         if self.below_depth not in BELOW_DEPTH:
             raise QPeftError(f"below_depth must be {' or '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
         if self.windows is not None and self.scoring.passage_tokens is not None:

@@ -205,6 +205,18 @@ def test_passages_of_a_document_are_its_windows_with_their_docids(scorer: Likeli
     assert {hits["e"].text[one.start : one.stop] in LONG for one in hits["e"].windows} == {True}
 
 
+def test_a_document_keeps_its_passages_when_it_is_ranked_again(scorer: LikelihoodScorer) -> None:
+    run = {"q": [ScoredDoc(docid, 9.0 - place) for place, docid in enumerate(["d#1", "e#4", "d#0", "f#2"])]}
+    reranker = windowed(scorer)
+    once = reranker.rerank(QUERIES[0], FoldedRun(run)["q"], corpus=PASSAGES)
+    again = reranker.rerank(QUERIES[0], once)
+    for hit, other in zip(once, again, strict=True):
+        assert (hit.docid, hit.text) == (other.docid, other.text)
+        assert [(one.start, one.stop, one.docid) for one in hit.windows] == [
+            (one.start, one.stop, one.docid) for one in other.windows
+        ]
+
+
 def _run(scorer: LikelihoodScorer, output: Path, config: WindowConfig, stop: int | None, **changes: Any) -> None:
     """Reranks a run; `stop` ends it like a kill after this many queries."""
     run = {f"q{n}": [ScoredDoc("a", 3.0), ScoredDoc("b", 2.0), ScoredDoc("c", 1.0)] for n in range(len(QUERIES))}

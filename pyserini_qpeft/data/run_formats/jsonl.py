@@ -19,8 +19,9 @@ def _recognise(line: str) -> bool:
 def _lines(ranked: RankedList, tag: str) -> str:
     """An object with `qid`, `query`, `hits`, and `seconds` if it is known.
 
-    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `text` and `hints` if they are known. A
-    document that was scored through windows also has `windows` and `best_passage`.
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `text`, `hints` and
+    `stages` (rank, score and likelihood after each stage of a cascade). A document that was scored through windows also
+    has `windows` and `best_passage`.
     """
     check_scores(ranked)
     hits = []
@@ -29,6 +30,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
         written |= {name: getattr(hit, name) for name in _HIT_NUMBERS}
         if not math.isfinite(hit.first_stage_score):
             written["first_stage_score"] = None
+        if hit.stages is not None:
+            written["stages"] = [asdict(stage) for stage in hit.stages]
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:
