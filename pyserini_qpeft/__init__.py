@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
     from pyserini_qpeft.reranking.searcher import RerankingSearcher
     from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.windows.config import WindowConfig
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _HOME = {
     "RerankingSearcher": "reranking.searcher",
     "RunConfig": "reranking.rerank_run",
     "ScoringConfig": "scoring.config",
+    "WindowConfig": "windows.config",
     "rerank_run": "reranking.rerank_run",
 }
 
@@ -48,6 +50,7 @@ __all__ = [
     "RerankingSearcher",
     "RunConfig",
     "ScoringConfig",
+    "WindowConfig",
     "rerank_run",
 ]
 

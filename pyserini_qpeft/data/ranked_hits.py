@@ -59,7 +59,7 @@ class RankedHits(list[RankedHit]):
         return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
 
     def _repr_html_(self) -> str:
-        """The table that a notebook shows: the first hits, and the beginnings of their texts."""
+        """The table that a notebook shows: the first hits, and the beginnings of their texts or best passages."""
         heads = ("rank", "docid", "score", "likelihood", "first-stage rank", "first-stage score", "text")
         rows = [_row(hit) for hit in self[:_SHOWN_HITS]]
         lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
@@ -72,7 +72,8 @@ class RankedHits(list[RankedHit]):
 def _row(hit: RankedHit) -> tuple[str, ...]:
     moved = hit.first_stage_rank - hit.rank
     arrow = f" ({'↑' if moved > 0 else '↓'}{abs(moved)})" if moved else ""
-    text = " ".join((hit.text or "").split())
+    best = hit.best_passage
+    text = " ".join(((hit.text if best is None else best.text) or "").split())
     return (
         str(hit.rank),
         hit.docid,
