@@ -37,6 +37,9 @@ class RerankConfig:
         default="keep",
         metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
     )
+    fusion: FusionConfig | None = field(default_factory=FusionConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    windows: WindowConfig | None = None
     milliseconds: float | None = field(
         default=None,
         metadata={
@@ -44,9 +47,6 @@ class RerankConfig:
             "others, in their order; such runs are not reproducible (default: no limit)"
         },
     )
-    fusion: FusionConfig | None = field(default_factory=FusionConfig)
-    scoring: ScoringConfig = field(default_factory=ScoringConfig)
-    windows: WindowConfig | None = None
     progress: bool = field(default=False, metadata={"changes_result": False})
 
     def for_model(self, model: str | None) -> "RerankConfig":

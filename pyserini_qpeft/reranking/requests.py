@@ -149,7 +149,7 @@ def ranked_hits(
     asked: Asked,
     likelihoods: npt.NDArray[np.float32],
     ranking: Ranking,
-    windows: Sequence[tuple[ScoredWindow, ...]],
+    windows: Sequence[tuple[ScoredWindow, ...]] | None = None,
 ) -> RankedHits:
     """The hits in the order of a ranking, with both scores and ranks.
 
@@ -157,7 +157,7 @@ def ranked_hits(
         asked: The query and its hits.
         likelihoods: Of `asked.head`, float32 `[head]`.
         ranking: Places in the first stage's list, and scores.
-        windows: The windows of each hit of `asked.head`.
+        windows: The windows of each hit of `asked.head`; None if there are none.
     """
     hits = RankedHits()
     for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1):
@@ -174,7 +174,7 @@ def ranked_hits(
                 first_stage_rank=place + 1,
                 text=candidate.text,
                 likelihood=float(likelihoods[place]),
-                windows=windows[place],
+                windows=() if windows is None else windows[place],
             )
         )
     return hits
