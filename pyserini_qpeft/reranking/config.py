@@ -19,11 +19,11 @@ class RerankConfig:
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
             one that comes with the model: `QPeftReranker.config` shows it.
+        scoring: How pairs are scored.
+        windows: How documents that are longer than a passage are scored through windows; None cuts their end.
         milliseconds: Time limit for each query, in milliseconds of wall-clock time. The hits are scored from the first
             on, and those that are not scored in time join the tail. None: no limit. A run with a limit is not
             reproducible: how many hits are scored depends on the machine.
-        scoring: How pairs are scored.
-        windows: How documents that are longer than a passage are scored through windows; None cuts their end.
         progress: Whether `rerank_batch` shows a progress bar.
 
     Raises:
