@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyserini_qpeft.candidates.records import Candidate
+    from pyserini_qpeft.cascade.reranker import CascadeReranker
     from pyserini_qpeft.data.ranked_hits import RankedHits
     from pyserini_qpeft.data.records import RankedHit
     from pyserini_qpeft.errors import QPeftError
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.reranker import QPeftReranker
     from pyserini_qpeft.reranking.searcher import RerankingSearcher
     from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.windows.config import WindowConfig
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Candidate": "candidates.records",
+    "CascadeReranker": "cascade.reranker",
     "FusionConfig": "reranking.fusion",
     "QPeftConfig": "qpeft.config",
     "QPeftError": "errors",
@@ -30,11 +33,13 @@ _HOME = {
     "RerankingSearcher": "reranking.searcher",
     "RunConfig": "reranking.rerank_run",
     "ScoringConfig": "scoring.config",
+    "WindowConfig": "windows.config",
     "rerank_run": "reranking.rerank_run",
 }
 
 __all__ = [
     "Candidate",
+    "CascadeReranker",
     "FusionConfig",
     "QPeftConfig",
     "QPeftError",
@@ -45,6 +50,7 @@ __all__ = [
     "RerankingSearcher",
     "RunConfig",
     "ScoringConfig",
+    "WindowConfig",
     "rerank_run",
 ]
 

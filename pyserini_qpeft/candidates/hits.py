@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyserini_qpeft.candidates.hit_lists import TextHit, listed
-from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.candidates.records import Candidate, Part
 from pyserini_qpeft.candidates.texts import TextSource, stored_text
 from pyserini_qpeft.data.fields import DOCID_FIELDS, SCORE_FIELDS, as_text, first_of
 from pyserini_qpeft.data.passage import document_text
-from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.data.records import RankedHit, ScoredDoc, ScoredWindow
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -20,7 +20,7 @@ def to_candidates(hits: Any, texts: TextSource | None = None) -> list[Candidate]
     `(docid, text, score)` or `(docid, score)`, a rank_llm candidate, a pygaggle text with its docid in `metadata`, a
     mapping or an object with fields or attributes such as `docid` and `score` (see `data.fields`), or a text alone,
     whose docid is its place, from 0. The text is the hit's own text, or else the text from `texts`, or else the text
-    that the index stored with the hit.
+    that the index stored with the hit. The text of a document with `ScoredDoc.passages` is that of its passages.
 
     Args:
         hits: A list, a DataFrame or a mapping, see `candidates.hit_lists`. May be empty. A docid may occur more than
@@ -58,7 +58,12 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
             f"hit {place} is a text ({hit.text!r:.40}), and there is a corpus or an index for the texts: leave "
             "that out, or give the hit as (docid, score)."
         )
+    if isinstance(hit, Candidate) and hit.parts:
+        return hit
     docid, score = _docid_and_score(hit, place)
+    if isinstance(hit, ScoredDoc) and hit.passages:
+        return _joined(docid, score, to_candidates(hit.passages, texts))
+    parts = _parts(hit.windows) if isinstance(hit, RankedHit) else ()
     text = _given_text(hit)
     if text is None and texts is not None:
         text = texts(docid)
@@ -69,7 +74,27 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
             f"no text for document {docid}: use an index with raw texts (-storeRaw), or give a Lucene index that has "
             "them (searcher=), or the corpus (corpus=: BEIR folder, .jsonl[.gz] or mapping)"
         )
-    return Candidate(docid, as_text(text, f"the text of document {docid}"), score)
+    return Candidate(docid, as_text(text, f"the text of document {docid}"), score, parts)
+
+
+def _joined(docid: str, score: float, passages: Sequence[Candidate]) -> Candidate:
+    """A document of passages, each of which begins on a new line."""
+    parts: list[Part] = []
+    start = 0
+    for passage in passages:
+        parts.append(Part(passage.docid, start, start + len(passage.text)))
+        start = parts[-1].stop + 1
+    return Candidate(docid, "\n".join(passage.text for passage in passages), score, tuple(parts))
+
+
+def _parts(windows: Sequence[ScoredWindow]) -> tuple[Part, ...]:
+    """The passages that a document was given as when it was ranked before, such as by an earlier stage of a cascade."""
+    parts: dict[str, Part] = {}
+    for window in windows:
+        if window.docid is not None:
+            first = parts.get(window.docid, window)
+            parts[window.docid] = Part(window.docid, first.start, window.stop)
+    return tuple(parts.values())
 
 
 def _docid_and_score(hit: Any, place: int) -> tuple[str, float]:

@@ -8,17 +8,21 @@ if TYPE_CHECKING:
 
 HELP = "show the hints of a passage, and the score of each query token with and without them"
 
+_SHOWN_CHARACTERS = 60
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     from pyserini_qpeft.cli.reranking import add_model_options
     from pyserini_qpeft.cli.texts import add_text_options
+    from pyserini_qpeft.cli.windows import add_window_options
 
     parser.add_argument("--query", required=True, metavar="TEXT", help="the query")
     passage = parser.add_mutually_exclusive_group(required=True)
     passage.add_argument("--text", metavar="TEXT", help="the passage")
     passage.add_argument("--docid", help="the passage's id in --corpus or --index")
     add_text_options(parser)
+    add_window_options(parser.add_argument_group("long documents"))
     add_model_options(parser.add_argument_group("model"))
 
 
@@ -26,12 +30,14 @@ def run(args: argparse.Namespace) -> None:
     """Explain one score."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
+    from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
     text = _passage(args)
-    config = RerankConfig(scoring=read_options(ScoringConfig, args))
-    print(_table(load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)))
+    config = RerankConfig(scoring=read_options(ScoringConfig, args), windows=read_windows(args))
+    explanation = load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)
+    print(_table(explanation, text))
 
 
 def _passage(args: argparse.Namespace) -> str:
@@ -46,8 +52,19 @@ def _passage(args: argparse.Namespace) -> str:
     return str(texts(args.docid))
 
 
-def _table(explanation: "Explanation") -> str:
-    lines = [f"score  {explanation.score:.4f}  (mean over {len(explanation.tokens)} query tokens)"]
+def _table(explanation: "Explanation", text: str) -> str:
+    count = len(explanation.tokens)
+    best = explanation.best_window
+    if best is None:
+        lines = [f"score  {explanation.score:.4f}  (mean over {count} query tokens)"]
+    else:
+        lines = [f"score  {explanation.score:.4f}  (from {len(explanation.windows)} windows)", ""]
+        lines += [f"  {'characters':>17}  {'log p':>8}  text"]
+        for window in explanation.windows:
+            start = " ".join(text[window.start : window.stop].split())[:_SHOWN_CHARACTERS]
+            places = f"{window.start} to {window.stop}"
+            lines.append(f"{'*' if window is best else ' '} {places:>17}  {window.likelihood:8.3f}  {start}")
+        lines += ["", f"best window  (mean over {count} query tokens)"]
     if explanation.hints:
         lines.append("hints  " + "  ".join(f"{hint.token} {hint.similarity:.2f}" for hint in explanation.hints))
     if explanation.tokens_cut:

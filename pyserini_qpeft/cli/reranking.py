@@ -1,8 +1,8 @@
-"""Options that choose a model and say how it reranks, for `search`, `rerank`, `explain` and `demo`."""
+"""Options that choose a model or a cascade and say how it reranks, for `search`, `rerank`, `explain` and `demo`."""
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -12,10 +12,14 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.cascade.config import CascadeConfig
     from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth")
+_RANKING = ("depth", "below_depth", "milliseconds")
+_OF_STAGES = ("model", "adapter", "depth")
+"""Options that the stages of a cascade have each for itself."""
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
@@ -32,12 +36,25 @@ def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *,
 
 def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
     """Add the options that say which hits are rescored and how scores become a ranking."""
+    from pyserini_qpeft.cli.windows import add_window_options
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
     method = FusionConfig().method
     parser.add_argument(
-        f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion, as qpeft tune writes them"
+        f"{prefix}config",
+        type=Path,
+        dest="config",
+        metavar="FILE",
+        help="depth, fusion and windows, as qpeft tune writes them",
+    )
+    parser.add_argument(
+        f"{prefix}cascade",
+        dest="cascade",
+        metavar="STAGES",
+        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
+        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
+        "file",
     )
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
@@ -57,6 +74,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         help="weight of the likelihood, 0 to 1; the first stage gets the rest (default: the weight that comes with "
         "the model)",
     )
+    add_window_options(parser, prefix)
 
 
 def read_model_config(args: argparse.Namespace) -> ModelConfig:
@@ -70,6 +88,7 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     Raises:
         QPeftError: A value is unknown or out of range, or a fusion weight is given without fusion.
     """
+    from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
     from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -83,15 +102,66 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
             raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
         fusion = replace(fusion, weight=args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
-    return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
+    windows = read_windows(args, stored.windows)
+    return replace(stored, **given, fusion=fusion, windows=windows, scoring=read_options(ScoringConfig, args))
+
+
+@dataclass(frozen=True)
+class Reranking:
+    """What the options say about reranking, checked before anything is read or loaded.
+
+    Attributes:
+        model: The model; None with a cascade.
+        config: How it reranks; with a cascade, what all stages share.
+        cascade: The cascade, or None.
+    """
+
+    model: ModelConfig
+    config: "RerankConfig"
+    cascade: "CascadeConfig | None" = None
+
+    @property
+    def depth(self) -> int | None:
+        """How many hits of each query need a text."""
+        return self.config.depth if self.cascade is None else self.cascade.stages[0].config.depth
+
+    def load(self, *, quiet: bool) -> "Reranker":
+        """Load the models; `quiet` turns off the progress bar of transformers."""
+        if self.cascade is None:
+            return load_reranker(self.model, self.config, quiet=quiet)
+        from pyserini_qpeft.cascade.reranker import CascadeReranker
+
+        _be_quiet(quiet)
+        return CascadeReranker.from_config(self.cascade)
+
+
+def read_reranking(args: argparse.Namespace) -> Reranking:
+    """The model or the cascade that the options choose, and how it reranks.
+
+    Raises:
+        QPeftError: A value is unknown or out of range, or an option belongs to the stages of the cascade.
+    """
+    model, config = read_model_config(args), read_rerank_config(args)
+    if args.cascade is None:
+        return Reranking(model, config)
+    from pyserini_qpeft.cascade.config import FORM, read_cascade
+
+    for name in _OF_STAGES:
+        if name in args:
+            raise QPeftError(f"{name} is given with a cascade: each stage has its own, {FORM}.")
+    return Reranking(model, config, read_cascade(args.cascade, model, config))
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
     """Load the reranker; `quiet` turns off the progress bar of transformers."""
-    from transformers.utils import logging
-
     from pyserini_qpeft.reranking.reranker import QPeftReranker
+
+    _be_quiet(quiet)
+    return QPeftReranker.from_config(model, config)
+
+
+def _be_quiet(quiet: bool) -> None:
+    from transformers.utils import logging
 
     if quiet:
         logging.disable_progress_bar()
-    return QPeftReranker.from_config(model, config)

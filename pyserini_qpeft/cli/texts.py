@@ -104,7 +104,13 @@ def open_topics(topics: str, topics_format: str = "default") -> Topics:
 
 
 def _hits_without_text(run: Run, depth: int | None) -> Iterator[tuple[str, str]]:
-    return ((qid, hit.docid) for qid, hits in run.items() for hit in hits[:depth] if hit.text is None)
+    return (
+        (qid, passage.docid)
+        for qid, hits in run.items()
+        for hit in hits[:depth]
+        for passage in hit.passages or (hit,)
+        if passage.text is None
+    )
 
 
 def _passages(corpus: Path, wanted: Callable[[], Collection[str]] | None) -> Mapping[str, str]:

@@ -39,16 +39,27 @@ class RankedHits(list[RankedHit]):
     def to_dataframe(self) -> "pd.DataFrame":
         """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood that is not known, below the depth, is NaN.
+        A likelihood that is not known, below the depth, is NaN. The column `stages` is left out without a cascade. If
+        documents were scored through windows, `windows` holds lists of dictionaries, and `best_passage` the text of the
+        best window; else these columns are left out.
         """
         import pandas as pd
 
         columns = [field.name for field in fields(RankedHit)]
-        frame = pd.DataFrame([asdict(hit) for hit in self], columns=columns)
+        rows = [asdict(hit) for hit in self]
+        if all(hit.stages is None for hit in self):
+            columns.remove("stages")
+        if any(hit.windows for hit in self):
+            columns.append("best_passage")
+            for row, hit in zip(rows, self, strict=True):
+                row |= {"best_passage": hit.best_passage and hit.best_passage.text, "windows": list(row["windows"])}
+        else:
+            columns.remove("windows")
+        frame = pd.DataFrame(rows, columns=columns)
         return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
 
     def _repr_html_(self) -> str:
-        """The table that a notebook shows: the first hits, and the beginnings of their texts."""
+        """The table that a notebook shows: the first hits, and the beginnings of their texts or best passages."""
         heads = ("rank", "docid", "score", "likelihood", "first-stage rank", "first-stage score", "text")
         rows = [_row(hit) for hit in self[:_SHOWN_HITS]]
         lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
@@ -61,7 +72,8 @@ class RankedHits(list[RankedHit]):
 def _row(hit: RankedHit) -> tuple[str, ...]:
     moved = hit.first_stage_rank - hit.rank
     arrow = f" ({'↑' if moved > 0 else '↓'}{abs(moved)})" if moved else ""
-    text = " ".join((hit.text or "").split())
+    best = hit.best_passage
+    text = " ".join(((hit.text if best is None else best.text) or "").split())
     return (
         str(hit.rank),
         hit.docid,

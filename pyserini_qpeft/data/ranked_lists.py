@@ -5,7 +5,7 @@ from typing import Any
 
 from pyserini_qpeft.data.fields import as_id, as_score
 from pyserini_qpeft.data.files import PathLike, first_line
-from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredWindow, StageScore
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.errors import QPeftError
 
@@ -54,4 +54,21 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
         first_stage_rank=hit["first_stage_rank"],
         text=hit.get("text"),
         likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),
+        windows=tuple(_window(window, f"{where} ({docid})") for window in hit.get("windows") or ()),
+        stages=None if hit.get("stages") is None else _stages(hit["stages"], f"{where} ({docid})"),
     )
+
+
+def _stages(read: Any, where: str) -> tuple[StageScore, ...]:
+    try:
+        return tuple(StageScore(int(one["rank"]), float(one["score"]), one["likelihood"]) for one in read)
+    except (KeyError, TypeError, ValueError):
+        raise QPeftError(f"{where}: each of its stages needs rank, score and likelihood") from None
+
+
+def _window(window: Any, where: str) -> ScoredWindow:
+    start, stop = (window.get(name) for name in ("start", "stop")) if isinstance(window, dict) else (None, None)
+    if not isinstance(start, int) or not isinstance(stop, int):
+        raise QPeftError(f"{where}: a window without its start and stop; give the JSONL that qpeft rerank writes")
+    docid = window.get("docid")
+    return ScoredWindow(start, stop, as_score(window.get("likelihood"), where), None if docid is None else str(docid))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class BeirReranker:
@@ -21,7 +21,7 @@ class BeirReranker:
         rerank_results: The result of the last call of `rerank`.
     """
 
-    def __init__(self, reranker: "QPeftReranker") -> None:
+    def __init__(self, reranker: "Reranker") -> None:
         self.reranker = reranker
         self.rerank_results: dict[str, dict[str, float]] = {}
 

@@ -12,7 +12,7 @@ with needs("haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 @component
@@ -52,7 +52,7 @@ class HaystackRanker:
         self.config = dict(config or {})
         self.top_k = top_k
         self.meta_fields_to_embed = list(meta_fields_to_embed)
-        self.reranker: QPeftReranker | None = None
+        self.reranker: Reranker | None = None
 
     def warm_up(self) -> None:
         """Load the model, if it is not loaded yet."""

@@ -20,7 +20,7 @@ class LangChainCompressor(BaseDocumentCompressor):  # type: ignore[misc]
     """Reranks retrieved documents by the likelihood; `compress_documents` has an async twin, `acompress_documents`.
 
     Attributes:
-        reranker: A `QPeftReranker`; scores the passages.
+        reranker: Any `Reranker`, such as a `QPeftReranker`; it scores the passages.
         top_n: How many documents are kept; None is all.
     """
 
@@ -44,8 +44,8 @@ class LangChainCompressor(BaseDocumentCompressor):  # type: ignore[misc]
         Raises:
             QPeftError: The query is not text.
         """
-        ranked = self.reranker.rank(query, [document.page_content for document in documents], top_k=self.top_n)
-        return [_copy(documents[found["corpus_id"]], found["score"]) for found in ranked]
+        ranked = self.reranker.rerank(query, [document.page_content for document in documents], k=self.top_n)
+        return [_copy(documents[hit.first_stage_rank - 1], hit.score) for hit in ranked]
 
 
 class LangChainCrossEncoder(BaseCrossEncoder):  # type: ignore[misc]

@@ -14,7 +14,7 @@ with needs("llama-index"):
     from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class LlamaIndexReranker(BaseNodePostprocessor):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class LlamaIndexReranker(BaseNodePostprocessor):  # type: ignore[misc]
     top_n: int | None = Field(default=None, description="How many nodes are returned (default: all).")
     _reranker: Any = PrivateAttr(default=None)
 
-    def __init__(self, reranker: "QPeftReranker | None" = None, **settings: Any) -> None:
+    def __init__(self, reranker: "Reranker | None" = None, **settings: Any) -> None:
         super().__init__(**settings)
         self._reranker = reranker
 
@@ -45,11 +45,11 @@ class LlamaIndexReranker(BaseNodePostprocessor):  # type: ignore[misc]
         return "QPeftLlamaIndexReranker"
 
     @property
-    def reranker(self) -> "QPeftReranker":
+    def reranker(self) -> "Reranker":
         """The reranker. It is loaded when it is first asked for."""
         if self._reranker is None:
             self._reranker = load_reranker(self.model, self.adapter, self.device, self.dtype, self.config)
-        loaded: QPeftReranker = self._reranker
+        loaded: Reranker = self._reranker
         return loaded
 
     def _postprocess_nodes(

@@ -12,7 +12,7 @@ from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
     from pyserini_qpeft.data.records import RankedHit
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class Query(Protocol):
@@ -36,7 +36,7 @@ class PygaggleReranker:
         reranker: Scores the passages.
     """
 
-    def __init__(self, reranker: "QPeftReranker") -> None:
+    def __init__(self, reranker: "Reranker") -> None:
         self.reranker = reranker
 
     def rescore[AnyText: Text](self, query: str | Query, texts: Sequence[AnyText]) -> list[AnyText]:

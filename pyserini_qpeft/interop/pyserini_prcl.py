@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class PrclReranker:
@@ -27,7 +27,7 @@ class PrclReranker:
 
     def __init__(
         self,
-        reranker: "QPeftReranker",
+        reranker: "Reranker",
         query: str,
         *,
         searcher: Any = None,
@@ -79,7 +79,7 @@ class PrclSearcher:
         corpus: A mapping from docid to passage text.
     """
 
-    def __init__(self, searcher: Any, reranker: "QPeftReranker", *, corpus: Mapping[str, str] | None = None) -> None:
+    def __init__(self, searcher: Any, reranker: "Reranker", *, corpus: Mapping[str, str] | None = None) -> None:
         self._searcher = searcher
         self._reranker = reranker
         self._corpus = corpus

@@ -10,7 +10,7 @@ with needs("pyterrier"):
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class PyTerrierReranker(pt.Transformer):  # type: ignore[misc]
@@ -21,7 +21,7 @@ class PyTerrierReranker(pt.Transformer):  # type: ignore[misc]
         text_field: The column with the passages; ``pt.text.get_text`` adds one.
     """
 
-    def __init__(self, reranker: "QPeftReranker", text_field: str = "text") -> None:
+    def __init__(self, reranker: "Reranker", text_field: str = "text") -> None:
         self.reranker = reranker
         self.text_field = text_field
 

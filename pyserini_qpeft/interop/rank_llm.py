@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rank_llm.data import Candidate, Request, Result
 
     from pyserini_qpeft.data.records import RankedHit
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class RankLLMReranker:
@@ -29,7 +29,7 @@ class RankLLMReranker:
         name: The name that rank_llm uses in the names of its output files.
     """
 
-    def __init__(self, reranker: "QPeftReranker", name: str = "qpeft") -> None:
+    def __init__(self, reranker: "Reranker", name: str = "qpeft") -> None:
         self.reranker = reranker
         self.name = name
         self._one_at_a_time = threading.Lock()

@@ -12,7 +12,7 @@ with needs("rerankers"):
     from rerankers.results import RankedResults, Result
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class RerankersRanker(BaseRanker):  # type: ignore[misc]
@@ -23,13 +23,13 @@ class RerankersRanker(BaseRanker):  # type: ignore[misc]
         verbose: No effect: nothing is printed.
     """
 
-    def __init__(self, reranker: "QPeftReranker", verbose: int = 0) -> None:
+    def __init__(self, reranker: "Reranker", verbose: int = 0) -> None:
         self.reranker = reranker
         self.verbose = verbose
 
     def score(self, query: str, doc: str) -> float:
         """Return the likelihood of a query given one passage."""
-        return float(self.reranker.score(query, [doc])[0])
+        return float(self.reranker.rerank(query, [doc])[0].score)
 
     def rank(
         self,
@@ -54,10 +54,9 @@ class RerankersRanker(BaseRanker):  # type: ignore[misc]
             ValueError: `doc_ids` or `metadata` differ in length from `docs`.
         """
         documents = _documents([docs] if isinstance(docs, str | Document) else docs, doc_ids, metadata)
-        ranked = self.reranker.rank(query, [document.text for document in documents])
+        ranked = self.reranker.rerank(query, [document.text for document in documents])
         results = [
-            Result(document=documents[found["corpus_id"]], score=found["score"], rank=rank)
-            for rank, found in enumerate(ranked, start=1)
+            Result(document=documents[hit.first_stage_rank - 1], score=hit.score, rank=hit.rank) for hit in ranked
         ]
         return RankedResults(results=results, query=query, has_scores=True)
 

@@ -18,7 +18,7 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class Results(Mapping[str, RankedHits]):
@@ -121,7 +121,7 @@ def search_topics(
     return Results(collection, split, {qid: _first_stage(found.get(qid, [])) for qid in wanted})
 
 
-def rerank(results: Results, reranker: "QPeftReranker") -> Results:
+def rerank(results: Results, reranker: "Reranker") -> Results:
     """Rerank results; both scores of every hit are kept, so that `rank_as` can rank them in other ways.
 
     Args:

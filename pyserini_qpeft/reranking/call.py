@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
+from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
+from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows.cutting import WindowCutter
+from pyserini_qpeft.windows.pairs import WindowedPairs
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.row_scorer import OnScored
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
-    from pyserini_qpeft.scoring.sequences import PairSequence
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +36,8 @@ class RerankCall:
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
         hints: Whether the hint tokens of each hit are kept.
-        on_scored: Is called with the number of pairs that were scored, after each batch of the model.
+        on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
+            number of pairs that were left out for lack of time.
     """
 
     def __init__(
@@ -51,25 +58,29 @@ class RerankCall:
         self._on_scored = on_scored
         self._warned = False
 
-    def score(self, pairs: Sequence[tuple[str, str]]) -> "tuple[npt.NDArray[np.float32], list[PairSequence]]":
+    def likelihoods(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """Score pairs together.
 
         Args:
-            pairs: (query, passage) texts.
+            pairs: (query, text) pairs.
 
         Returns:
-            Their likelihoods, float32 `[len(pairs)]`, and their sequences.
+            Their likelihoods, float32 `[len(pairs)]`.
         """
+        return self.score([(query, Candidate("", text, np.nan)) for query, text in pairs]).likelihoods
+
+    def score(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+        """Score pairs of query and candidate together.
+
+        Raises:
+            QPeftError: A candidate is given as passages, and windows are off.
+        """
+        if not pairs:
+            return Scored.joined([])
         start = time.perf_counter()
-        sequences = self._scorer.sequences(pairs)
-        scores = self._scorer.score(sequences, self._on_scored)
-        report = self._report
-        report.passages += len(sequences)
-        report.tokens += sum(len(sequence) for sequence in sequences)
-        report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
-        report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
-        report.seconds += time.perf_counter() - start
-        return scores, sequences
+        scored = self._by_passage(pairs) if self._config.windows is None else self._by_window(pairs)
+        self._report.seconds += time.perf_counter() - start
+        return scored
 
     def rank(self, batch: Sequence[Asked]) -> Iterator[Reranked]:
         """Score the pairs of a query batch together, and yield the list of each query in order.
@@ -77,21 +88,65 @@ class RerankCall:
         Raises:
             NonFiniteScoreError: The model's score of a hit is not finite.
         """
-        pairs = [(asked.query, candidate.text) for asked in batch for candidate in asked.head]
-        scores, sequences = self.score(pairs) if pairs else (np.zeros(0, dtype=np.float32), [])
+        scored = self.score([(asked.query, candidate) for asked in batch for candidate in asked.head])
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            likelihoods = scores[start:stop]
-            refuse_non_finite(asked, likelihoods)
-            ranking = self._ranking(asked, likelihoods)
-            hits = ranked_hits(asked, likelihoods, ranking)[: self._k]
-            kept = None
-            if self._hints:
-                tokens = list(map(self._scorer.hint_tokens, sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-            yield Reranked(hits, kept)
+            yield self._list(asked, scored.part(start, stop))
             start = stop
+
+    def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
+        """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
+        read, scored = score_in_time(asked, self.score, deadline, pace)
+        if self._on_scored is not None:
+            self._on_scored(len(asked.head) - len(read.head))
+        return self._list(read, scored)
+
+    def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+        given = next((one for _, one in pairs if one.parts), None)
+        if given is not None:
+            raise QPeftError(
+                f"document {given.docid} is given as passages, which are scored as windows: set RerankConfig.windows."
+            )
+        sequences = self._scorer.sequences([(query, one.text) for query, one in pairs])
+        report = self._report
+        report.passages += len(sequences)
+        report.tokens += sum(len(sequence) for sequence in sequences)
+        report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
+        report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
+        return Scored(self._scorer.score(sequences, self._on_scored), sequences, [()] * len(sequences))
+
+    def _by_window(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+        config = self._config.windows
+        assert config is not None
+        size = config.size or self._scorer.encoder.passage_tokens
+        windowed = WindowedPairs(pairs, WindowCutter(config, size, self._scorer.token_spans), config)
+        sequences = self._scorer.sequences(windowed.passages)
+        on_scored = None if self._on_scored is None else in_documents(self._on_scored, windowed.starts)
+        scores = self._scorer.score(sequences, on_scored)
+        starts = windowed.starts
+        unread = [
+            document.tokens_left_out + sum(sequence.tokens_cut for sequence in sequences[start:stop])
+            for document, start, stop in zip(windowed.documents, starts, starts[1:], strict=False)
+        ]
+        report = self._report
+        report.passages += len(pairs)
+        report.windows += len(sequences)
+        report.tokens += sum(len(sequence) for sequence in sequences)
+        report.passages_cut += sum(tokens > 0 for tokens in unread)
+        report.tokens_cut += sum(unread)
+        best = [sequences[place] for place in windowed.best(scores)]
+        return Scored(windowed.combined(scores), best, windowed.windows(scores))
+
+    def _list(self, asked: Asked, scored: Scored) -> Reranked:
+        refuse_non_finite(asked, scored.likelihoods)
+        ranking = self._ranking(asked, scored.likelihoods)
+        hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)[: self._k]
+        kept = None
+        if self._hints:
+            tokens = list(map(self._scorer.hint_tokens, scored.sequences))
+            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
+        return Reranked(hits, kept, len(asked.head))
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]

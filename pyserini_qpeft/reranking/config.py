@@ -6,6 +6,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.tail import BELOW_DEPTH, BelowDepth
 from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.windows.config import WindowConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class RerankConfig:
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
             one that comes with the model: `QPeftReranker.config` shows it.
         scoring: How pairs are scored.
+        windows: How documents that are longer than a passage are scored through windows; None cuts their end.
+        milliseconds: Time limit for each query, in milliseconds of wall-clock time. The hits are scored from the first
+            on, and those that are not scored in time join the tail. None: no limit. A run with a limit is not
+            reproducible: how many hits are scored depends on the machine.
         progress: Whether `rerank_batch` shows a progress bar.
 
     Raises:
@@ -34,6 +39,14 @@ class RerankConfig:
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    windows: WindowConfig | None = None
+    milliseconds: float | None = field(
+        default=None,
+        metadata={
+            "help": "time limit for each query, in milliseconds: hits that are not scored in time stay below the "
+            "others, in their order; such runs are not reproducible (default: no limit)"
+        },
+    )
     progress: bool = field(default=False, metadata={"changes_result": False})
 
     def for_model(self, model: str | None) -> "RerankConfig":
@@ -47,5 +60,9 @@ class RerankConfig:
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
+        if self.milliseconds is not None and not self.milliseconds > 0:
+            raise QPeftError(f"milliseconds must be above 0, and is {self.milliseconds}.")
         if self.below_depth not in BELOW_DEPTH:
             raise QPeftError(f"below_depth must be {' or '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
+        if self.windows is not None and self.scoring.passage_tokens is not None:
+            self.windows.check_size(self.scoring.passage_tokens)

@@ -9,13 +9,14 @@ from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_w
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.windows.config import WindowConfig
 
 _SIMPLE = ("depth", "below_depth")
 _TUNED = "tuned"
 
 
 def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str, Any] | None = None) -> None:
-    """Write depth, tail and fusion of a configuration. How pairs are scored depends on the machine and is left out.
+    """Write depth, tail, fusion and windows of a configuration, but not how pairs are scored on this machine.
 
     Args:
         path: The file.
@@ -24,6 +25,8 @@ def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str
     """
     written: dict[str, Any] = {name: getattr(config, name) for name in _SIMPLE}
     written["fusion"] = None if config.fusion is None else asdict(config.fusion)
+    if config.windows is not None:
+        written["windows"] = asdict(config.windows)
     if tuned is not None:
         written[_TUNED] = dict(tuned)
     with atomic_write(path) as file:
@@ -41,7 +44,7 @@ def read_rerank_config(path: PathLike) -> RerankConfig:
     """
     read = parse_json(read_whole(path), path)
     if not isinstance(read, dict):
-        raise QPeftError(f"{path}: expected a JSON object with depth, below_depth and fusion")
+        raise QPeftError(f"{path}: expected a JSON object with depth, below_depth, fusion and windows")
     try:
         return as_rerank_config(read)
     except QPeftError as mistake:
@@ -52,18 +55,20 @@ def as_rerank_config(read: Mapping[str, Any]) -> RerankConfig:
     """Turn the content of such a file into a configuration; what it does not name has its default.
 
     Args:
-        read: `depth`, `below_depth` and `fusion`.
+        read: `depth`, `below_depth`, `fusion` and `windows`.
 
     Raises:
         QPeftError: An unknown setting or value.
     """
-    _refuse_unknown(read, {*_SIMPLE, "fusion", _TUNED}, "the configuration")
+    _refuse_unknown(read, {*_SIMPLE, "fusion", "windows", _TUNED}, "the configuration")
     depth = read.get("depth")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
         raise QPeftError(f"depth must be a whole number or null, and is {depth!r}")
     found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
     if "fusion" in read:
         found["fusion"] = _fusion(read["fusion"])
+    if read.get("windows") is not None:
+        found["windows"] = _windows(read["windows"])
     return RerankConfig(**found)
 
 
@@ -78,6 +83,24 @@ def _fusion(read: Any) -> FusionConfig | None:
     if read.get("weight") is not None and not _is_number(read["weight"]):
         raise QPeftError(f"fusion: weight must be a number or null, and is {read['weight']!r}")
     return FusionConfig(**read)
+
+
+def _windows(read: Any) -> WindowConfig:
+    if not isinstance(read, dict):
+        raise QPeftError("windows must be an object with combine, size and stride, or null")
+    default = WindowConfig()
+    _refuse_unknown(read, {field.name for field in fields(WindowConfig)}, "windows")
+    for name, value in read.items():
+        kinds = {type(getattr(default, name))}
+        if kinds & {type(None), float}:
+            kinds.add(int)
+        if type(value) not in kinds:
+            raise QPeftError(f"windows: {name} must be {' or '.join(sorted(map(_kind, kinds)))}, and is {value!r}")
+    return WindowConfig(**read)
+
+
+def _kind(kind: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(kind, "null")
 
 
 def _is_number(value: Any) -> bool:

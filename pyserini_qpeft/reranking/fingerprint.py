@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyserini_qpeft.data.records import Run, Topics
+from pyserini_qpeft.data.records import Run, ScoredDoc, Topics
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
@@ -55,13 +55,18 @@ def model_settings(scorer: "LikelihoodScorer") -> Settings:
 
 def run_settings(run: Run, topics: Topics) -> Settings:
     """The first stage's hits and the queries of a run, each as a hash."""
-    hits = ((qid, [(hit.docid, hit.score, hit.text) for hit in listed]) for qid, listed in run.items())
+    hits = ((qid, list(map(_hit, listed))) for qid, listed in run.items())
     return {"run": _hash(map(repr, hits)), "topics": _hash(repr((qid, topics[qid])) for qid in run)}
 
 
 def texts_fingerprint(texts: Iterable[tuple[str, str]]) -> str:
     """A hash of the texts that are scored for one query: docid and text of each, in the first stage's order."""
     return _hash(map(repr, texts))
+
+
+def _hit(hit: ScoredDoc) -> tuple[Any, ...]:
+    parts = ([_hit(passage) for passage in hit.passages],) if hit.passages else ()
+    return hit.docid, hit.score, hit.text, *parts
 
 
 def _named(prefix: str, settings: Settings) -> Settings:

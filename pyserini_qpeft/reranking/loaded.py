@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def describe(scorer: "LikelihoodScorer", config: RerankConfig) -> str:
-    """Model, adapter, dtype, depth and fusion, as `name=value`, separated by commas."""
+    """Model, adapter, dtype, depth, fusion and windows, as `name=value`, separated by commas."""
     model = scorer.model
     name, loaded, fusion = loaded_name(model), loaded_adapter(model), config.fusion
     record = find_model(name)
@@ -26,6 +26,10 @@ def describe(scorer: "LikelihoodScorer", config: RerankConfig) -> str:
         "depth": "all" if config.depth is None else config.depth,
         "fusion": "none" if fusion is None else f"{fusion.method} with weight {fusion.weight:g}",
     }
+    if config.windows is not None:
+        windows = config.windows
+        size = windows.size or scorer.encoder.passage_tokens
+        parts["windows"] = f"{windows.combine} of windows of {size} tokens"
     return ", ".join(f"{name}={value}" for name, value in parts.items())
 
 

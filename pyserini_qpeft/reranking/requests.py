@@ -13,7 +13,7 @@ from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource, chain, from_list, from_mapping, from_searcher
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
-from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.data.records import RankedHit, ScoredWindow
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.ranking import Ranking
 
@@ -45,10 +45,12 @@ class Reranked:
     Attributes:
         hits: In rank order.
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
+        passages: How many passages were scored for this query.
     """
 
     hits: RankedHits
     hints: list[list[str] | None] | None = None
+    passages: int = 0
 
 
 def as_pairs(query: str, texts: Iterable[str]) -> list[tuple[str, str]]:
@@ -143,8 +145,20 @@ def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Non
             )
 
 
-def ranked_hits(asked: Asked, likelihoods: npt.NDArray[np.float32], ranking: Ranking) -> RankedHits:
-    """The hits in the order of a ranking, with both scores and ranks."""
+def ranked_hits(
+    asked: Asked,
+    likelihoods: npt.NDArray[np.float32],
+    ranking: Ranking,
+    windows: Sequence[tuple[ScoredWindow, ...]] | None = None,
+) -> RankedHits:
+    """The hits in the order of a ranking, with both scores and ranks.
+
+    Args:
+        asked: The query and its hits.
+        likelihoods: Of `asked.head`, float32 `[head]`.
+        ranking: Places in the first stage's list, and scores.
+        windows: The windows of each hit of `asked.head`; None if there are none.
+    """
     hits = RankedHits()
     for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1):
         if place >= len(asked.head):
@@ -160,6 +174,7 @@ def ranked_hits(asked: Asked, likelihoods: npt.NDArray[np.float32], ranking: Ran
                 first_stage_rank=place + 1,
                 text=candidate.text,
                 likelihood=float(likelihoods[place]),
+                windows=() if windows is None else windows[place],
             )
         )
     return hits

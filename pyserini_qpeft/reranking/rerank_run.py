@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pyserini_qpeft import __version__
 from pyserini_qpeft.candidates.hits import to_candidates
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.files import PathLike
-from pyserini_qpeft.data.records import RankedHit, RankedList, Run, ScoredDoc, Topics
+from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
-from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings, run_settings, texts_fingerprint
+from pyserini_qpeft.reranking.fingerprint import config_settings, run_settings, texts_fingerprint
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
 from pyserini_qpeft.reranking.resume import ResumableWriter
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows.passage_run import FoldedRun, unfold
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
@@ -40,6 +42,8 @@ class RunConfig:
             with texts, hints and both scores).
         tag: Name of the run, the last column in TREC format.
         seconds: `jsonl` only: write each query's share of the scoring time.
+        unfold: Write the passages of documents that are given as passages, and not the documents; see
+            `windows.passage_run.unfold`. Hints are not written.
         restart: Do not go on with an unfinished run of this output; start again.
         progress: Show a progress bar.
 
@@ -52,6 +56,10 @@ class RunConfig:
     tag: str = field(default="qpeft", metadata={"help": "name of the run in TREC format"})
     seconds: bool = field(
         default=False, metadata={"help": "jsonl: write each query's share of the scoring time, for qpeft evaluate"}
+    )
+    unfold: bool = field(
+        default=False,
+        metadata={"help": "write the passages of --passages-from in their new order, and not their documents"},
     )
     restart: bool = field(
         default=False,
@@ -90,7 +98,7 @@ def rerank_run(
     run: Run,
     topics: Topics,
     config: RunConfig,
-    reranker: "QPeftReranker",
+    reranker: "Reranker",
     *,
     searcher: Any = None,
     corpus: Any = None,
@@ -106,11 +114,11 @@ def rerank_run(
                    corpus=Corpus.open("scifact"))
 
     Args:
-        run: First-stage hits by qid.
+        run: First-stage hits by qid; a `FoldedRun` for documents that are given as passages.
         topics: The queries by qid; at least those of the run.
         config: What is written, and where.
         reranker: Reranks the hits.
-        searcher: Gives the texts of hits that have none; see `QPeftReranker.rerank`.
+        searcher: Gives the texts of hits that have none; see `AbstractReranker.rerank`.
         corpus: The same.
         engine: Scores the query batches on other machines; None is the reranker itself.
 
@@ -123,8 +131,7 @@ def rerank_run(
         "version": __version__,
         **run_settings(run, topics),
         **config_settings(config),
-        **config_settings(reranker.config),
-        **model_settings(reranker.scorer),
+        **reranker.settings(),
     }
     depth = reranker.config.depth
     texts = text_source(searcher, corpus)
@@ -136,52 +143,45 @@ def rerank_run(
         passages: dict[str, int] = {}
         loads: dict[str, int] = {}
         for qid, hits in run.items():
-            passages[qid] = len(hits[:depth])
+            passages[qid] = reranker.passages(len(hits))
             loads[qid] = max(passages[qid], len(hits) // _TAIL_HITS_PER_PAIR)
         batches = [
             batch
-            for batch in query_batches(run, lambda qid: loads[qid], reranker.scorer.query_batch_pairs)
+            for batch in query_batches(run, lambda qid: loads[qid], reranker.query_batch_pairs)
             if not writer.finished.keys() >= set(batch)
         ]
         report, shares = ScoringReport(), _TimeShares()
         scored = sum(passages.values()) - sum(passages[qid] for batch in batches for qid in batch)
         try:
             with passage_bar(sum(passages.values()), scored=scored, shown=config.progress) as bar:
-                requests = ([(topics[qid], run[qid]) for qid in batch] for batch in batches)
+                fingerprints: dict[str, str] = {}
+
+                def request(qid: str) -> Request:
+                    head = to_candidates(run[qid][:depth], texts)
+                    fingerprints[qid] = _fingerprint(head)
+                    return topics[qid], [*head, *((hit.docid, hit.score) for hit in run[qid][len(head) :])]
+
+                requests = (list(map(request, batch)) for batch in batches)
                 hints = config.format == "jsonl"
                 done: Iterator[tuple[str, Reranked]]
                 if engine is None:
-                    lists = reranker.rerank_query_batches(
-                        requests, corpus=texts, hints=hints, report=report, on_scored=bar.update
-                    )
+                    lists = reranker.rerank_query_batches(requests, hints=hints, report=report, on_scored=bar.update)
                     done = zip(chain(*batches), lists, strict=True)
                 else:
-                    with_texts = ([_with_texts(*one, texts, depth) for one in batch] for batch in requests)
-                    done = _from_engine(engine, batches, with_texts, hints, report, bar.update)
+                    done = _from_engine(engine, batches, requests, hints, report, bar.update)
                 for qid, reranked in done:
-                    seconds = shares.next(report, reranked.hits)
+                    seconds = shares.next(report, reranked.passages)
+                    fingerprint = fingerprints.pop(qid)
                     if qid not in writer.finished:
-                        ranked = RankedList(
-                            qid,
-                            topics[qid],
-                            reranked.hits,
-                            reranked.hints,
-                            seconds if config.seconds else None,
-                        )
-                        writer.write(ranked, texts_fingerprint(_scored_texts(reranked.hits)))
+                        ranked, tokens = reranked.hits, reranked.hints
+                        if config.unfold and isinstance(run, FoldedRun):
+                            ranked, tokens = unfold(ranked, run.passages(qid)), None
+                        took = seconds if config.seconds else None
+                        writer.write(RankedList(qid, topics[qid], ranked, tokens, took), fingerprint)
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error
     return RunReport(len(unfinished), report)
-
-
-def _with_texts(query: str, hits: Sequence[ScoredDoc], texts: TextSource | None, depth: int | None) -> Request:
-    """A request that needs no source of texts."""
-    head = to_candidates(hits[:depth], texts)
-    return query, [
-        *((one.docid, one.text, one.score) for one in head),
-        *((h.docid, h.score) for h in hits[len(head) :]),
-    ]
 
 
 def _from_engine(
@@ -205,26 +205,20 @@ class _TimeShares:
     def __init__(self) -> None:
         self._passages, self._seconds, self._per_passage = 0, 0.0, 0.0
 
-    def next(self, report: ScoringReport, hits: Sequence[RankedHit]) -> float:
+    def next(self, report: ScoringReport, passages: int) -> float:
         if report.passages > self._passages:
             self._per_passage = (report.seconds - self._seconds) / (report.passages - self._passages)
             self._passages, self._seconds = report.passages, report.seconds
-        return self._per_passage * _rescored(hits)
+        return self._per_passage * passages
 
 
-def _rescored(hits: Sequence[RankedHit]) -> int:
-    return sum(hit.likelihood is not None for hit in hits)
-
-
-def _scored_texts(hits: Sequence[RankedHit]) -> list[tuple[str, str]]:
-    by_first_stage = sorted(hits, key=lambda hit: hit.first_stage_rank)
-    return [(hit.docid, hit.text or "") for hit in by_first_stage if hit.likelihood is not None]
+def _fingerprint(candidates: Iterable[Candidate]) -> str:
+    return texts_fingerprint((one.docid, one.text) for one in candidates)
 
 
 def _refuse_other_texts(writer: ResumableWriter, run: Run, depth: int | None, texts: TextSource | None) -> None:
     for qid, fingerprint in writer.finished.items():
-        candidates = to_candidates(run[qid][:depth], texts)
-        if texts_fingerprint([(one.docid, one.text) for one in candidates]) != fingerprint:
+        if _fingerprint(to_candidates(run[qid][:depth], texts)) != fingerprint:
             raise QPeftError(
                 f"{writer.partial} is an unfinished run, and the texts of query {qid} have changed since. "
                 "Set the corpus back to go on with it, or restart."

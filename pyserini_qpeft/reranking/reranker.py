@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from pyserini_qpeft.candidates.hit_lists import listed
 from pyserini_qpeft.data.fields import as_text
-from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.registry import loaded_name
+from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
+from pyserini_qpeft.reranking.deadline import Deadline, Pace
 from pyserini_qpeft.reranking.explanation import Explanation, explain
+from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
 from pyserini_qpeft.reranking.loaded import adapter_to_push, describe
 from pyserini_qpeft.reranking.progress import passage_bar
-from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.windows.config import USUAL_WINDOWS
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
-class QPeftReranker(CrossEncoderCalls):
+class QPeftReranker(AbstractReranker, CrossEncoderCalls):
     """Reranks hits by the mean log-likelihood of the query under a language model prompted by Q-PEFT.
 
     The likelihood is fused with the first stage's score, unless the configuration says otherwise. Several threads may
@@ -55,6 +56,7 @@ class QPeftReranker(CrossEncoderCalls):
         self.scorer = scorer
         self.config = replace((config or RerankConfig()).for_model(loaded_name(scorer.model)), scoring=scorer.config)
         self.last_report = ScoringReport()
+        self._pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
 
     @classmethod
     def from_pretrained(
@@ -118,6 +120,22 @@ class QPeftReranker(CrossEncoderCalls):
         settings = config or RerankConfig()
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
+    @property
+    def query_batch_pairs(self) -> int:
+        """A query batch ends with the query that brings it to this many passages or documents; see `ScoringConfig`.
+
+        A document that is scored through windows counts as `USUAL_WINDOWS` passages.
+        """
+        pairs: int = self.scorer.query_batch_pairs
+        if self.config.milliseconds is not None:
+            return 1
+        windows = self.config.windows
+        return pairs if windows is None else max(1, pairs // min(USUAL_WINDOWS, windows.read or USUAL_WINDOWS))
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that scores and rankings depend on, by name; see `fingerprint`."""
+        return {**config_settings(self.config), **model_settings(self.scorer)}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({describe(self.scorer, self.config)})"
 
@@ -149,63 +167,8 @@ class QPeftReranker(CrossEncoderCalls):
         return self._score(as_pairs(query, texts))
 
     async def ascore(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """`score` in a thread, so that an event loop goes on meanwhile.
-
-        Calls may run at the same time; the model scores one batch at a time. A cancelled call ends in the background.
-        """
+        """`score` in a thread, so that an event loop continues meanwhile; see `arerank`."""
         return await asyncio.to_thread(self.score, query, texts)
-
-    def rerank(
-        self, query: str, hits: Any, *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> RankedHits:
-        """Rerank the hits of one query.
-
-        Args:
-            query: The query.
-            hits: First-stage hits, best first: those of any Pyserini searcher, `(docid, text, score)`, anything with
-                `docid` and `score`, or texts alone, whose docids are their places from 0. Also a DataFrame, or a
-                mapping from docid to score or to text. They are not changed. Fusion leaves the list to the likelihood
-                if a score is missing, NaN or infinite, or all are equal, and warns once a call, but not if only texts
-                are given.
-            k: How many hits to return; None is all.
-            searcher: Gives the texts of hits that have none: anything whose `doc(docid)` gives a Lucene document.
-            corpus: The same, as a mapping from docid to text, such as `Corpus`, or a list of texts.
-
-        Returns:
-            Hits by descending score; equal scores keep the first stage's order. The list shows itself as a table in a
-            notebook, and `to_dataframe()` gives a DataFrame.
-
-        Raises:
-            QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
-                The query or a text is not a string.
-        """
-        query = as_text(query, "the query")
-        return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]
-
-    async def arerank(
-        self, query: str, hits: Any, *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> RankedHits:
-        """`rerank` in a thread, so that an event loop goes on meanwhile; see `ascore`."""
-        return await asyncio.to_thread(self.rerank, query, hits, k=k, searcher=searcher, corpus=corpus)
-
-    def rerank_batch(
-        self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> list[RankedHits]:
-        """Rerank the hits of many queries, in batches across queries; see `rerank`."""
-        depth = self.config.depth
-        asked = [(query, listed(hits)) for query, hits in requests]
-        with passage_bar(sum(len(hits[:depth]) for _, hits in asked), shown=self.config.progress) as bar:
-            batches = self._query_batches(asked)
-            reranked = self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus, on_scored=bar.update)
-            return [one.hits for one in reranked]
-
-    def rerank_stream(
-        self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
-    ) -> Iterator[RankedHits]:
-        """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
-        batches = self._query_batches((query, listed(hits)) for query, hits in requests)
-        for reranked in self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus):
-            yield reranked.hits
 
     def rerank_query_batches(
         self,
@@ -217,23 +180,19 @@ class QPeftReranker(CrossEncoderCalls):
         hints: bool = False,
         report: ScoringReport | None = None,
         on_scored: "OnScored | None" = None,
+        deadline: Deadline | None = None,
     ) -> Iterator[Reranked]:
-        """Rerank query batches, each scored as a whole, and yield the list of each query in order.
-
-        Args:
-            batches: The requests of each query batch, see `query_batches`.
-            k: As for `rerank`.
-            searcher: As for `rerank`.
-            corpus: As for `rerank`.
-            hints: Whether the hint tokens of each hit are kept.
-            report: Counts and time are added to it, query batch by query batch.
-            on_scored: Is called with the number of passages that were scored, after each batch of the model.
-        """
+        """See `AbstractReranker.rerank_query_batches`."""
         self.last_report = report = report if report is not None else ScoringReport()
         call = RerankCall(self.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
-        texts, places = text_source(searcher, corpus), count(1)
+        texts, places, depth = text_source(searcher, corpus), count(1), self.config.depth
         for batch in batches:
-            yield from call.rank([ask(request, next(places), texts, self.config.depth) for request in batch])
+            if deadline is None and self.config.milliseconds is None:
+                yield from call.rank([ask(request, next(places), texts, depth) for request in batch])
+                continue
+            for request in batch:
+                end = deadline or Deadline.after(self.config.milliseconds or 0)
+                yield call.rank_in_time(ask(request, next(places), texts, depth), end, self._pace)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
@@ -241,16 +200,12 @@ class QPeftReranker(CrossEncoderCalls):
 
     def explain(self, query: str, text: str) -> Explanation:
         """The parts of one likelihood: the hints, and the score of each query token with and without them."""
-        return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"))
-
-    def _query_batches(self, requests: Iterable[tuple[str, list[Any]]]) -> Iterator[list[tuple[str, list[Any]]]]:
-        depth = self.config.depth
-        return query_batches(requests, lambda request: len(request[1][:depth]), self.scorer.query_batch_pairs)
+        return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"), self.config.windows)
 
     def _score(self, pairs: list[tuple[str, str]], *, progress: bool = False) -> npt.NDArray[np.float32]:
         self.last_report = report = ScoringReport()
         size = self.scorer.query_batch_pairs
         with passage_bar(len(pairs), shown=progress) as bar:
             call = RerankCall(self.scorer, self.config, report, on_scored=bar.update)
-            blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]
+            blocks = [call.likelihoods(pairs[start : start + size]) for start in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)

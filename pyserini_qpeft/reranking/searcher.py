@@ -8,7 +8,7 @@ from pyserini_qpeft.candidates.texts import gives_documents
 from pyserini_qpeft.data.records import RankedHit
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
+    from pyserini_qpeft.reranking.protocol import Reranker
 
 
 class RerankingSearcher:
@@ -25,7 +25,7 @@ class RerankingSearcher:
             such as `lucene.StoredTexts`. It is asked if the searcher's own `doc` gives no text.
     """
 
-    def __init__(self, searcher: Any, reranker: "QPeftReranker", *, depth: int = 100, corpus: Any = None) -> None:
+    def __init__(self, searcher: Any, reranker: "Reranker", *, depth: int = 100, corpus: Any = None) -> None:
         self.searcher = searcher
         self.reranker = reranker
         self.depth = depth

@@ -1,5 +1,6 @@
 """Pairs of query and passage to log-likelihoods: the entrance to this room."""
 
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -75,6 +76,7 @@ class LikelihoodScorer:
         wording = self.adapter.prompt_template if self.adapter else template or PromptTemplate()
         reference = self.adapter is not None and self.adapter.reference_settings
         self.encoder = PromptEncoder(tokenizer, wording, kept, framed=reference)
+        self._uncut = PromptEncoder(tokenizer, wording, sys.maxsize)
         embeddings = model.get_input_embeddings()
         rule = hint_rule(self.adapter)
         table = model.base_model.prompt.table if reference and rule.has_hints else None
@@ -132,6 +134,18 @@ class LikelihoodScorer:
                 for query, passage in dict.fromkeys(pairs)
             }
         return [built[pair] for pair in pairs]
+
+    def token_spans(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """The places of the tokens that each text has as a passage that is not cut.
+
+        Places are counted in the text without the blanks around it.
+
+        Returns:
+            Start and stop of each token, int64 `[tokens, 2]` for each text. The first token may start at -1, because it
+            can hold the blank before the text.
+        """
+        with self._tokenizing:
+            return [passage.spans for passage in self._uncut.passages(texts)]
 
     def hint_tokens(self, sequence: PairSequence) -> list[str]:
         """The passage tokens that are the hints of a sequence, as text without surrounding blanks, nearest first.

@@ -6,7 +6,7 @@ import pandas as pd
 from bs4 import BeautifulSoup
 
 from pyserini_qpeft.data.ranked_hits import RankedHits
-from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.data.records import RankedHit, ScoredWindow
 
 HITS = [
     RankedHit("d3", 1.25, 1, 7.0, 3, text="The <b>third</b> & 'best'\n  text", likelihood=-1.5),
@@ -56,3 +56,15 @@ def test_a_frame_has_a_row_for_each_hit_and_numbers_as_numbers() -> None:
     empty = RankedHits().to_dataframe()
     assert empty.columns.equals(frame.columns)
     pd.testing.assert_series_equal(empty.dtypes[["score", "likelihood"]], frame.dtypes[["score", "likelihood"]])
+
+
+def test_the_best_passage_of_a_document_is_shown_and_has_a_column() -> None:
+    windows = (ScoredWindow(0, 5, -2.0), ScoredWindow(6, 12, -1.0))
+    document = RankedHit("d", -1.0, 1, 7.0, 1, text="first second", likelihood=-1.0, windows=windows)
+    hits = RankedHits([document, *HITS])
+    assert [row[-1] for row in cells(hits._repr_html_())][1:3] == ["second", "The <b>third</b> & 'best' text"]
+    frame = hits.to_dataframe()
+    assert frame.best_passage.tolist()[0] == "second"
+    assert frame.best_passage.isna().tolist() == [False, True, True, True]
+    assert frame.windows.tolist()[0][1] == {"start": 6, "stop": 12, "likelihood": -1.0, "docid": None}
+    assert "stages" not in frame.columns

@@ -2,9 +2,10 @@
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
-from pyserini_qpeft.data.records import RankedList
+from pyserini_qpeft.data.records import BestPassage, RankedList, ScoredWindow
 from pyserini_qpeft.data.requests import read_requests
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
 
@@ -18,7 +19,9 @@ def _recognise(line: str) -> bool:
 def _lines(ranked: RankedList, tag: str) -> str:
     """An object with `qid`, `query`, `hits`, and `seconds` if it is known.
 
-    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `text` and `hints` if they are known.
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `text`, `hints` and
+    `stages` (rank, score and likelihood after each stage of a cascade). A document that was scored through windows also
+    has `windows` and `best_passage`.
     """
     check_scores(ranked)
     hits = []
@@ -27,15 +30,24 @@ def _lines(ranked: RankedList, tag: str) -> str:
         written |= {name: getattr(hit, name) for name in _HIT_NUMBERS}
         if not math.isfinite(hit.first_stage_score):
             written["first_stage_score"] = None
+        if hit.stages is not None:
+            written["stages"] = [asdict(stage) for stage in hit.stages]
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:
             written["hints"] = ranked.hints[place]
+        if hit.best_passage is not None:
+            written["best_passage"] = _without_none(hit.best_passage)
+            written["windows"] = list(map(_without_none, hit.windows))
         hits.append(written)
     record: dict[str, Any] = {"qid": ranked.qid, "query": ranked.query, "hits": hits}
     if ranked.seconds is not None:
         record["seconds"] = ranked.seconds
     return json.dumps(record, ensure_ascii=False, default=float) + "\n"
+
+
+def _without_none(record: BestPassage | ScoredWindow) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 FORMAT = RunFormat(
