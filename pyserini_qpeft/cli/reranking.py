@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth")
+_RANKING = ("depth", "below_depth", "minimum_probability")
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
@@ -57,6 +57,14 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         help="weight of the likelihood, 0 to 1; the first stage gets the rest (default: the weight that comes with "
         "the model)",
     )
+    parser.add_argument(
+        f"{prefix}calibration",
+        type=Path,
+        dest="calibration",
+        metavar="FILE",
+        help="probabilities of relevance, as qpeft tune --calibration writes them (default: those that come with the "
+        "model)",
+    )
 
 
 def read_model_config(args: argparse.Namespace) -> ModelConfig:
@@ -70,6 +78,7 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     Raises:
         QPeftError: A value is unknown or out of range, or a fusion weight is given without fusion.
     """
+    from pyserini_qpeft.calibration.calibration_file import read_calibration
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
     from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -83,7 +92,9 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
             raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
         fusion = replace(fusion, weight=args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
-    return replace(stored, **given, fusion=fusion, scoring=read_options(ScoringConfig, args))
+    calibration = None if args.calibration is None else read_calibration(args.calibration)
+    scoring = read_options(ScoringConfig, args)
+    return replace(stored, **given, fusion=fusion, calibration=calibration, scoring=scoring)
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":

@@ -39,13 +39,13 @@ class RankedHits(list[RankedHit]):
     def to_dataframe(self) -> "pd.DataFrame":
         """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood that is not known, below the depth, is NaN.
+        A likelihood or a probability that is not known is NaN.
         """
         import pandas as pd
 
         columns = [field.name for field in fields(RankedHit)]
         frame = pd.DataFrame([asdict(hit) for hit in self], columns=columns)
-        return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
+        return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood", "probability")})
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows: the first hits, and the beginnings of their texts."""

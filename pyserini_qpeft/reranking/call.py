@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.probability import with_probabilities
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -29,7 +30,7 @@ class RerankCall:
         config: How scores become a ranking.
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
-        hints: Whether the hint tokens of each hit are kept.
+        hints: Whether the hint tokens of each hit and the prior of each query are kept.
         on_scored: Is called with the number of pairs that were scored, after each batch of the model.
     """
 
@@ -71,6 +72,18 @@ class RerankCall:
         report.seconds += time.perf_counter() - start
         return scores, sequences
 
+    def priors(self, batch: Sequence[Asked]) -> dict[str, float]:
+        """The likelihood of each query without a passage, of those that have hits to rescore."""
+        queries = list(dict.fromkeys(asked.query for asked in batch if asked.head))
+        if not queries:
+            return {}
+        start = time.perf_counter()
+        sequences = self._scorer.sequences([(query, "") for query in queries])
+        found = dict(zip(queries, map(float, self._scorer.score(sequences)), strict=True))
+        self._report.tokens += sum(len(sequence) for sequence in sequences)
+        self._report.seconds += time.perf_counter() - start
+        return found
+
     def rank(self, batch: Sequence[Asked]) -> Iterator[Reranked]:
         """Score the pairs of a query batch together, and yield the list of each query in order.
 
@@ -79,18 +92,20 @@ class RerankCall:
         """
         pairs = [(asked.query, candidate.text) for asked in batch for candidate in asked.head]
         scores, sequences = self.score(pairs) if pairs else (np.zeros(0, dtype=np.float32), [])
+        priors = self.priors(batch) if self._hints or self._config.calibration is not None else {}
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
             likelihoods = scores[start:stop]
             refuse_non_finite(asked, likelihoods)
             ranking = self._ranking(asked, likelihoods)
-            hits = ranked_hits(asked, likelihoods, ranking)[: self._k]
+            hits = ranked_hits(asked, likelihoods, ranking)
             kept = None
             if self._hints:
                 tokens = list(map(self._scorer.hint_tokens, sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-            yield Reranked(hits, kept, len(asked.head))
+                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
+            whole = Reranked(hits, kept, len(asked.head), priors.get(asked.query))
+            yield with_probabilities(whole, self._config).first(self._k)
             start = stop
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:

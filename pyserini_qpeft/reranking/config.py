@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.tail import BELOW_DEPTH, BelowDepth
@@ -18,6 +19,10 @@ class RerankConfig:
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
             one that comes with the model: `QPeftReranker.config` shows it.
+        calibration: From likelihoods to probabilities of relevance; see `Calibration`. None is the one that comes with
+            the model, if it has one: `QPeftReranker.config` shows it.
+        minimum_probability: Hits with a lower probability of relevance are dropped, and so are hits that are not
+            rescored; None keeps all. It needs a calibration.
         scoring: How pairs are scored.
         progress: Whether `rerank_batch` shows a progress bar.
 
@@ -33,6 +38,14 @@ class RerankConfig:
         metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
+    calibration: Calibration | None = None
+    minimum_probability: float | None = field(
+        default=None,
+        metadata={
+            "help": "drop the hits whose calibrated probability of relevance is lower, 0 to 1, and those that are not "
+            "rescored (default: keep all)"
+        },
+    )
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     progress: bool = field(default=False, metadata={"changes_result": False})
 
@@ -49,3 +62,5 @@ class RerankConfig:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
         if self.below_depth not in BELOW_DEPTH:
             raise QPeftError(f"below_depth must be {' or '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
+        if self.minimum_probability is not None and not 0 <= self.minimum_probability <= 1:
+            raise QPeftError(f"minimum_probability must be between 0 and 1, and is {self.minimum_probability}.")

@@ -175,6 +175,7 @@ def rerank_run(
                             reranked.hits,
                             reranked.hints,
                             seconds if config.seconds else None,
+                            reranked.prior,
                         )
                         writer.write(ranked, fingerprint)
         except NonFiniteScoreError as error:

@@ -16,9 +16,10 @@ def _recognise(line: str) -> bool:
 
 
 def _lines(ranked: RankedList, tag: str) -> str:
-    """An object with `qid`, `query`, `hits`, and `seconds` if it is known.
+    """An object with `qid`, `query`, `hits`, and `seconds` and `prior` if they are known.
 
-    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `text` and `hints` if they are known.
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `probability`, `text` and `hints` if
+    they are known.
     """
     check_scores(ranked)
     hits = []
@@ -27,6 +28,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
         written |= {name: getattr(hit, name) for name in _HIT_NUMBERS}
         if not math.isfinite(hit.first_stage_score):
             written["first_stage_score"] = None
+        if hit.probability is not None:
+            written["probability"] = hit.probability
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:
@@ -35,6 +38,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
     record: dict[str, Any] = {"qid": ranked.qid, "query": ranked.query, "hits": hits}
     if ranked.seconds is not None:
         record["seconds"] = ranked.seconds
+    if ranked.prior is not None:
+        record["prior"] = ranked.prior
     return json.dumps(record, ensure_ascii=False, default=float) + "\n"
 
 
