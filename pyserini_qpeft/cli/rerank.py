@@ -40,7 +40,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Read everything, then rerank; Java starts only if an index or a topic set of Pyserini is named."""
     from pyserini_qpeft.cli.output import read_run_config, write_reranked
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config, with_adaptive_depth
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
     from pyserini_qpeft.data.runs import format_of, read_run
     from pyserini_qpeft.errors import QPeftError
@@ -52,9 +52,11 @@ def run(args: argparse.Namespace) -> None:
     topics = topics_of_run(hits, args.run, args.topics)
     texts = texts_of_run(hits, args.run, args.corpus, args.index, config.depth)
     model = read_model_config(args)
-    reranker = load_reranker(model, config, quiet=args.quiet)
+    reranker = with_adaptive_depth(load_reranker(model, config, quiet=args.quiet), args)
     engine = None
     if args.engine == "ray":
+        if args.adaptive is not None:
+            raise QPeftError("--adaptive cannot be used with --engine ray: leave one of them out.")
         from pyserini_qpeft.engines.ray_engine import RayEngine
 
         engine = RayEngine(model, reranker.config, args.workers, args.ray_address)

@@ -13,6 +13,7 @@ from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
 _RANKING = ("depth", "below_depth", "minimum_probability")
@@ -58,6 +59,15 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         "the model)",
     )
     parser.add_argument(
+        f"{prefix}adaptive",
+        dest="adaptive",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="stop reading a query's hits when its first 10 can hardly change any more; FILE is a rule that qpeft tune "
+        "--stopping has written (default: read all hits; without FILE: the rule that comes with the package)",
+    )
+    parser.add_argument(
         f"{prefix}calibration",
         type=Path,
         dest="calibration",
@@ -95,6 +105,20 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     calibration = None if args.calibration is None else read_calibration(args.calibration)
     scoring = read_options(ScoringConfig, args)
     return replace(stored, **given, fusion=fusion, calibration=calibration, scoring=scoring)
+
+
+def with_adaptive_depth(reranker: "QPeftReranker", args: argparse.Namespace) -> "Reranker":
+    """The reranker, with adaptive depth if `--adaptive` asks for it.
+
+    Raises:
+        QPeftError: The rule cannot be read, or the fusion is `rrf`.
+    """
+    if args.adaptive is None:
+        return reranker
+    from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
+    from pyserini_qpeft.adaptive.rule_file import read_rule
+
+    return AdaptiveReranker(reranker, read_rule(args.adaptive or None))
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":

@@ -1,4 +1,4 @@
-"""`qpeft tune`: learn fusion weight, depth and the calibration of probabilities on dev queries."""
+"""`qpeft tune`: learn fusion weight, depth, probabilities of relevance and a stopping rule on dev queries."""
 
 import argparse
 from pathlib import Path
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.data.records import Qrels
     from pyserini_qpeft.evaluation.sweep import TwoStageRun
-    from pyserini_qpeft.evaluation.tune import TuneConfig
+    from pyserini_qpeft.evaluation.tune import Tuned
+    from pyserini_qpeft.reranking.fusion import FusionConfig
 
-HELP = "learn on dev queries: fusion weight and depth (--output), and probabilities of relevance (--calibration)"
+HELP = "learn on dev queries: fusion weight and depth, probabilities of relevance, a rule for adaptive depth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.evaluation.tune import TuneConfig
@@ -43,33 +46,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "adapter's folder is found there by itself, any other file is named with qpeft rerank --calibration",
     )
     parser.add_argument(
+        "--stopping",
+        type=Path,
+        metavar="FILE",
+        help="learn when reading may stop at the chosen fusion weight, and write the rule, for qpeft rerank --adaptive "
+        "FILE (JSON)",
+    )
+    parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="folder for plots (PNG) of the measure by weight and by depth"
     )
     add_options(parser, TuneConfig)
+    add_options(parser, StoppingConfig)
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
     """The files that the verb writes, by option."""
     from pyserini_qpeft.cli.overwriting import plots_in
 
-    named = {"output": args.output, "calibration": args.calibration}
+    named = {"output": args.output, "calibration": args.calibration, "stopping": args.stopping}
     return {**{option: [path] for option, path in named.items() if path is not None}, "plots": plots_in(args.plots)}
 
 
 def run(args: argparse.Namespace) -> None:
     """Learn what is asked for, write it, and print it."""
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.cli.qrels import open_qrels
-    from pyserini_qpeft.evaluation.tune import TuneConfig
+    from pyserini_qpeft.evaluation.sweep import judged_only
+    from pyserini_qpeft.evaluation.tune import TuneConfig, tune
 
-    if args.output is None and args.calibration is None:
-        raise QPeftError("nothing to write: name a file with --output, --calibration or both.")
+    if args.output is None and args.calibration is None and args.stopping is None:
+        raise QPeftError("nothing to write: name a file with --output, --calibration or --stopping.")
     if args.plots is not None and args.output is None:
         raise QPeftError("--plots draws the choice of fusion weight and depth: name a file for them with --output.")
-    config = read_options(TuneConfig, args)
+    config, stopping = read_options(TuneConfig, args), read_options(StoppingConfig, args)
     qrels = open_qrels(args.qrels, args.split)
-    if args.output is not None:
-        _tune(_read_run(args), qrels, config, args)
+    if args.output is not None or args.stopping is not None:
+        dev = _read_run(args)
+        tuned = tune(dev, qrels, config)
+        if args.output is not None:
+            _write_tuned(tuned, args)
+        if args.stopping is not None:
+            _learn_rule(judged_only(dev, qrels), tuned.config.fusion, stopping, args.stopping)
     if args.calibration is not None:
         _calibrate(args.run, qrels, args.calibration)
 
@@ -107,11 +125,32 @@ def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
     )
 
 
-def _tune(dev: "TwoStageRun", qrels: "Qrels", config: "TuneConfig", args: argparse.Namespace) -> None:
-    from pyserini_qpeft.evaluation.tune import tune
+def _learn_rule(dev: "TwoStageRun", fusion: "FusionConfig | None", config: "StoppingConfig", output: Path) -> None:
+    from pyserini_qpeft.adaptive.learning import ReadList, learn_rule
+    from pyserini_qpeft.adaptive.rule_file import write_rule
+    from pyserini_qpeft.evaluation.sweep import reach
+
+    depth = reach(dev)
+    lists = [
+        ReadList(
+            [hit.first_stage_score for hit in hits[:depth]],
+            [hit.likelihood for hit in hits[:depth] if hit.likelihood is not None],
+        )
+        for hits in dev.values()
+    ]
+    rule = learn_rule(lists, fusion, config)
+    write_rule(output, rule)
+    total = sum(len(one.first_stage) for one in lists)
+    read = sum(rule.read_depth(one.likelihoods, one.first_stage, fusion) for one in lists)
+    print(
+        f"stopping rule: reads {read / total:.0%} of {total} hits of {len(lists)} dev queries, where at most "
+        f"{rule.loss:g} of the first {rule.k} hits change in the mean; written to {output}"
+    )
+
+
+def _write_tuned(tuned: "Tuned", args: argparse.Namespace) -> None:
     from pyserini_qpeft.reranking.config_file import write_rerank_config
 
-    tuned = tune(dev, qrels, config)
     fusion = tuned.config.fusion
     assert fusion is not None
     assert fusion.weight is not None

@@ -182,7 +182,7 @@ def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, c
     assert "on 40 dev queries with" in capsys.readouterr().out
     assert read_calibration(tmp_path / "calibration.json") == calibrate(reranked(run, -9.0), qrels)
     assert main(in_folder) == 2
-    assert "nothing to write: name a file with --output, --calibration or both" in capsys.readouterr().err
+    assert "nothing to write: name a file with --output, --calibration or --stopping" in capsys.readouterr().err
 
     assert main([*in_folder, "--output", f"{tmp_path}/wrong.json", "--depths", "50", "--weights", "2"]) == 2
     assert "qpeft: error: weights must lie between 0 and 1" in capsys.readouterr().err
