@@ -28,7 +28,7 @@ class StoppingConfig:
     stopping_k: int = field(default=10, metadata={"help": "stopping rule: how many of the first hits matter"})
     stopping_block: int = field(default=5, metadata={"help": "stopping rule: hits that are read between two decisions"})
     stopping_loss: float = field(
-        default=0.1,
+        default=0.07,
         metadata={"help": "stopping rule: share of the first k hits that may change in the mean, 0 to 1"},
     )
 

@@ -49,7 +49,8 @@ def look_ahead(
     first = np.asarray(first_stage, dtype=np.float64)
     count = len(read)
     mean, deviation = read.mean(), read.std() or 1.0
-    usable = bool(np.isfinite(first).all()) and first[:count].min() < first[:count].max()
+    # The deviation of scores that differ in their last bits can be 0.
+    usable = bool(np.isfinite(first).all()) and first[:count].std() > 0
     first_normal, slope, shift = np.zeros(len(first)), 1.0, 0.0
     weight = 1.0
     if fusion is not None and usable:
@@ -69,7 +70,7 @@ def look_ahead(
     else:
         required = np.where(missing >= 0, np.inf, -np.inf)
     agreement = 0.0
-    if usable and read.min() < read.max():
+    if usable and read.std() > 0:
         agreement = float(np.corrcoef(read, first[:count])[0, 1])
     return Unread(np.clip(required, -_LARGEST, _LARGEST), agreement)
 

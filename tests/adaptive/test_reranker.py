@@ -92,8 +92,8 @@ def test_probabilities_and_their_minimum_hold_for_the_hits_that_were_read(plain:
 
 
 def test_a_run_is_resumed_with_the_same_rule_only_and_the_bar_comes_to_its_end(plain: QPeftReranker, tmp_path: Path):
-    run = {query: [ScoredDoc(docid, score, text) for docid, text, score in hits(query)] for query in QUERIES}
-    topics = {query: query for query in QUERIES}
+    topics = {f"q{place}": query for place, query in enumerate(QUERIES)}
+    run = {qid: [ScoredDoc(docid, score, text) for docid, text, score in hits(topics[qid])] for qid in topics}
     adaptive = AdaptiveReranker(plain, RULE)
     report = rerank_run(run, topics, RunConfig(tmp_path / "run.txt"), adaptive)
     assert report.scoring.passages == sum(depths(plain))

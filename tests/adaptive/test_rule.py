@@ -15,14 +15,14 @@ from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 RULE = StoppingRule(0.5, -1.5, -0.2, 0.1, 0.05, k=3, block=2, loss=0.1, queries=40)
 METHODS = st.sampled_from(["zscore", "minmax", "linear"])
-SCORES = st.lists(st.floats(-20, 0), min_size=4, max_size=12, unique=True)
+SCORES = st.lists(st.integers(-2000, 0).map(lambda cents: cents / 100), min_size=4, max_size=12, unique=True)
 
 
 @given(SCORES, METHODS, st.floats(0.05, 1), st.integers(2, 3), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_a_hit_with_a_little_more_than_it_needs_passes_the_hit_of_that_rank(likelihoods, method, weight, read, draw):
     """The reference scores the unread hit with the normalisation of the hits that were read."""
-    first = sorted((draw.uniform(0, 30) for _ in likelihoods), reverse=True)
+    first = sorted((place + draw.uniform(0, 0.9) for place in range(len(likelihoods))), reverse=True)
     fusion = FusionConfig(method, weight)
     found = look_ahead(likelihoods[:read], first, fusion, 2)
     seen = np.array(likelihoods[:read])
