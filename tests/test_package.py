@@ -53,16 +53,18 @@ MAY_IMPORT = {
     "qpeft": set(),
     "models": {"qpeft"},
     "scoring": {"qpeft", "models"},
+    "calibration": {"data", "models"},
     "windows": {"data", "candidates"},
-    "reranking": {"data", "candidates", "qpeft", "models", "scoring", "windows"},
+    "reranking": {"data", "candidates", "qpeft", "models", "scoring", "calibration", "windows"},
+    "adaptive": {"data", "candidates", "scoring", "reranking"},
     "cascade": {"data", "candidates", "models", "scoring", "reranking"},
     "engines": {"models", "scoring", "reranking"},
-    "evaluation": {"data", "reranking"},
+    "evaluation": {"data", "reranking", "calibration"},
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},
     "interop": {"data", "candidates", "reranking"},
     "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
     "notebook": {"data", "candidates", "lucene", "models", "scoring", "reranking", "evaluation", "training", "demo"},
-    "service": {"data", "candidates", "lucene", "models", "scoring", "reranking"},
+    "service": {"data", "candidates", "lucene", "models", "scoring", "reranking", "calibration"},
 }
 """Which rooms a room may import from, beside `errors`; the command line may import from all."""
 

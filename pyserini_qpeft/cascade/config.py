@@ -65,11 +65,13 @@ def check_stages(stages: Sequence[RerankConfig]) -> None:
         stages: The configuration of each stage.
 
     Raises:
-        QPeftError: There is no stage, a stage is deeper than the stage before, or a stage other than the first drops
-            hits.
+        QPeftError: There is no stage, a stage is deeper than the stage before, a stage other than the first drops
+            hits, or a stage has a minimum probability.
     """
     if not stages:
         raise QPeftError("a cascade needs at least one stage.")
+    if any(stage.minimum_probability is not None for stage in stages):
+        raise QPeftError("a cascade drops no hits by their probability: leave out minimum_probability.")
     for place, (before, stage) in enumerate(pairwise(stages), start=2):
         if _depth(stage) > _depth(before):
             words = ["all hits" if one.depth is None else f"{one.depth} hits" for one in (stage, before)]

@@ -22,6 +22,7 @@ class InStages:
         ranked: The hits after these stages; None before the first.
         hints: The hint tokens of each hit in the last of these stages, or None.
         passages: How many passages all these stages have scored.
+        prior: Likelihood of the query without a passage under the last of these models, or None.
     """
 
     query: str
@@ -29,6 +30,7 @@ class InStages:
     ranked: Sequence[RankedHit] | None = None
     hints: list[list[str] | None] | None = None
     passages: int = 0
+    prior: float | None = None
 
     def request(self) -> Request:
         """What the next stage is asked: the hits in the order, and with the scores, of the last stage."""
@@ -39,11 +41,12 @@ class InStages:
     def after(self, reranked: Reranked) -> "InStages":
         """The same query after one more stage."""
         hits = [self._joined(hit) for hit in reranked.hits]
-        return InStages(self.query, self.given, hits, reranked.hints, self.passages + reranked.passages)
+        passages = self.passages + reranked.passages
+        return InStages(self.query, self.given, hits, reranked.hints, passages, reranked.prior)
 
     def reranked(self) -> Reranked:
         """The final list."""
-        return Reranked(RankedHits(self.ranked or ()), self.hints, self.passages)
+        return Reranked(RankedHits(self.ranked or ()), self.hints, self.passages, self.prior)
 
     def _joined(self, hit: RankedHit) -> RankedHit:
         """A hit of a stage, with what the stages before know of it."""
@@ -53,7 +56,7 @@ class InStages:
         before = self.ranked[hit.first_stage_rank - 1]
         stages = (*(before.stages or ()), *own)
         if hit.likelihood is None:
-            return replace(before, score=hit.score, rank=hit.rank, likelihood=None, stages=stages)
+            return replace(before, score=hit.score, rank=hit.rank, likelihood=None, probability=None, stages=stages)
         return replace(
             hit,
             first_stage_score=before.first_stage_score,

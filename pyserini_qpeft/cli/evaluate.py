@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.data.records import Qrels, RankedList, Run
     from pyserini_qpeft.evaluation.comparison import Comparison
     from pyserini_qpeft.evaluation.latency import Latency
+    from pyserini_qpeft.evaluation.reliability import Reliability
 
 HELP = "measure runs: tables, significance tests, plots, a report in HTML"
 
@@ -110,6 +111,7 @@ def run(args: argparse.Namespace) -> None:
         compare(runs, qrels, config),
         answers=_answers(runs, qrels, args),
         latency=_latency(lists),
+        reliability=_reliability(lists, qrels),
     )
     print(to_text(sections(comparison), notes(comparison)), end="")
     _write(comparison, lists, qrels, args)
@@ -167,6 +169,13 @@ def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]
         if latency is not None:
             found[name] = latency
     return found
+
+
+def _reliability(lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels") -> "dict[str, Reliability]":
+    from pyserini_qpeft.evaluation.reliability import judge_probabilities
+
+    found = {name: judge_probabilities(ranked, qrels) for name, ranked in lists.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _write(

@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.errors import QPeftError
 
     output, reranking = read_run_config(args), read_reranking(args)
-    if args.engine == "ray" and reranking.cascade is not None:
-        raise QPeftError("a cascade cannot be scored on a Ray cluster: leave out --engine ray.")
+    if args.engine == "ray":
+        reranking.check_for_ray()
     source, hits = read_hits(args)
     if args.topics is None and not format_of(source).holds_queries:
         raise QPeftError(f"{source} holds no queries: name them with --topics.")

@@ -12,14 +12,16 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.rule import StoppingRule
     from pyserini_qpeft.cascade.config import CascadeConfig
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth", "milliseconds")
+_RANKING = ("depth", "below_depth", "minimum_probability", "milliseconds")
 _OF_STAGES = ("model", "adapter", "depth")
 """Options that the stages of a cascade have each for itself."""
+_WITHOUT_CASCADE = ("adaptive", "calibration", "minimum_probability")
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
@@ -75,6 +77,23 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         "the model)",
     )
     add_window_options(parser, prefix)
+    parser.add_argument(
+        f"{prefix}adaptive",
+        dest="adaptive",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="stop reading a query's hits when its first 10 can hardly change any more; FILE is a rule that qpeft tune "
+        "--stopping has written (default: read all hits; without FILE: the rule that comes with the package)",
+    )
+    parser.add_argument(
+        f"{prefix}calibration",
+        type=Path,
+        dest="calibration",
+        metavar="FILE",
+        help="probabilities of relevance, as qpeft tune --calibration writes them (default: those that come with the "
+        "model)",
+    )
 
 
 def read_model_config(args: argparse.Namespace) -> ModelConfig:
@@ -88,6 +107,7 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     Raises:
         QPeftError: A value is unknown or out of range, or a fusion weight is given without fusion.
     """
+    from pyserini_qpeft.calibration.calibration_file import read_calibration
     from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
@@ -102,8 +122,14 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
             raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
         fusion = replace(fusion, weight=args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
-    windows = read_windows(args, stored.windows)
-    return replace(stored, **given, fusion=fusion, windows=windows, scoring=read_options(ScoringConfig, args))
+    return replace(
+        stored,
+        **given,
+        fusion=fusion,
+        calibration=None if args.calibration is None else read_calibration(args.calibration),
+        windows=read_windows(args, stored.windows),
+        scoring=read_options(ScoringConfig, args),
+    )
 
 
 @dataclass(frozen=True)
@@ -114,11 +140,13 @@ class Reranking:
         model: The model; None with a cascade.
         config: How it reranks; with a cascade, what all stages share.
         cascade: The cascade, or None.
+        rule: When reading stops (adaptive depth), or None.
     """
 
     model: ModelConfig
     config: "RerankConfig"
     cascade: "CascadeConfig | None" = None
+    rule: "StoppingRule | None" = None
 
     @property
     def depth(self) -> int | None:
@@ -127,12 +155,32 @@ class Reranking:
 
     def load(self, *, quiet: bool) -> "Reranker":
         """Load the models; `quiet` turns off the progress bar of transformers."""
-        if self.cascade is None:
-            return load_reranker(self.model, self.config, quiet=quiet)
-        from pyserini_qpeft.cascade.reranker import CascadeReranker
+        if self.cascade is not None:
+            from pyserini_qpeft.cascade.reranker import CascadeReranker
 
-        _be_quiet(quiet)
-        return CascadeReranker.from_config(self.cascade)
+            _be_quiet(quiet)
+            return CascadeReranker.from_config(self.cascade)
+        reranker = load_reranker(self.model, self.config, quiet=quiet)
+        if self.rule is None:
+            return reranker
+        from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
+
+        return AdaptiveReranker(reranker, self.rule)
+
+    def check_for_ray(self) -> None:
+        """Refuse what cannot be scored on a Ray cluster.
+
+        Raises:
+            QPeftError: There is a cascade, adaptive depth or a time limit.
+        """
+        refused = {
+            "a cascade": self.cascade is not None,
+            "adaptive depth": self.rule is not None,
+            "a time limit (milliseconds)": self.config.milliseconds is not None,
+        }
+        for what, given in refused.items():
+            if given:
+                raise QPeftError(f"{what} cannot be used with --engine ray: leave one of them out.")
 
 
 def read_reranking(args: argparse.Namespace) -> Reranking:
@@ -143,13 +191,27 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     """
     model, config = read_model_config(args), read_rerank_config(args)
     if args.cascade is None:
-        return Reranking(model, config)
+        return Reranking(model, config, rule=_read_rule(args.adaptive, config))
     from pyserini_qpeft.cascade.config import FORM, read_cascade
 
     for name in _OF_STAGES:
         if name in args:
             raise QPeftError(f"{name} is given with a cascade: each stage has its own, {FORM}.")
+    for name in _WITHOUT_CASCADE:
+        if getattr(args, name, None) is not None:
+            raise QPeftError(f"{name} cannot be used with a cascade: leave one of them out.")
     return Reranking(model, config, read_cascade(args.cascade, model, config))
+
+
+def _read_rule(name: str | None, config: "RerankConfig") -> "StoppingRule | None":
+    """The rule of `--adaptive`: a file, or the rule that comes with the package for an empty name."""
+    if name is None:
+        return None
+    from pyserini_qpeft.adaptive.reranker import check_adaptive
+    from pyserini_qpeft.adaptive.rule_file import read_rule
+
+    check_adaptive(config)
+    return read_rule(name or None)
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":

@@ -1,15 +1,25 @@
-"""`qpeft tune`: choose fusion weight and depth on dev queries."""
+"""`qpeft tune`: learn fusion weight, depth, probabilities of relevance and a stopping rule on dev queries."""
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pyserini_qpeft.cli.options import add_options, read_options
+from pyserini_qpeft.errors import QPeftError
 
-HELP = "choose fusion weight and depth on dev queries, for qpeft rerank --config"
+if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
+    from pyserini_qpeft.data.records import Qrels
+    from pyserini_qpeft.evaluation.sweep import TwoStageRun
+    from pyserini_qpeft.evaluation.tune import Tuned
+    from pyserini_qpeft.reranking.fusion import FusionConfig
+
+HELP = "learn on dev queries: fusion weight and depth, probabilities of relevance, a rule for adaptive depth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
+    from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.evaluation.tune import TuneConfig
 
@@ -25,41 +35,122 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--first-stage", type=Path, metavar="FILE", help="the first stage's run, if --run does not hold its scores"
     )
     add_qrels_options(parser, split="dev", queries=" of the dev queries, and of no others")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="configuration to write (JSON)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write fusion weight and depth, for qpeft rerank --config (JSON)"
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="fit probabilities of relevance to the likelihoods, and write them (JSON): calibration.json in the "
+        "adapter's folder is found there by itself, any other file is named with qpeft rerank --calibration",
+    )
+    parser.add_argument(
+        "--stopping",
+        type=Path,
+        metavar="FILE",
+        help="learn when reading may stop at the chosen fusion weight, and write the rule, for qpeft rerank --adaptive "
+        "FILE (JSON)",
+    )
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="folder for plots (PNG) of the measure by weight and by depth"
     )
     add_options(parser, TuneConfig)
+    add_options(parser, StoppingConfig)
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
     """The files that the verb writes, by option."""
     from pyserini_qpeft.cli.overwriting import plots_in
 
-    return {"output": [args.output], "plots": plots_in(args.plots)}
+    named = {"output": args.output, "calibration": args.calibration, "stopping": args.stopping}
+    return {**{option: [path] for option, path in named.items() if path is not None}, "plots": plots_in(args.plots)}
 
 
 def run(args: argparse.Namespace) -> None:
-    """Search the grid, write the best configuration, and print it."""
+    """Learn what is asked for, write it, and print it."""
+    from pyserini_qpeft.adaptive.learning import StoppingConfig
+    from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.cli.qrels import open_qrels
+    from pyserini_qpeft.evaluation.sweep import judged_only
+    from pyserini_qpeft.evaluation.tune import TuneConfig, tune
+
+    if args.output is None and args.calibration is None and args.stopping is None:
+        raise QPeftError("nothing to write: name a file with --output, --calibration or --stopping.")
+    if args.plots is not None and args.output is None:
+        raise QPeftError("--plots draws the choice of fusion weight and depth: name a file for them with --output.")
+    config, stopping = read_options(TuneConfig, args), read_options(StoppingConfig, args)
+    qrels = open_qrels(args.qrels, args.split)
+    if args.output is not None or args.stopping is not None:
+        dev = _read_run(args)
+        tuned = tune(dev, qrels, config)
+        if args.output is not None:
+            _write_tuned(tuned, args)
+        if args.stopping is not None:
+            _learn_rule(judged_only(dev, qrels), tuned.config.fusion, stopping, args.stopping)
+    if args.calibration is not None:
+        _calibrate(args.run, qrels, args.calibration)
+
+
+def _read_run(args: argparse.Namespace) -> "TwoStageRun":
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
-    from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
-    from pyserini_qpeft.evaluation.tune import TuneConfig, tune
-    from pyserini_qpeft.reranking.config_file import write_rerank_config
 
-    config = read_options(TuneConfig, args)
-    if args.first_stage is None and not holds_ranked_lists(args.run):
+    if args.first_stage is not None:
+        return join_runs(read_run(args.first_stage), read_run(args.run))
+    if not holds_ranked_lists(args.run):
         raise QPeftError(
             f"{args.run} does not hold the first stage's scores: name its run with --first-stage, or rerank with "
             "--output-format jsonl."
         )
-    if args.first_stage is None:
-        two_stages = from_ranked_lists(read_ranked_lists(args.run))
-    else:
-        two_stages = join_runs(read_run(args.first_stage), read_run(args.run))
-    tuned = tune(two_stages, open_qrels(args.qrels, args.split), config)
+    return from_ranked_lists(read_ranked_lists(args.run))
+
+
+def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
+    from pyserini_qpeft.calibration.calibration_file import write_calibration
+    from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
+    from pyserini_qpeft.evaluation.tune import calibrate
+
+    if not holds_ranked_lists(run):
+        raise QPeftError(
+            f"--calibration needs --run as JSONL: rerank with --output-format jsonl. {run} is another format."
+        )
+    calibration = calibrate(read_ranked_lists(run), qrels)
+    write_calibration(output, calibration)
+    print(
+        f"calibration: slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on "
+        f"{calibration.queries} dev queries with {calibration.relevant} relevant of {calibration.pairs} hits; "
+        f"written to {output}"
+    )
+
+
+def _learn_rule(dev: "TwoStageRun", fusion: "FusionConfig | None", config: "StoppingConfig", output: Path) -> None:
+    from pyserini_qpeft.adaptive.learning import ReadList, learn_rule
+    from pyserini_qpeft.adaptive.rule_file import write_rule
+    from pyserini_qpeft.evaluation.sweep import reach
+
+    depth = reach(dev)
+    lists = [
+        ReadList(
+            [hit.first_stage_score for hit in hits[:depth]],
+            [hit.likelihood for hit in hits[:depth] if hit.likelihood is not None],
+        )
+        for hits in dev.values()
+    ]
+    rule = learn_rule(lists, fusion, config)
+    write_rule(output, rule)
+    total = sum(len(one.first_stage) for one in lists)
+    read = sum(rule.read_depth(one.likelihoods, one.first_stage, fusion) for one in lists)
+    print(
+        f"stopping rule: reads {read / total:.0%} of {total} hits of {len(lists)} dev queries, where at most "
+        f"{rule.loss:g} of the first {rule.k} hits change in the mean; written to {output}"
+    )
+
+
+def _write_tuned(tuned: "Tuned", args: argparse.Namespace) -> None:
+    from pyserini_qpeft.reranking.config_file import write_rerank_config
+
     fusion = tuned.config.fusion
     assert fusion is not None
     assert fusion.weight is not None

@@ -39,7 +39,7 @@ class RankedHits(list[RankedHit]):
     def to_dataframe(self) -> "pd.DataFrame":
         """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood that is not known, below the depth, is NaN. The column `stages` is left out without a cascade. If
+        A likelihood or a probability that is not known is NaN. The column `stages` is left out without a cascade. If
         documents were scored through windows, `windows` holds lists of dictionaries, and `best_passage` the text of the
         best window; else these columns are left out.
         """
@@ -56,7 +56,7 @@ class RankedHits(list[RankedHit]):
         else:
             columns.remove("windows")
         frame = pd.DataFrame(rows, columns=columns)
-        return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood")})
+        return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood", "probability")})
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows: the first hits, and the beginnings of their texts or best passages."""

@@ -17,7 +17,7 @@ def holds_ranked_lists(path: PathLike) -> bool:
 
 
 def read_ranked_lists(path: PathLike) -> list[RankedList]:
-    """Reads reranked lists with the scores of both stages, and the seconds of each query if the file has them.
+    """Reads reranked lists with the scores of both stages, and seconds and prior of a query if known.
 
     Raises:
         QPeftError: The JSON is broken, a query occurs twice, or a hit has no first-stage score and rank.
@@ -29,13 +29,14 @@ def read_ranked_lists(path: PathLike) -> list[RankedList]:
             raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")
         if qid in lists:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
-        seconds = record.get("seconds")
+        seconds, prior = record.get("seconds"), record.get("prior")
         lists[qid] = RankedList(
             qid=qid,
             query=str(record.get("query") or ""),
             hits=[_hit(hit, place, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)],
             hints=[hit.get("hints") for hit in hits],
             seconds=None if seconds is None else as_score(seconds, f"{where}: seconds"),
+            prior=None if prior is None else as_score(prior, f"{where}: prior"),
         )
     return list(lists.values())
 
@@ -44,7 +45,7 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
     if not isinstance(hit, dict) or "first_stage_score" not in hit or not isinstance(hit.get("first_stage_rank"), int):
         raise QPeftError(f"{where}: no first-stage score and rank; give the JSONL that qpeft rerank writes")
     docid = as_id(hit.get("docid"), where, "the docid")
-    likelihood = hit.get("likelihood")
+    likelihood, probability = hit.get("likelihood"), hit.get("probability")
     first_stage = hit["first_stage_score"]
     return RankedHit(
         docid=docid,
@@ -56,6 +57,7 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
         likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),
         windows=tuple(_window(window, f"{where} ({docid})") for window in hit.get("windows") or ()),
         stages=None if hit.get("stages") is None else _stages(hit["stages"], f"{where} ({docid})"),
+        probability=None if probability is None else as_score(probability, f"{where} ({docid})"),
     )
 
 

@@ -84,6 +84,8 @@ class RankedHit:
         first_stage_rank: Place before reranking, from 1.
         text: Text that was scored, if it was kept.
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
+        probability: Calibrated probability that the hit is relevant, 0 to 1; None below the depth, or if the model has
+            no calibration.
         windows: The windows through which the document was scored, in document order; empty if windows are off.
         stages: Rank, score and likelihood after each stage of a cascade, first to last; None without a cascade.
     """
@@ -95,6 +97,7 @@ class RankedHit:
     first_stage_rank: int
     text: str | None = None
     likelihood: float | None = None
+    probability: float | None = None
     windows: tuple[ScoredWindow, ...] = ()
     stages: tuple[StageScore, ...] | None = None
 
@@ -118,6 +121,7 @@ class RankedList:
         hits: In rank order.
         hints: The hint tokens of each hit, parallel to `hits` (JSONL only).
         seconds: Time spent on this query (JSONL only).
+        prior: Likelihood of the query without a passage, from which probabilities are fitted (JSONL only).
     """
 
     qid: str
@@ -125,6 +129,7 @@ class RankedList:
     hits: Sequence[RankedHit]
     hints: Sequence[Sequence[str] | None] | None = None
     seconds: float | None = None
+    prior: float | None = None
 
 
 Run = Mapping[str, list[ScoredDoc]]

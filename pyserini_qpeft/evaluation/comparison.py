@@ -9,6 +9,7 @@ from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.evaluation.coverage import Coverage, cover
 from pyserini_qpeft.evaluation.latency import Latency
 from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES, parse_measures, score_queries
+from pyserini_qpeft.evaluation.reliability import Reliability
 from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig, holm_corrected, paired_difference
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Comparison:
         significance: The tests that were used.
         answers: For each run, means of R@k and H@k by `answers.summarise_answers`; empty if there are no answers.
         latency: The time per query, for the runs that record it.
+        reliability: How well probabilities agree with the qrels, for the runs that have them.
     """
 
     baseline: str
@@ -64,6 +66,7 @@ class Comparison:
     significance: SignificanceConfig
     answers: dict[str, "pd.DataFrame"] = field(default_factory=dict)
     latency: dict[str, Latency] = field(default_factory=dict)
+    reliability: dict[str, Reliability] = field(default_factory=dict)
 
     @property
     def measures(self) -> list[str]:

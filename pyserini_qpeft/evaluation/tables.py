@@ -39,12 +39,14 @@ class Section:
 
 
 def sections(comparison: Comparison) -> list[Section]:
-    """Return the tables of a comparison: measures, differences from the baseline, and answers if there are any."""
+    """Return the tables of a comparison: measures, differences from the baseline, answers and probabilities."""
     tables = [_measures(comparison)]
     if comparison.differences:
         tables.append(_differences(comparison))
     if comparison.answers:
         tables += [_answers(comparison, kind) for kind in ("R", "H")]
+    if comparison.reliability:
+        tables.append(_reliability(comparison))
     return tables
 
 
@@ -67,6 +69,11 @@ def notes(comparison: Comparison) -> list[str]:
         sentences.append(
             "R@k: of the passages in the list that contain an answer, the share among the first k; H@k: share of "
             "queries with such a passage among the first k; answers are matched as in DPR."
+        )
+    if comparison.reliability:
+        sentences.append(
+            "Probabilities: hits without a judgement count as not relevant. Brier: mean squared error; skill: its gain "
+            "over the share of relevant hits as a constant; calibration error: over 10 bins of equal width."
         )
     for name, coverage in comparison.coverage.items():
         sentences += remarks(name, coverage)
@@ -131,7 +138,7 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Return JSON with means, values per query, coverage, differences, answers, latency and notes."""
+    """Return JSON with means, values per query, coverage, differences, answers, latency, reliability and notes."""
     record = {
         "baseline": comparison.baseline,
         "significance": asdict(comparison.significance),
@@ -141,6 +148,7 @@ def to_json(comparison: Comparison) -> str:
                 "coverage": asdict(comparison.coverage[name]),
                 "answers": _answers_record(comparison, name),
                 "latency": asdict(comparison.latency[name]) if name in comparison.latency else None,
+                "reliability": asdict(comparison.reliability[name]) if name in comparison.reliability else None,
                 "per_query": frame.to_dict(orient="index"),
             }
             for name, frame in comparison.scores.items()
@@ -192,6 +200,15 @@ def _answers(comparison: Comparison, kind: str) -> Section:
             cells = [name, f"{queries} ({int(values['queries']):,})"]
             rows.append((*cells, *(number_shown(values[column]) for column in columns)))
     return Section(f"{kind}@k by answers", ("run", "queries", *columns), tuple(rows))
+
+
+def _reliability(comparison: Comparison) -> Section:
+    rows = [
+        (name, f"{one.hits:,}", *map(number_shown, (one.relevant, one.mean, one.brier, one.skill, one.error)))
+        for name, one in comparison.reliability.items()
+    ]
+    heads = ("run", "hits", "share relevant", "mean probability", "Brier", "skill", "calibration error")
+    return Section("Probabilities of relevance", heads, tuple(rows))
 
 
 def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | None:

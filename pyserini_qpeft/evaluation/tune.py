@@ -1,12 +1,13 @@
-"""Fusion weight and depth, chosen on dev queries."""
+"""What is learnt on dev queries: fusion weight and depth, and the calibration of probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyserini_qpeft.data.records import Qrels
+from pyserini_qpeft.calibration.calibration import Calibration, fit_calibration
+from pyserini_qpeft.data.records import Qrels, RankedList
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import (
@@ -22,6 +23,8 @@ from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_NO_DEV_QUERY = "no query of the run is in the dev qrels; rerank the dev queries first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,7 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
         QPeftError: The run has no dev query, or hits within a depth have no likelihood.
     """
     config = config or TuneConfig()
-    dev = judged_only(run, dev_qrels)
-    if not any(dev.values()):
-        raise QPeftError("no query of the run is in the dev qrels; rerank the dev queries first")
+    dev = _dev_queries(run, dev_qrels)
     base = FusionConfig(method=config.method)
     depths = sorted(set(config.depths)) if config.depths is not None else depths_within(dev)
     grid = sweep(dev, dev_qrels, config.measure, depths, sorted(set(config.weights)), base)
@@ -99,3 +100,37 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
         by_weight=grid.iloc[row],
         by_depth=grid.iloc[:, column],
     )
+
+
+def calibrate(lists: Iterable[RankedList], dev_qrels: Qrels) -> Calibration:
+    """Fit the calibration of a model to the rescored hits of the dev queries.
+
+    Args:
+        lists: Reranked lists with the prior of each query; queries that are not in the qrels are ignored.
+        dev_qrels: Qrels of the dev queries; a grade above 0 is relevant, and a hit without a grade is not.
+
+    Raises:
+        QPeftError: There is no dev query, a prior is missing, or there is nothing to learn from the hits.
+    """
+    queries = []
+    for one in lists:
+        if one.qid not in dev_qrels:
+            continue
+        scored = [(hit.docid, hit.likelihood) for hit in one.hits if hit.likelihood is not None]
+        if scored and one.prior is None:
+            raise QPeftError(
+                f"query {one.qid}: the run does not hold the likelihood of the query without a passage (prior): rerank "
+                "the dev queries again with --output-format jsonl"
+            )
+        gains = [likelihood - (one.prior or 0.0) for _, likelihood in scored]
+        queries.append((gains, [dev_qrels[one.qid].get(docid, 0) > 0 for docid, _ in scored]))
+    if not queries:
+        raise QPeftError(_NO_DEV_QUERY)
+    return fit_calibration(queries)
+
+
+def _dev_queries(run: TwoStageRun, dev_qrels: Qrels) -> TwoStageRun:
+    dev = judged_only(run, dev_qrels)
+    if not any(dev.values()):
+        raise QPeftError(_NO_DEV_QUERY)
+    return dev

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
+from pyserini_qpeft.reranking.probability import with_probabilities
 from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
@@ -35,7 +36,7 @@ class RerankCall:
         config: How scores become a ranking.
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
-        hints: Whether the hint tokens of each hit are kept.
+        hints: Whether the hint tokens of each hit and the prior of each query are kept.
         on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
             number of pairs that were left out for lack of time.
     """
@@ -82,6 +83,19 @@ class RerankCall:
         self._report.seconds += time.perf_counter() - start
         return scored
 
+    def priors(self, batch: Sequence[Asked]) -> dict[str, float]:
+        """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed."""
+        needed = self._hints or self._config.calibration is not None
+        queries = list(dict.fromkeys(asked.query for asked in batch if asked.head and needed))
+        if not queries:
+            return {}
+        start = time.perf_counter()
+        sequences = self._scorer.sequences([(query, "") for query in queries])
+        found = dict(zip(queries, map(float, self._scorer.score(sequences)), strict=True))
+        self._report.tokens += sum(len(sequence) for sequence in sequences)
+        self._report.seconds += time.perf_counter() - start
+        return found
+
     def rank(self, batch: Sequence[Asked]) -> Iterator[Reranked]:
         """Score the pairs of a query batch together, and yield the list of each query in order.
 
@@ -89,18 +103,20 @@ class RerankCall:
             NonFiniteScoreError: The model's score of a hit is not finite.
         """
         scored = self.score([(asked.query, candidate) for asked in batch for candidate in asked.head])
+        priors = self.priors(batch)
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            yield self._list(asked, scored.part(start, stop))
+            yield self._list(asked, scored.part(start, stop), priors)
             start = stop
 
     def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
         """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
+        priors = self.priors([asked])
         read, scored = score_in_time(asked, self.score, deadline, pace)
         if self._on_scored is not None:
             self._on_scored(len(asked.head) - len(read.head))
-        return self._list(read, scored)
+        return self._list(read, scored, priors)
 
     def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         given = next((one for _, one in pairs if one.parts), None)
@@ -138,15 +154,16 @@ class RerankCall:
         best = [sequences[place] for place in windowed.best(scores)]
         return Scored(windowed.combined(scores), best, windowed.windows(scores))
 
-    def _list(self, asked: Asked, scored: Scored) -> Reranked:
+    def _list(self, asked: Asked, scored: Scored, priors: Mapping[str, float]) -> Reranked:
         refuse_non_finite(asked, scored.likelihoods)
         ranking = self._ranking(asked, scored.likelihoods)
-        hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)[: self._k]
+        hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)
         kept = None
         if self._hints:
             tokens = list(map(self._scorer.hint_tokens, scored.sequences))
-            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order][: self._k]
-        return Reranked(hits, kept, len(asked.head))
+            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
+        whole = Reranked(hits, kept, len(asked.head), priors.get(asked.query))
+        return with_probabilities(whole, self._config).first(self._k)
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]

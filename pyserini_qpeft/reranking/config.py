@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.tail import BELOW_DEPTH, BelowDepth
@@ -19,6 +20,10 @@ class RerankConfig:
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
             one that comes with the model: `QPeftReranker.config` shows it.
+        calibration: From likelihoods to probabilities of relevance; see `Calibration`. None is the one that comes with
+            the model, if it has one: `QPeftReranker.config` shows it.
+        minimum_probability: Hits with a lower probability of relevance are dropped, and so are hits that are not
+            rescored; None keeps all. It needs a calibration.
         scoring: How pairs are scored.
         windows: How documents that are longer than a passage are scored through windows; None cuts their end.
         milliseconds: Time limit for each query, in milliseconds of wall-clock time. The hits are scored from the first
@@ -38,6 +43,14 @@ class RerankConfig:
         metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
+    calibration: Calibration | None = None
+    minimum_probability: float | None = field(
+        default=None,
+        metadata={
+            "help": "drop the hits whose calibrated probability of relevance is lower, 0 to 1, and those that are not "
+            "rescored (default: keep all)"
+        },
+    )
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     windows: WindowConfig | None = None
     milliseconds: float | None = field(
@@ -66,3 +79,5 @@ class RerankConfig:
             raise QPeftError(f"below_depth must be {' or '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
         if self.windows is not None and self.scoring.passage_tokens is not None:
             self.windows.check_size(self.scoring.passage_tokens)
+        if self.minimum_probability is not None and not 0 <= self.minimum_probability <= 1:
+            raise QPeftError(f"minimum_probability must be between 0 and 1, and is {self.minimum_probability}.")

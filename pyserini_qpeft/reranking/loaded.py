@@ -1,8 +1,10 @@
-"""What a reranker consists of, in words, and the adapter that it was loaded with."""
+"""What a reranker takes from the model that was loaded: its settings, its description, the folder of its adapter."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyserini_qpeft.calibration.calibration_file import calibration_of
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import loaded_adapter
 from pyserini_qpeft.models.config import NO_ADAPTER
@@ -11,6 +13,27 @@ from pyserini_qpeft.reranking.config import RerankConfig
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+
+def settle(config: RerankConfig, scorer: "LikelihoodScorer") -> RerankConfig:
+    """The configuration with what comes with the model in the place of what was left open.
+
+    Args:
+        config: Its fusion weight and its calibration may be left open.
+        scorer: Its settings of scoring become those of the configuration.
+
+    Raises:
+        QPeftError: A minimum probability is set, and neither the configuration nor the model has a calibration.
+    """
+    settled = replace(config.for_model(loaded_name(scorer.model)), scoring=scorer.config)
+    if settled.calibration is None:
+        settled = replace(settled, calibration=calibration_of(scorer.model))
+    if settled.minimum_probability is not None and settled.calibration is None:
+        raise QPeftError(
+            "minimum_probability needs a calibration, and this model has none: fit one on development queries "
+            "(qpeft tune --calibration)."
+        )
+    return settled
 
 
 def describe(scorer: "LikelihoodScorer", config: RerankConfig) -> str:

@@ -46,11 +46,17 @@ class Reranked:
         hits: In rank order.
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
         passages: How many passages were scored for this query.
+        prior: Likelihood of the query without a passage; None if it was not needed.
     """
 
     hits: RankedHits
     hints: list[list[str] | None] | None = None
     passages: int = 0
+    prior: float | None = None
+
+    def first(self, k: int | None) -> "Reranked":
+        """The same list with its first k hits; None is all."""
+        return self if k is None else replace(self, hits=self.hits[:k], hints=self.hints and self.hints[:k])
 
 
 def as_pairs(query: str, texts: Iterable[str]) -> list[tuple[str, str]]:

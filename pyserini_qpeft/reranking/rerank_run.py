@@ -177,7 +177,8 @@ def rerank_run(
                         if config.unfold and isinstance(run, FoldedRun):
                             ranked, tokens = unfold(ranked, run.passages(qid)), None
                         took = seconds if config.seconds else None
-                        writer.write(RankedList(qid, topics[qid], ranked, tokens, took), fingerprint)
+                        written = RankedList(qid, topics[qid], ranked, tokens, took, reranked.prior)
+                        writer.write(written, fingerprint)
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
             raise QPeftError(f"query {qid}: {error}") from error

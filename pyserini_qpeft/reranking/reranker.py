@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +11,6 @@ import numpy.typing as npt
 
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.models.registry import loaded_name
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
@@ -20,7 +18,7 @@ from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
 from pyserini_qpeft.reranking.deadline import Deadline, Pace
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
-from pyserini_qpeft.reranking.loaded import adapter_to_push, describe
+from pyserini_qpeft.reranking.loaded import adapter_to_push, describe, settle
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -45,16 +43,19 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         scorer: The model that scores (query, passage) pairs.
         config: Which hits are rescored, and how scores become a ranking.
 
+    Raises:
+        QPeftError: A minimum probability is set, and there is no calibration.
+
     Attributes:
         scorer: As given.
-        config: As given, with the settings of the scorer; a fusion weight that was left open is the one that comes with
-            the model.
+        config: As given, with the settings of the scorer; a fusion weight and a calibration that were left open are
+            those that come with the model.
         last_report: Counts and time of the call that began last.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
         self.scorer = scorer
-        self.config = replace((config or RerankConfig()).for_model(loaded_name(scorer.model)), scoring=scorer.config)
+        self.config = settle(config or RerankConfig(), scorer)
         self.last_report = ScoringReport()
         self._pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
 

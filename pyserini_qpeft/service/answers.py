@@ -11,18 +11,22 @@ from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.searching import SearchHit
 
 
-def shown_score(likelihood: float, *, raw: bool) -> float:
+def shown_score(likelihood: float, probability: float | None = None, *, raw: bool) -> float:
     """The score that a client sees.
 
     Args:
         likelihood: Mean natural-log probability of the query's tokens, never above 0.
+        probability: Calibrated probability of relevance; None if the model has no calibration.
         raw: Whether the client asked for it as it is.
 
     Returns:
-        The likelihood, or its exponential: the geometric mean of the probabilities of the query's tokens, 0 to 1. The
-        order is the same. It is no probability of relevance, and compares documents of one query only.
+        The likelihood, or the probability of relevance. Without a calibration it is the exponential of the likelihood:
+        the geometric mean of the probabilities of the query's tokens, 0 to 1, which compares documents of one query
+        only. The order is always the same.
     """
-    return likelihood if raw else math.exp(min(0.0, likelihood))
+    if raw:
+        return likelihood
+    return math.exp(min(0.0, likelihood)) if probability is None else probability
 
 
 def best_first(likelihoods: Sequence[float], top_n: int | None = None) -> list[int]:

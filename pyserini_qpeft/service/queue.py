@@ -27,6 +27,8 @@ class Job:
         done: Is set when all documents are scored, or to the error.
         text_tokens: The most tokens of each passage that are read; None is the model's own limit.
         scores: Likelihood of each document, NaN until it is known.
+        probabilities: Calibrated probability of relevance of each document, None until it is known or if the model has
+            no calibration.
         tokens: Tokens that the model read.
         texts_cut: How many passages were cut.
         waiting: Documents that are not taken yet; the shortest stands last and is taken first.
@@ -43,6 +45,7 @@ class Job:
     done: "asyncio.Future[None]"
     text_tokens: int | None = None
     scores: list[float] = field(init=False)
+    probabilities: list[float | None] = field(init=False)
     tokens: int = 0
     texts_cut: int = 0
     waiting: list[int] = field(init=False)
@@ -53,6 +56,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.scores = [float("nan")] * len(self.pairs)
+        self.probabilities = [None] * len(self.pairs)
         self.waiting = sorted(range(len(self.pairs)), key=lambda place: -self.costs[place])
         self.left = len(self.pairs)
 

@@ -75,7 +75,7 @@ Texts = Annotated[list[Text], *_LIST]
 _RAW = Field(
     default=None,
     description="True: scores are mean natural-log probabilities of the query's tokens, never above 0. False, the "
-    "default: their exponentials, 0 to 1.",
+    "default: probabilities of relevance if the model has a calibration, else their exponentials, 0 to 1.",
 )
 
 

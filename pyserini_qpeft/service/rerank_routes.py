@@ -54,7 +54,7 @@ async def _ranked_documents(service: Service, body: RerankRequest, path: str) ->
     for place in best_first(job.scores, body.top_n):
         result: dict[str, Any] = {
             "index": place,
-            "relevance_score": shown_score(job.scores[place], raw=body.raw),
+            "relevance_score": shown_score(job.scores[place], job.probabilities[place], raw=body.raw),
         }
         if body.return_documents is not False:
             # Only infinity's clients send raw_scores, and they expect a string.
@@ -81,7 +81,7 @@ async def _ranked_texts(service: Service, body: TextsRequest) -> list[dict[str, 
             f"{job.texts_cut} texts are longer than the model reads: leave out truncate, or shorten them.", "validation"
         )
     return [
-        {"index": place, "score": shown_score(job.scores[place], raw=bool(body.raw_scores))}
+        {"index": place, "score": shown_score(job.scores[place], job.probabilities[place], raw=bool(body.raw_scores))}
         | ({"text": body.texts[place]} if body.return_text else {})
         for place in best_first(job.scores, body.top_n)
     ]
@@ -96,7 +96,7 @@ async def _scores(service: Service, body: ScoreRequest) -> dict[str, Any]:
         "id": _id("score"),
         "model": job.model,
         "data": [
-            {"index": place, "object": "score", "score": shown_score(score, raw=body.raw)}
+            {"index": place, "object": "score", "score": shown_score(score, job.probabilities[place], raw=body.raw)}
             for place, score in enumerate(job.scores)
         ],
         "usage": _usage(job.tokens),

@@ -165,10 +165,11 @@ class Scheduler:
         self._hand_out(turn, scored)
 
     def _hand_out(self, turn: Turn, scored: Scored) -> None:
-        rest = iter(zip(scored.scores, scored.tokens, scored.cut, strict=True))
+        probabilities = scored.probabilities or [None] * len(scored.scores)
+        rest = iter(zip(scored.scores, probabilities, scored.tokens, scored.cut, strict=True))
         for job, places in turn.parts:
             for place in places:
-                job.scores[place], tokens, cut = next(rest)
+                job.scores[place], job.probabilities[place], tokens, cut = next(rest)
                 job.tokens += tokens
                 job.texts_cut += cut
             job.left -= len(places)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _TURNS_BETWEEN_TRIMS = 100
+_PRIORS = 10_000
+"""Likelihoods of queries without a passage that are kept, because a request is scored in several turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,13 @@ class Scored:
         scores: Mean natural-log probability of the query's tokens.
         tokens: Tokens of each pair's prompt.
         cut: Whether the passage of each pair was cut.
+        probabilities: Calibrated probability of relevance of each pair; None if the model has no calibration.
     """
 
     scores: list[float]
     tokens: list[int]
     cut: list[bool]
+    probabilities: list[float] | None = None
 
 
 class Scoring:
@@ -75,6 +79,7 @@ class Scoring:
     def __init__(self, settings: ScoringSettings) -> None:
         from transformers.utils import logging
 
+        from pyserini_qpeft.calibration.calibration_file import calibration_of
         from pyserini_qpeft.models.adapters import adapter_folder, with_adapter
         from pyserini_qpeft.models.config import NO_ADAPTER
         from pyserini_qpeft.models.loading import load_model
@@ -86,10 +91,12 @@ class Scoring:
         folders = {name: adapter_folder(adapter, source) for name, adapter in settings.adapters.items()}
         bare, tokenizer = load_model(replace(settings.model, adapter=NO_ADAPTER))
         self._scorers: dict[str, LikelihoodScorer] = {}
+        self._priors: dict[tuple[str, str], float] = {}
         for name, folder in folders.items():
             model = bare if folder is None else with_adapter(_same_weights(bare), folder)
             frozen = model.requires_grad_(False).eval()
             self._scorers[name] = LikelihoodScorer(frozen, tokenizer, settings.scoring)
+        self._calibrations = {name: calibration_of(scorer.model) for name, scorer in self._scorers.items()}
         scorer = next(iter(self._scorers.values()))
         weights = {id(weight): weight for one in self._scorers.values() for weight in one.model.parameters()}
         self.info = ScoringInfo(
@@ -129,7 +136,23 @@ class Scoring:
                 sequence.tokens_cut > 0 or seen is not given
                 for sequence, seen, given in zip(sequences, (p[1] for p in read), (p[1] for p in pairs), strict=True)
             ],
+            probabilities=self._probabilities(model, [query for query, _ in pairs], scores),
         )
+
+    def _probabilities(self, model: str, queries: Sequence[str], scores: list[float]) -> list[float] | None:
+        calibration = self._calibrations[model]
+        if calibration is None:
+            return None
+        scorer, priors = self._scorers[model], self._priors
+        new = [query for query in dict.fromkeys(queries) if (model, query) not in priors]
+        if len(priors) + len(new) > _PRIORS:
+            priors.clear()
+            new = list(dict.fromkeys(queries))
+        if new:
+            found = scorer.score(scorer.sequences([(query, "") for query in new]))
+            priors.update({(model, query): float(prior) for query, prior in zip(new, found, strict=True)})
+        prior = [priors[model, query] for query in queries]
+        return [float(one) for one in calibration.probabilities(scores, prior)]
 
     def explain(self, model: str, query: str, text: str) -> "Explanation":
         """The parts of one likelihood."""

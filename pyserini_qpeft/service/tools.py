@@ -22,7 +22,10 @@ class RankedDocument(BaseModel):
     """A document in its new place."""
 
     index: int = Field(description="Place of the document in the list given, from 0.")
-    score: float = Field(description="0 to 1, higher is better; comparable within one query only.")
+    score: float = Field(
+        description="0 to 1, higher is better: the probability of relevance if the model has a calibration; otherwise "
+        "comparable within one query only."
+    )
     text: str
 
 
@@ -62,12 +65,16 @@ def create_mcp(service: Service) -> "FastMCP[Any]":
     ) -> list[RankedDocument]:
         """Order documents by how well they answer a query, best first."""
         try:
-            scores = await service.score(model, query, documents)
+            job = await service.scored(model, [(query, text) for text in documents])
         except QPeftError as error:
             raise ToolError(str(error)) from error
         return [
-            RankedDocument(index=place, score=shown_score(scores[place], raw=False), text=documents[place])
-            for place in best_first(scores, top_n)
+            RankedDocument(
+                index=place,
+                score=shown_score(job.scores[place], job.probabilities[place], raw=False),
+                text=documents[place],
+            )
+            for place in best_first(job.scores, top_n)
         ]
 
     if not service.indexes:

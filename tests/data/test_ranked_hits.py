@@ -48,7 +48,7 @@ def test_a_notebook_shows_a_table_with_the_text_escaped() -> None:
 def test_a_frame_has_a_row_for_each_hit_and_numbers_as_numbers() -> None:
     frame = RankedHits(HITS).to_dataframe()
     assert frame.columns.tolist() == [
-        *("docid", "score", "rank", "first_stage_score", "first_stage_rank", "text", "likelihood")
+        *("docid", "score", "rank", "first_stage_score", "first_stage_rank", "text", "likelihood", "probability")
     ]
     assert frame.docid.tolist() == [hit.docid for hit in HITS]
     assert frame.likelihood.isna().tolist() == [False, False, True]

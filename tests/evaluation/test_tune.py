@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import pytrec_eval
 
+from pyserini_qpeft.calibration.calibration import fit_calibration
+from pyserini_qpeft.calibration.calibration_file import read_calibration
 from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.sweep import TwoStageHit, TwoStageRun
-from pyserini_qpeft.evaluation.tune import TuneConfig, tune
+from pyserini_qpeft.evaluation.tune import TuneConfig, calibrate, tune
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.config_file import read_rerank_config, write_rerank_config
 from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
@@ -78,6 +82,38 @@ def test_a_run_without_a_dev_query_is_refused(run):
         tune(run, {"other": {"a": 1}})
 
 
+def reranked(run: TwoStageRun, prior: float | None) -> list[RankedList]:
+    return [
+        RankedList(
+            qid,
+            qid,
+            [
+                RankedHit(hit.docid, -place, place, hit.first_stage_score, place, likelihood=hit.likelihood)
+                for place, hit in enumerate(hits, start=1)
+            ],
+            prior=prior,
+        )
+        for qid, hits in run.items()
+    ]
+
+
+def test_a_calibration_is_fitted_to_the_rescored_hits_of_dev_queries_alone(run, qrels):
+    dev = {qid: grades for qid, grades in qrels.items() if int(qid[1:]) < 15}
+    tailed = {qid: [*run[qid], TwoStageHit("tail", 0.5, None)] for qid in run}
+    expected = fit_calibration(
+        [([hit.likelihood + 9 for hit in run[qid]], [hit.docid in dev[qid] for hit in run[qid]]) for qid in dev]
+    )
+    assert calibrate(reranked(tailed, -9.0), dev) == expected
+    assert expected.queries == 15
+
+
+def test_a_calibration_needs_dev_queries_and_their_priors(run, qrels):
+    with pytest.raises(QPeftError, match=r"query q0: .*\(prior\): rerank the dev queries again"):
+        calibrate(reranked(run, None), qrels)
+    with pytest.raises(QPeftError, match="no query of the run is in the dev qrels"):
+        calibrate(reranked(run, -9.0), {"other": {"a": 1}})
+
+
 @pytest.mark.parametrize("wrong", [{"weights": ()}, {"weights": (1.5,)}, {"depths": (0,)}, {"depths": ()}])
 def test_an_empty_or_impossible_grid_is_refused(wrong):
     with pytest.raises(QPeftError):
@@ -136,6 +172,17 @@ def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, c
     in_folder = command.removesuffix("/dev.tsv").split()
     assert main([*in_folder, "--output", f"{tmp_path}/again.json"]) == 0
     assert read_rerank_config(tmp_path / "again.json") == tune(run, qrels).config
+
+    assert main([*in_folder, "--calibration", f"{tmp_path}/calibration.json"]) == 2
+    assert "--calibration needs --run as JSONL" in capsys.readouterr().err
+    lines = run_formats()["jsonl"].lines
+    (tmp_path / "dev.jsonl").write_text("".join(lines(one, "t") for one in reranked(run, -9.0)))
+    with_priors = f"tune --run {tmp_path}/dev.jsonl --qrels {tmp_path}".split()
+    assert main([*with_priors, "--calibration", f"{tmp_path}/calibration.json"]) == 0
+    assert "on 40 dev queries with" in capsys.readouterr().out
+    assert read_calibration(tmp_path / "calibration.json") == calibrate(reranked(run, -9.0), qrels)
+    assert main(in_folder) == 2
+    assert "nothing to write: name a file with --output, --calibration or --stopping" in capsys.readouterr().err
 
     assert main([*in_folder, "--output", f"{tmp_path}/wrong.json", "--depths", "50", "--weights", "2"]) == 2
     assert "qpeft: error: weights must lie between 0 and 1" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
+from pyserini_qpeft import QPeftReranker
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.config import ServiceConfig
@@ -21,8 +22,6 @@ TEXTS = [passage for _, passage in PAIRS] + ["Paris is the capital of France. " 
 def expected() -> dict[tuple[str, str, str], float]:
     """The score of each model, query and text, by rerankers that load the model anew."""
     from dataclasses import replace
-
-    from pyserini_qpeft.reranking.reranker import QPeftReranker
 
     scores = {}
     for name, adapter in ADAPTERS.items():
@@ -52,6 +51,11 @@ def test_requests_of_many_clients_get_the_scores_of_the_reranker(
             info = service.workers["scoring"].info
             # The weights of three models are those of one, and two small adapters.
             assert info.parameters < 1.2 * 4_700_000
+            reranker = QPeftReranker.from_pretrained(dtype="float32", device="cpu")
+            job = await service.scored("tiny", [(QUERIES[0], text) for text in TEXTS])
+            hits = sorted(reranker.rerank(QUERIES[0], TEXTS), key=lambda hit: int(hit.docid))
+            assert job.probabilities == pytest.approx([hit.probability for hit in hits], abs=1e-4)
+            assert (await service.scored("bare", [(QUERIES[0], TEXTS[0])])).probabilities == [None]
             job = await service.scored(None, [(QUERIES[0], TEXTS[-1])], text_tokens=5)
             assert job.texts_cut == 1
             beginnings = [TEXTS[-1][:end] for end in range(1, 30)]

@@ -17,11 +17,11 @@ def _recognise(line: str) -> bool:
 
 
 def _lines(ranked: RankedList, tag: str) -> str:
-    """An object with `qid`, `query`, `hits`, and `seconds` if it is known.
+    """An object with `qid`, `query`, `hits`, and `seconds` and `prior` if they are known.
 
-    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `text`, `hints` and
-    `stages` (rank, score and likelihood after each stage of a cascade). A document that was scored through windows also
-    has `windows` and `best_passage`.
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `probability`, `text`,
+    `hints` and `stages` (rank, score and likelihood after each stage of a cascade). A document that was scored through
+    windows also has `windows` and `best_passage`.
     """
     check_scores(ranked)
     hits = []
@@ -32,6 +32,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
             written["first_stage_score"] = None
         if hit.stages is not None:
             written["stages"] = [asdict(stage) for stage in hit.stages]
+        if hit.probability is not None:
+            written["probability"] = hit.probability
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:
@@ -43,6 +45,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
     record: dict[str, Any] = {"qid": ranked.qid, "query": ranked.query, "hits": hits}
     if ranked.seconds is not None:
         record["seconds"] = ranked.seconds
+    if ranked.prior is not None:
+        record["prior"] = ranked.prior
     return json.dumps(record, ensure_ascii=False, default=float) + "\n"
 
 

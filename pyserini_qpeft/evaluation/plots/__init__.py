@@ -6,5 +6,6 @@ PLOTS = (
     "latency",
     "depth",
     "fusion_weight",
+    "reliability",
 )
 """The file of each plot, in the order in which they are shown. It has a function `figures`."""

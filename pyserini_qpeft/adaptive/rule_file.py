@@ -1,0 +1,51 @@
+"""A stopping rule as a small JSON file, and the rule that comes with the package."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_whole
+from pyserini_qpeft.errors import QPeftError
+
+SHIPPED_RULE = Path(__file__).parents[1] / "resources" / "stopping.json"
+"""The rule that comes with the package; docs/adaptive.md says how it was learnt."""
+
+_WHOLE = ("k", "block", "queries")
+
+
+def write_rule(path: PathLike, rule: StoppingRule) -> None:
+    """Write a stopping rule.
+
+    Raises:
+        QPeftError: The file cannot be written.
+    """
+    with atomic_write(path) as file:
+        file.write(json.dumps(asdict(rule), indent=2) + "\n")
+
+
+def read_rule(path: PathLike | None = None) -> StoppingRule:
+    """Read a stopping rule that `qpeft tune --stopping` has written.
+
+    Args:
+        path: The file; None is the rule that comes with the package.
+
+    Raises:
+        QPeftError: No such file, broken JSON, or a setting that is unknown, missing or of a wrong value.
+    """
+    path = SHIPPED_RULE if path is None else path
+    read = parse_json(read_whole(path), path)
+    names = [one.name for one in fields(StoppingRule)]
+    needed = {"intercept", "required", "read", "agreement", "threshold"}
+    if not isinstance(read, dict) or not needed <= read.keys():
+        raise QPeftError(f"{path}: expected a JSON object with {', '.join(sorted(needed))}, as qpeft tune writes")
+    if unknown := sorted(read.keys() - set(names)):
+        raise QPeftError(f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(names)}")
+    for name, value in read.items():
+        kind, words = (int, "a whole number") if name in _WHOLE else (int | float, "a number")
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise QPeftError(f"{path}: {name} must be {words}, and is {value!r}")
+    try:
+        return StoppingRule(**read)
+    except QPeftError as mistake:
+        raise QPeftError(f"{path}: {mistake}") from None

@@ -1,0 +1,1 @@
+"""Calibration: the probability that a hit is relevant, from its likelihood."""
