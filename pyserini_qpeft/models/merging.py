@@ -7,9 +7,9 @@ from pyserini_qpeft.errors import QPeftError
 
 
 def merge_lora(model: Any, folder: Path) -> None:
-    """Merges the LoRA of a model, in place; nothing changes for another kind of adapter or for quantized weights.
+    """Merges the LoRA of a model; nothing changes for another kind of adapter or for quantized weights.
 
-    The merged weights are W + BA, rounded to the dtype of the base model (LoRA, arXiv 2106.09685, section 4.1).
+    Other models that share the weights keep theirs. The merged weights are W + BA, rounded to the dtype of the base model (LoRA, arXiv 2106.09685, section 4.1).
 
     Args:
         model: A `PeftModel` whose LoRA was just loaded.
@@ -18,6 +18,7 @@ def merge_lora(model: Any, folder: Path) -> None:
     Raises:
         QPeftError: The merged weights are not finite.
     """
+    import torch
     from peft.tuners.lora import LoraLayer, LoraModel
 
     if not isinstance(model.base_model, LoraModel):
@@ -26,6 +27,9 @@ def merge_lora(model: Any, folder: Path) -> None:
     # Quantized weights would be rounded anew, by more than the update.
     if any(not _is_plain(layer.get_base_layer()) for layer in layers):
         return
+    for layer in layers:
+        changed = layer.get_base_layer()
+        changed.weight = torch.nn.Parameter(changed.weight.data, requires_grad=False)
     try:
         model.merge_adapter(safe_merge=True)
     except ValueError as error:

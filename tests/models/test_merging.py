@@ -66,6 +66,14 @@ def test_scores_are_those_of_the_lora_beside_the_weights(saved: Path) -> None:
     assert np.abs(expected - bare).max() > 1e-3
 
 
+def test_a_model_that_shares_the_weights_keeps_its_own(saved: Path) -> None:
+    model, _ = base()
+    weights = list(model.parameters())
+    before = [weight.clone() for weight in weights]
+    with_adapter(model, saved)
+    assert all(torch.equal(weight, kept) for weight, kept in zip(weights, before, strict=True))
+
+
 def test_weights_that_are_not_finite_are_refused(saved: Path) -> None:
     file = lora_folder(saved) / "adapter_model.safetensors"
     weights = load_file(file)
