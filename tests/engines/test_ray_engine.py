@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,12 +129,14 @@ class _Fragile:
 def fragile(cluster, monkeypatch):
     """Runs query batches of one query each with workers that end their processes."""
     monkeypatch.setattr(ray_engine, "_Worker", _Fragile)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
     def run(*queries, hits=(), model="any"):
         engine = RayEngine(model, None, workers=2)
         return sorted(lists[0] for _, lists, _ in engine.rerank([[(query, hits)] for query in queries], hints=False))
 
-    return run
+    yield run
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 def test_query_batches_of_a_dead_worker_are_scored_again(fragile, tmp_path):
