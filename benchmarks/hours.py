@@ -22,11 +22,9 @@ _MODELS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument(
-        "--passage-tokens", type=int, default=80, help="tokens of a passage; MS MARCO's mean is near it"
-    )
-    parser.add_argument("--query-tokens", type=int, default=9, help="tokens of a query")
-    parser.add_argument("--prompt-tokens", type=int, default=22, help="tokens of the prompt around passage and query")
+    parser.add_argument("--passage-tokens", type=int, default=84, help="tokens of a passage")
+    parser.add_argument("--query-tokens", type=int, default=7, help="tokens of a query")
+    parser.add_argument("--prompt-tokens", type=int, default=20, help="tokens of the prompt around passage and query")
     parser.add_argument(
         "--peak", type=float, default=312.0, help="peak of the GPU, TFLOP/s in bfloat16; an A100 has 312"
     )

@@ -42,15 +42,15 @@ class WorkerPool:
         self._calls: dict[Any, tuple[Any, Task | None]] = {}  # None: the worker loads the model
         self._tasks: dict[Any, deque[Task]] = {}  # of workers that have loaded the model
         self._again: deque[Task] = deque()  # query batches whose worker died
-        self._starts = 0
-        self._most_starts = count * (1 + _MOST_DEATHS)
+        self._failed_starts = 0  # in a row
+        self._most_failed_starts = max(count, _MOST_DEATHS)
         for _ in range(count):
             self._start_worker()
 
     @property
     def has_room(self) -> bool:
-        """Whether a worker waits for a query batch."""
-        return any(len(tasks) < _AHEAD for tasks in self._tasks.values())
+        """Whether a worker can take a new query batch."""
+        return not self._again and any(_has_room(tasks) for tasks in self._tasks.values())
 
     @property
     def has_tasks(self) -> bool:
@@ -59,13 +59,13 @@ class WorkerPool:
 
     def submit(self, task: Task) -> None:
         """Gives a query batch to the worker that has the fewest."""
-        worker = min(self._tasks, key=lambda one: len(self._tasks[one]))
+        worker = min((one for one, tasks in self._tasks.items() if _has_room(tasks)), key=lambda w: len(self._tasks[w]))
         self._tasks[worker].append(task)
         self._calls[worker.rerank.remote(task.batch, task.hints)] = worker, task
 
     def submit_again(self) -> None:
-        """Gives the query batches of workers that died to other workers."""
-        while self._again and self.has_room:
+        """Gives the query batches of dead workers to idle workers, so that it shows which of them ends a worker."""
+        while self._again and not all(self._tasks.values()):
             self.submit(self._again.popleft())
 
     def next(self) -> tuple[int, list[Reranked], ScoringReport] | None:
@@ -88,6 +88,7 @@ class WorkerPool:
             raise QPeftError(f"Ray has failed: {first_line(error)}") from error
         if task is None:
             self._tasks[worker] = deque()
+            self._failed_starts = 0
             return None
         self._tasks[worker].remove(task)
         return task.number, *result
@@ -98,7 +99,6 @@ class WorkerPool:
             self._ray.kill(worker)
 
     def _start_worker(self) -> None:
-        self._starts += 1
         worker = self._class.remote(*self._settings)
         self._calls[worker.ready.remote()] = worker, None
 
@@ -108,18 +108,23 @@ class WorkerPool:
         self._calls = {call: (one, task) for call, (one, task) in self._calls.items() if one is not worker}
         tasks = self._tasks.pop(worker, deque())
         self._ray.kill(worker)  # it may be alive, and only out of reach
-        if tasks and not getattr(error, "preempted", False):
-            tasks[0].deaths += 1
-            if tasks[0].deaths > _MOST_DEATHS:
-                query = tasks[0].batch[0][0]
+        for task in () if getattr(error, "preempted", False) else tasks:
+            task.deaths += 1
+            if task.deaths > _MOST_DEATHS:
+                query = task.batch[0][0]
                 raise QPeftError(
-                    f"{tasks[0].deaths} workers died while they scored the query batch that begins with the query "
+                    f"{task.deaths} workers died while they scored the query batch that begins with the query "
                     f"{query!r:.80}: do they need more memory? Try a smaller --query-batch-pairs. ({first_line(error)})"
                 ) from error
-        if not tasks and self._starts >= self._most_starts:
+        self._failed_starts += not tasks
+        if self._failed_starts > self._most_failed_starts:
             raise QPeftError(f"workers die before they have loaded the model: {first_line(error)}") from error
         self._again.extend(tasks)
         self._start_worker()
+
+
+def _has_room(tasks: deque[Task]) -> bool:
+    return len(tasks) < _AHEAD and not any(task.deaths for task in tasks)
 
 
 def first_line(error: Exception) -> str:
