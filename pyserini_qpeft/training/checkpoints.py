@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from pyserini_qpeft.data.files import atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.locks import acquire, release
+from pyserini_qpeft.locks import acquire, locked, release
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -102,10 +102,19 @@ class RunDirectory:
         adapter.rename(self.output)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def clean_up(self) -> None:
+        """Removes what a process that was killed at the very end has left beside the output, unless another does so."""
+        with suppress(OSError), locked(self._lock_file):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.output.with_name(f".{self.output.name}.lock")
+
     def _lock(self) -> "BaseFileLock":
         try:
             # Beside the folder: Windows removes no folder with an open file in it.
-            return acquire(self.output.with_name(f".{self.output.name}.lock"))
+            return acquire(self._lock_file)
         except TimeoutError:
             raise QPeftError(
                 f"another process is training to {self.output}: wait for it, or choose another output."

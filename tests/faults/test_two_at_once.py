@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from forks import Fork, command, run, the_sentence
+from forks import Fork, command, run
 from kills import JOBS, contents, difference
 
 BY_NAME = {job.name: job for job in JOBS}
@@ -58,10 +58,12 @@ def test_the_second_is_refused_and_the_first_is_whole(name: str, stop, inputs: P
     first = Fork(arguments, stop)
     first.wait_until_stopped()
     try:
-        sentence = the_sentence(*run(arguments))
+        refused, sentence = run(arguments)
     finally:
         os.kill(first.pid, signal.SIGCONT)
         code, said = first.end()
+    assert refused == 2
+    assert "Traceback" not in sentence
     assert "another process is " in sentence
     assert "wait for it, or choose another" in sentence
     assert code == 0, said
