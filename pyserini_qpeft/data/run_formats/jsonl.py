@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pyserini_qpeft.data.records import BestPassage, RankedList, ScoredWindow
-from pyserini_qpeft.data.requests import read_requests
+from pyserini_qpeft.data.requests import read_requests, stored_requests
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
 
 _HIT_NUMBERS = ("score", "rank", "first_stage_score", "first_stage_rank", "likelihood")
@@ -55,5 +55,6 @@ def _without_none(record: BestPassage | ScoredWindow) -> dict[str, Any]:
 
 
 FORMAT = RunFormat(
-    "jsonl", "one JSON object per query, with a list of hits", _recognise, read_requests, _lines, holds_queries=True
-)
+    "jsonl", "one JSON object per query, with a list of hits", _recognise, read_requests, _lines, holds_queries=True,
+    store=stored_requests,
+)  # fmt: skip
