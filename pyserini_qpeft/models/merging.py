@@ -9,8 +9,8 @@ from pyserini_qpeft.errors import QPeftError
 def merge_lora(model: Any, folder: Path) -> None:
     """Merges the LoRA of a model; nothing changes for another kind of adapter or for quantized weights.
 
-    Other models that share the weights keep theirs. The merged weights are W + BA, rounded to the dtype of the base model
-    (LoRA, arXiv 2106.09685, section 4.1).
+    Other models that share the weights keep theirs. The merged weights are W + BA, rounded to the dtype of the base
+    model (LoRA, arXiv 2106.09685, section 4.1).
 
     Args:
         model: A `PeftModel` whose LoRA was just loaded.
