@@ -135,7 +135,19 @@ def test_a_cascade_that_cannot_be_is_told(told, arguments, model):
     assert "depth is given with a cascade" in told(*arguments(model=None, cascade="tiny@3", depth=2))
     assert "model is given with a cascade" in told(*arguments(cascade="tiny@3"))
     assert "stage 2 of the cascade rescores 5 hits" in told(*arguments(model=None, cascade="tiny@3,tiny@5"))
-    assert "Ray" in told(*arguments(model=None, cascade="tiny@3", engine="ray"))
+    assert "adaptive cannot be used with a cascade" in told(*arguments(model=None, cascade="tiny@3"), "--adaptive")
+    threshold = ("--minimum-probability", "0.5")
+    assert "minimum_probability cannot be used" in told(*arguments(model=None, cascade="tiny@3"), *threshold)
+
+
+@pytest.mark.parametrize("options", [("--cascade", "tiny@3"), ("--adaptive",), ("--milliseconds", "50")])
+def test_what_a_ray_cluster_cannot_do_is_refused_before_anything_is_loaded(told, arguments, options):
+    given = arguments(model=None, engine="ray") if options[0] == "--cascade" else arguments(engine="ray")
+    assert "cannot be used with --engine ray" in told(*given, *options)
+
+
+def test_adaptive_depth_has_no_time_limit(told, arguments):
+    assert "time limit" in told(*arguments(milliseconds=50), "--adaptive")
 
 
 def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file):

@@ -1,0 +1,88 @@
+"""Windows, adaptive depth, cascades and probabilities together give what each promises alone."""
+
+from pathlib import Path
+
+import pytest
+
+from pyserini_qpeft import CascadeReranker, QPeftError, QPeftReranker, RerankConfig, WindowConfig
+from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
+from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.calibration.calibration import Calibration
+from pyserini_qpeft.data.ranked_hits import RankedHits
+
+TEXTS = [
+    "The Nile flows through Egypt. " * 9 + "It is the longest river.",
+    "Paris is the capital of France.",
+    "Aaron is the brother of Moses. " * 12,
+    "",
+    "A song of the hill. " * 5 + "The capital of Egypt is Cairo.",
+]
+HITS = [(f"d{place}", text, 9.0 - place) for place, text in enumerate(TEXTS)]
+QUERY = "the longest river of Egypt"
+ALWAYS = StoppingRule(1.0, -2.0, 0.0, 0.0, -1.0, k=3, block=2)
+"""Reads all hits, block after block."""
+WINDOWS = WindowConfig(size=12, stride=8)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_model_dir: Path) -> QPeftReranker:
+    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", device="cpu")
+
+
+def reranker(plain: QPeftReranker, **settings: object) -> QPeftReranker:
+    return QPeftReranker(plain.scorer, RerankConfig(**settings))
+
+
+def assert_same(found: RankedHits, expected: RankedHits) -> None:
+    assert [hit.docid for hit in found] == [hit.docid for hit in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.likelihood == pytest.approx(other.likelihood, abs=1e-5)
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+        assert [(w.start, w.stop) for w in one.windows] == [(w.start, w.stop) for w in other.windows]
+
+
+def test_adaptive_depth_reads_documents_through_windows(plain: QPeftReranker) -> None:
+    whole = reranker(plain, windows=WINDOWS, calibration=Calibration(2.0, 0.1))
+    expected = whole.rerank(QUERY, HITS)
+    assert any(len(hit.windows) > 2 for hit in expected)
+    assert_same(AdaptiveReranker(whole, ALWAYS).rerank(QUERY, HITS), expected)
+
+
+def test_a_stage_of_a_cascade_may_have_adaptive_depth_and_windows(plain: QPeftReranker) -> None:
+    first, second = reranker(plain, depth=4), reranker(plain, depth=3, windows=WINDOWS)
+    expected = CascadeReranker([first, second]).rerank(QUERY, HITS)
+    stages = [AdaptiveReranker(first, ALWAYS), AdaptiveReranker(second, ALWAYS)]
+    assert_same(CascadeReranker(stages).rerank(QUERY, HITS), expected)
+
+
+def test_probabilities_of_a_cascade_are_those_of_the_last_stage(plain: QPeftReranker) -> None:
+    stages = [
+        reranker(plain, depth=4, calibration=Calibration(1.0, 0.0)),
+        reranker(plain, depth=2, calibration=Calibration(3.0, -1.0)),
+    ]
+    (found,) = CascadeReranker(stages).rerank_query_batches([[(QUERY, HITS)]])
+    (alone,) = stages[1].rerank_query_batches([[(QUERY, HITS)]])
+    assert found.prior == pytest.approx(alone.prior)
+    expected = {
+        hit.docid: hit.probability for hit in reranker(plain, calibration=Calibration(3.0, -1.0)).rerank(QUERY, HITS)
+    }
+    for hit in found.hits:
+        assert (hit.probability is None) == (hit.likelihood is None)
+        if hit.probability is not None:
+            assert hit.probability == pytest.approx(expected[hit.docid], abs=1e-5)
+
+
+def test_a_time_limit_keeps_probabilities(plain: QPeftReranker) -> None:
+    calibration = Calibration(2.0, 0.1)
+    in_time = reranker(plain, calibration=calibration, milliseconds=60_000.0)
+    assert_same(in_time.rerank(QUERY, HITS), reranker(plain, calibration=calibration).rerank(QUERY, HITS))
+
+
+def test_what_contradicts_each_other_is_refused(plain: QPeftReranker) -> None:
+    with pytest.raises(QPeftError, match="time limit"):
+        AdaptiveReranker(reranker(plain, milliseconds=5.0))
+    with pytest.raises(QPeftError, match="time limit"):
+        CascadeReranker([AdaptiveReranker(reranker(plain, depth=3))], milliseconds=5.0).rerank(QUERY, HITS)
+    threshold = reranker(plain, calibration=Calibration(1.0, 0.0), minimum_probability=0.5)
+    with pytest.raises(QPeftError, match="drops no hits by their probability"):
+        CascadeReranker([threshold])
