@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import RankedHit, StageScore
 from pyserini_qpeft.reranking.protocol import Reranker
@@ -13,25 +14,52 @@ from pyserini_qpeft.reranking.requests import Request, Reranked
 
 @dataclass(frozen=True, slots=True)
 class InStages:
-    """A query with its hits after some stages.
+    """A query with its list after some stages.
 
     Attributes:
         query: The query.
-        hits: Before the first stage the hits as they were given, then ranked hits with texts.
+        given: The hits of the first-stage searcher.
+        ranked: The hits after these stages; None before the first.
         hints: The hint tokens of each hit in the last of these stages, or None.
         passages: How many passages all these stages have scored.
-        ranked: Whether a stage has ranked the hits.
     """
 
     query: str
-    hits: Sequence[Any]
+    given: Sequence[Any]
+    ranked: Sequence[RankedHit] | None = None
     hints: list[list[str] | None] | None = None
     passages: int = 0
-    ranked: bool = False
+
+    def request(self) -> Request:
+        """What the next stage is asked: the hits in the order, and with the scores, of the last stage."""
+        if self.ranked is None:
+            return self.query, self.given
+        return self.query, [_sent(self.given[hit.first_stage_rank - 1], hit) for hit in self.ranked]
+
+    def after(self, reranked: Reranked) -> "InStages":
+        """The same query after one more stage."""
+        hits = [self._joined(hit) for hit in reranked.hits]
+        return InStages(self.query, self.given, hits, reranked.hints, self.passages + reranked.passages)
 
     def reranked(self) -> Reranked:
         """The final list."""
-        return Reranked(RankedHits(self.hits), self.hints, self.passages)
+        return Reranked(RankedHits(self.ranked or ()), self.hints, self.passages)
+
+    def _joined(self, hit: RankedHit) -> RankedHit:
+        """A hit of a stage, with what the stages before know of it."""
+        own = hit.stages if hit.stages is not None else (StageScore(hit.rank, hit.score, hit.likelihood),)
+        if self.ranked is None:
+            return replace(hit, stages=own)
+        before = self.ranked[hit.first_stage_rank - 1]
+        stages = (*(before.stages or ()), *own)
+        if hit.likelihood is None:
+            return replace(before, score=hit.score, rank=hit.rank, likelihood=None, stages=stages)
+        return replace(
+            hit,
+            first_stage_score=before.first_stage_score,
+            first_stage_rank=before.first_stage_rank,
+            stages=stages,
+        )
 
 
 def through(stage: Reranker, batches: Iterable[Sequence[InStages]], **options: Any) -> Iterator[list[InStages]]:
@@ -39,49 +67,30 @@ def through(stage: Reranker, batches: Iterable[Sequence[InStages]], **options: A
 
     Args:
         stage: The stage.
-        batches: The queries of each batch with the hits of the stage before.
+        batches: The queries of each batch after the stage before.
         **options: Passed on to `rerank_query_batches`.
 
     Yields:
-        The same batches with the hits of this stage.
+        The same batches after this stage.
     """
     sent: deque[Sequence[InStages]] = deque()
 
     def requests() -> Iterator[list[Request]]:
         for batch in batches:
             sent.append(batch)
-            yield [(one.query, one.hits) for one in batch]
+            yield [one.request() for one in batch]
 
     done: list[InStages] = []
     for reranked in stage.rerank_query_batches(requests(), **options):
         while not sent[0]:
             sent.popleft()
-        done.append(_after(sent[0][len(done)], reranked))
+        done.append(sent[0][len(done)].after(reranked))
         if len(done) == len(sent[0]):
             sent.popleft()
             yield done
             done = []
 
 
-def _after(before: InStages, reranked: Reranked) -> InStages:
-    hits = [_with_own_score(hit) for hit in reranked.hits]
-    if before.ranked:
-        hits = [_joined(before.hits[hit.first_stage_rank - 1], hit) for hit in hits]
-    return InStages(before.query, hits, reranked.hints, before.passages + reranked.passages, ranked=True)
-
-
-def _with_own_score(hit: RankedHit) -> RankedHit:
-    """The hit with the scores of its stage, or of its stages if the stage is a cascade."""
-    own = (StageScore(hit.rank, hit.score, hit.likelihood),)
-    return replace(hit, stages=hit.stages if hit.stages is not None else own)
-
-
-def _joined(before: RankedHit, hit: RankedHit) -> RankedHit:
-    """The hit with the score and rank of the first-stage searcher, and with the scores of the stages before."""
-    return replace(
-        hit,
-        first_stage_score=before.first_stage_score,
-        first_stage_rank=before.first_stage_rank,
-        text=before.text if hit.text is None else hit.text,
-        stages=(*(before.stages or ()), *(hit.stages or ())),
-    )
+def _sent(given: Any, hit: RankedHit) -> Any:
+    """A hit for the next stage. A candidate is sent on itself, because it may say more than a hit does."""
+    return replace(given, score=hit.score) if isinstance(given, Candidate) else hit

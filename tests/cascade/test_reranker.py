@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn import DrawnReranker
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,16 +19,16 @@ HITS = [(f"d{place}", f"text {place}", 20.0 - place) for place in range(12)]
 PLAIN = {"fusion": None}
 
 
-def chain(drawn: Any, *depths: int | None, **options: Any) -> CascadeReranker:
-    stages = [drawn(seed, RerankConfig(depth=depth, **PLAIN)) for seed, depth in enumerate(depths)]
+def chain(*depths: int | None, **options: Any) -> CascadeReranker:
+    stages = [DrawnReranker(seed, RerankConfig(depth=depth, **PLAIN)) for seed, depth in enumerate(depths)]
     return CascadeReranker(stages, **options)
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 14))
-def test_each_stage_sorts_the_first_hits_of_the_one_before(drawn: Any, one: int, other: int, count: int) -> None:
+def test_each_stage_sorts_the_first_hits_of_the_one_before(one: int, other: int, count: int) -> None:
     shallow, deep = sorted((one, other))
     hits = HITS[:count]
-    cascade = chain(drawn, deep, shallow)
+    cascade = chain(deep, shallow)
     first, second = cascade.stages
     order = sorted(hits[:deep], key=lambda hit: -first.likelihood("q", hit[1])) + hits[deep:]  # type: ignore[attr-defined]
     order = sorted(order[:shallow], key=lambda hit: -second.likelihood("q", hit[1])) + order[shallow:]  # type: ignore[attr-defined]
@@ -38,8 +39,8 @@ def test_each_stage_sorts_the_first_hits_of_the_one_before(drawn: Any, one: int,
     assert all(a > b for a, b in zip(scores[shallow:], scores[shallow + 1 :], strict=False))
 
 
-def test_a_hit_has_the_first_stage_of_all_and_the_likelihood_of_the_last(drawn: Any) -> None:
-    ranked = chain(drawn, 8, 3).rerank("q", HITS)
+def test_a_hit_has_the_first_stage_of_all_and_the_likelihood_of_the_last() -> None:
+    ranked = chain(8, 3).rerank("q", HITS)
     for rank, hit in enumerate(ranked, start=1):
         place = int(hit.docid[1:])
         assert (hit.rank, hit.first_stage_rank, hit.first_stage_score) == (rank, place + 1, 20.0 - place)
@@ -52,9 +53,12 @@ def test_a_hit_has_the_first_stage_of_all_and_the_likelihood_of_the_last(drawn: 
             assert hit.text == f"text {place}"
 
 
-def test_a_stage_fuses_with_the_scores_of_the_stage_before(drawn: Any) -> None:
+def test_a_stage_fuses_with_the_scores_of_the_stage_before() -> None:
     fusion = FusionConfig(weight=0.3)
-    stages = [drawn(0, RerankConfig(depth=9, fusion=fusion)), drawn(1, RerankConfig(depth=4, fusion=fusion))]
+    stages = [
+        DrawnReranker(0, RerankConfig(depth=9, fusion=fusion)),
+        DrawnReranker(1, RerankConfig(depth=4, fusion=fusion)),
+    ]
     before = stages[0].rerank("q", HITS)
     alone = stages[1].rerank("q", [(hit.docid, hit.text or "", hit.score) for hit in before])
     assert [(hit.docid, hit.score) for hit in CascadeReranker(stages).rerank("q", HITS)] == [
@@ -62,8 +66,8 @@ def test_a_stage_fuses_with_the_scores_of_the_stage_before(drawn: Any) -> None:
     ]
 
 
-def test_query_batches_stay_together_in_every_stage_and_are_taken_one_at_a_time(drawn: Any) -> None:
-    cascade = chain(drawn, 8, 3)
+def test_query_batches_stay_together_in_every_stage_and_are_taken_one_at_a_time() -> None:
+    cascade = chain(8, 3)
     taken = []
 
     def batches() -> Any:
@@ -84,15 +88,18 @@ def test_query_batches_stay_together_in_every_stage_and_are_taken_one_at_a_time(
     assert cascade.last_report.passages == 133
 
 
-def test_a_cascade_can_be_a_stage_of_a_cascade(drawn: Any) -> None:
-    flat = chain(drawn, 10, 6, 2)
+def test_a_cascade_can_be_a_stage_of_a_cascade() -> None:
+    flat = chain(10, 6, 2)
     nested = CascadeReranker([CascadeReranker(flat.stages[:2]), flat.stages[2]])
     assert nested.rerank("q", HITS) == flat.rerank("q", HITS)
     assert nested.passages(7) == flat.passages(7) == 7 + 6 + 2
 
 
-def test_without_time_the_first_stage_is_left_as_it_is(drawn: Any) -> None:
-    stages = [drawn(0, RerankConfig(depth=8, **PLAIN), seconds=0.2), drawn(1, RerankConfig(depth=3, **PLAIN))]
+def test_without_time_the_first_stage_is_left_as_it_is() -> None:
+    stages = [
+        DrawnReranker(0, RerankConfig(depth=8, **PLAIN), seconds=0.2),
+        DrawnReranker(1, RerankConfig(depth=3, **PLAIN)),
+    ]
     cascade = CascadeReranker(stages, milliseconds=100)
     assert cascade.query_batch_pairs == 1
     ranked = cascade.rerank_batch([("a", HITS), ("b", HITS)])
@@ -106,20 +113,20 @@ def test_without_time_the_first_stage_is_left_as_it_is(drawn: Any) -> None:
     ("depths", "message"),
     [((), "at least one stage"), ((5, 6), "rescores 6 hits, and stage 1 only 5"), ((5, None), "rescores all hits")],
 )
-def test_stages_that_cannot_follow_each_other_are_refused(drawn: Any, depths: Any, message: str) -> None:
+def test_stages_that_cannot_follow_each_other_are_refused(depths: Any, message: str) -> None:
     with pytest.raises(QPeftError, match=message):
-        chain(drawn, *depths)
+        chain(*depths)
 
 
-def test_only_the_first_stage_may_drop_hits(drawn: Any) -> None:
-    first = drawn(0, RerankConfig(depth=4, below_depth="drop", **PLAIN))
-    assert len(CascadeReranker([first, drawn(1, RerankConfig(depth=2, **PLAIN))]).rerank("q", HITS)) == 4
+def test_only_the_first_stage_may_drop_hits() -> None:
+    first = DrawnReranker(0, RerankConfig(depth=4, below_depth="drop", **PLAIN))
+    assert len(CascadeReranker([first, DrawnReranker(1, RerankConfig(depth=2, **PLAIN))]).rerank("q", HITS)) == 4
     with pytest.raises(QPeftError, match="only the first stage"):
-        CascadeReranker([drawn(1, RerankConfig(depth=9, **PLAIN)), first])
+        CascadeReranker([DrawnReranker(1, RerankConfig(depth=9, **PLAIN)), first])
 
 
-def test_explanations_are_those_of_the_stages(drawn: Any) -> None:
-    cascade = chain(drawn, 8, 3)
+def test_explanations_are_those_of_the_stages() -> None:
+    cascade = chain(8, 3)
     assert cascade.explain("q", "text") == (1, "q", "text")
     assert cascade.explain_stages("q", "text") == [(0, "q", "text"), (1, "q", "text")]
 

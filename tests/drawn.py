@@ -1,4 +1,4 @@
-"""Stages that need no model: a likelihood for each passage is drawn from its text."""
+"""A reranker that needs no model: the likelihood of a passage is drawn from its text."""
 
 import hashlib
 import time
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import pytest
 
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.abstract import AbstractReranker
@@ -73,8 +72,3 @@ class DrawnReranker(AbstractReranker):
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.seed, "depth": self.config.depth}
-
-
-@pytest.fixture(scope="session")
-def drawn() -> type[DrawnReranker]:
-    return DrawnReranker
