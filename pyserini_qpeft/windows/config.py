@@ -48,7 +48,7 @@ class WindowConfig:
     )
     best: int = field(default=3, metadata={"help": "--windows mean: how many of the best windows are averaged"})
     temperature: float = field(
-        default=0.1,
+        default=0.3,
         metadata={"help": "--windows smooth: from 0.01 (nearly the best window) to 10 (nearly the mean of all)"},
     )
     title: bool = field(

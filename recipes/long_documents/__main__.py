@@ -3,13 +3,16 @@
     python -m recipes.long_documents --data ../shared/data --work WORK --model smollm2-135m-q4
 
 BM25's first hits for the queries of both splits are reranked once for each way of cutting. The combinations of windows
-are computed afterwards, from the likelihoods of the windows. The best combination is chosen on the development queries,
-and compared with the cut documents on the test queries. Finished runs in WORK are used again.
+are computed afterwards, from the likelihoods of the windows, and so is the fusion with BM25. Weight and combination are
+chosen on the development queries, and compared with the cut documents on the test queries. Finished runs in WORK are
+used again.
 """
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,62 +21,86 @@ from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.evaluation.significance import Difference, SignificanceConfig, paired_difference
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.models.registry import fusion_weight
 from pyserini_qpeft.reranking.fusion import FusionConfig
-from recipes.long_documents.choices import COMBINATIONS, best_combination, ndcg
+from pyserini_qpeft.windows.config import WindowConfig
+from recipes.long_documents.choices import COMBINATIONS, Values, best_on_average, ndcg
 from recipes.long_documents.collections import make
 from recipes.long_documents.runs import CUTS, CutRun, first_stage, rerank
 
 SPLITS = ("dev", "test")
+WEIGHTS = tuple(tenth / 10 for tenth in range(11))
 
-Values = dict[tuple[str, str], npt.NDArray[np.float64]]
-"""nDCG@10 of each query, by ranking (`likelihood` or `fused`) and split."""
+Ranking = Literal["alone", "fused"]
+
+Names = tuple[str, str]
+"""How documents are cut, and how windows are combined."""
 
 
-def values(runs: Mapping[str, CutRun], folder: BeirFolder, weight: float) -> dict[tuple[str, str], Values]:
-    """nDCG@10 for each way of cutting and combining; of BM25 under the names `BM25` and ``."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one way of cutting and combining gives.
+
+    Attributes:
+        alone: nDCG@10 of each query by the likelihood alone, by split.
+        fused: The same, fused with BM25 by `weight`.
+        weight: The weight of the likelihood that is best on the development queries.
+    """
+
+    alone: dict[str, npt.NDArray[np.float64]]
+    fused: dict[str, npt.NDArray[np.float64]]
+    weight: float
+
+
+def rows(runs: Mapping[str, CutRun], folder: BeirFolder) -> dict[Names, Row]:
+    """A row for each way of cutting and combining."""
     qrels = {split: read_qrels(folder.qrels(split)) for split in SPLITS}
-    fusions = {"likelihood": None, "fused": FusionConfig(weight=weight)}
-    first = {
-        (name, split): ndcg(next(iter(runs.values())).lists, qrels[split], None, FusionConfig(weight=0.0))
-        for name in fusions
-        for split in SPLITS
-    }
-    found = {("BM25", ""): first}
+    found: dict[Names, Row] = {}
     for cut, run in runs.items():
-        for name, config in COMBINATIONS.items() if CUTS[cut] is not None else [("", None)]:
-            found[cut, name] = {
-                (fusion, split): ndcg(run.lists, qrels[split], config, fusions[fusion])
-                for fusion in fusions
-                for split in SPLITS
-            }
+        for name, windows in COMBINATIONS.items() if CUTS[cut] is not None else [("", None)]:
+
+            def value(split: str, weight: float, run: CutRun = run, windows: WindowConfig | None = windows) -> Values:
+                return ndcg(run.lists, qrels[split], windows, FusionConfig(weight=weight))
+
+            weight = best_on_average({weight: value("dev", weight) for weight in WEIGHTS})
+            alone, fused = ({split: value(split, one) for split in SPLITS} for one in (1.0, weight))
+            found[cut, name] = Row(alone, fused, weight)
     return found
 
 
-def rows(found: Mapping[tuple[str, str], Values], runs: Mapping[str, CutRun]) -> list[str]:
-    """The table, a line for each row."""
-    columns = list(next(iter(found.values())))
-    heads = ["documents", "combined by", "windows", "tokens per query", *(", ".join(column) for column in columns)]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+def table(found: Mapping[Names, Row], runs: Mapping[str, CutRun], folder: BeirFolder) -> list[str]:
+    """The table, a line for each row, with BM25 first."""
+    bm25 = [
+        ndcg(next(iter(runs.values())).lists, read_qrels(folder.qrels(split)), None, FusionConfig(weight=0.0))
+        for split in SPLITS
+    ]
+    heads = ["documents", "combined by", "windows", "tokens per query"]
+    heads += [*(f"likelihood, {split}" for split in SPLITS), "weight", *(f"fused, {split}" for split in SPLITS)]
+    first = ["BM25", "", "", "", "", "", "", *(f"{values.mean():.3f}" for values in bm25)]
+    lines = [heads, ["---"] * len(heads), first]
     for (cut, name), row in found.items():
-        cost = [f"{runs[cut].windows:.1f}", f"{runs[cut].tokens:,.0f}"] if cut in runs else ["", ""]
-        lines.append(f"| {' | '.join([cut, name, *cost, *(f'{row[column].mean():.3f}' for column in columns)])} |")
-    return lines
+        alone, fused = ([f"{values[split].mean():.3f}" for split in SPLITS] for values in (row.alone, row.fused))
+        cost = [f"{runs[cut].windows:.1f}", f"{runs[cut].tokens:,.0f}"]
+        lines.append([cut, name, *cost, *alone, f"{row.weight:g}", *fused])
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def compared(found: Mapping[tuple[str, str], Values], fusion: str) -> Difference:
+def compared(found: Mapping[Names, Row], ranking: Ranking) -> Difference:
     """The way of cutting and combining that is best on the development queries, against cut documents on test."""
-    windowed = {names: row for names, row in found.items() if names[1]}
-    chosen = best_combination({names: row[fusion, "dev"] for names, row in windowed.items()})
-    treated, base = (found[names][fusion, "test"] for names in (chosen, ("cut", "")))
-    names = (" ".join(chosen), "cut")
-    return paired_difference(names, "nDCG@10", treated, base, SignificanceConfig(tests=("randomization",)))
+    values = {names: getattr(row, ranking) for names, row in found.items()}
+    chosen = best_on_average({names: one["dev"] for names, one in values.items() if names[1]})
+    return paired_difference(
+        (" ".join(chosen), "cut"),
+        "nDCG@10",
+        values[chosen]["test"],
+        values["cut", ""]["test"],
+        SignificanceConfig(tests=("randomization",)),
+    )
 
 
-def sentence(fusion: str, found: Difference) -> str:
+def sentence(ranking: str, found: Difference) -> str:
     """What the comparison found."""
     return (
-        f"{fusion}: {found.run} is best on the development queries; on test against cut documents {found.effect:+.3f} "
+        f"{ranking}: {found.run} is best on the development queries; on test against cut documents {found.effect:+.3f} "
         f"nDCG@10 (95% interval {found.low:+.3f} to {found.high:+.3f}, p = {found.p['randomization']:.4f}; "
         f"{found.wins} better, {found.losses} worse, {found.ties} equal)"
     )
@@ -98,12 +125,10 @@ def main() -> None:
     run = first_stage(folder, args.work, args.depth)
     model = ModelConfig(model=args.model, dtype=args.dtype, adapter="none" if args.model else None)
     runs = {cut: rerank(folder, run, cut, model) for cut in dict.fromkeys(["cut", *args.cuts])}
-    weight = fusion_weight(args.model)
-    found = values(runs, folder, weight)
-    print("\n".join(rows(found, runs)))
-    print(f"\nfused: weight {weight:g} of the likelihood")
-    for fusion in ("likelihood", "fused"):
-        print(sentence(fusion, compared(found, fusion)))
+    found = rows(runs, folder)
+    print("\n".join(table(found, runs, folder)))
+    for ranking in get_args(Ranking):
+        print(f"\n{sentence(ranking, compared(found, ranking))}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.windows.combining import combine
 from pyserini_qpeft.windows.config import WindowConfig
 
+Values = npt.NDArray[np.float64]
+"""nDCG@10 of each query."""
+
 COMBINATIONS = {
     "first": WindowConfig("first"),
     "max": WindowConfig("max"),
@@ -23,7 +26,7 @@ COMBINATIONS = {
 
 def ndcg(
     lists: Iterable[RankedList], qrels: Qrels, windows: WindowConfig | None, fusion: FusionConfig | None
-) -> npt.NDArray[np.float64]:
+) -> Values:
     """nDCG@10 of each judged query, in the order of the qrels.
 
     Args:
@@ -36,8 +39,8 @@ def ndcg(
     return score_queries(run, qrels, ["nDCG@10"])["nDCG@10"].to_numpy()
 
 
-def best_combination[Name](values: Mapping[Name, npt.NDArray[np.float64]]) -> Name:
-    """The combination with the highest mean on development queries, the first of equals."""
+def best_on_average[Name](values: Mapping[Name, Values]) -> Name:
+    """The name with the highest mean on development queries, the first of equals."""
     return max(values, key=lambda name: round(float(np.mean(values[name])), 9))
 
 

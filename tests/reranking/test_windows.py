@@ -60,7 +60,7 @@ def test_a_document_has_the_likelihood_that_its_windows_have_as_passages(
             "max": alone.max(),
             "first": alone[0],
             "mean": np.sort(alone)[-3:].mean(),
-            "smooth": 0.1 * np.log(np.exp(alone.astype(float) / 0.1).mean()),
+            "smooth": 0.3 * np.log(np.exp(alone.astype(float) / 0.3).mean()),
         }[combine]
         assert hit.score == hit.likelihood == pytest.approx(expected, abs=1e-4)
         best = hit.best_passage
