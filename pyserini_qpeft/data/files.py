@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zlib
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from pyserini_qpeft.errors import QPeftError
 type PathLike = str | os.PathLike[str]
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_FIRST_LINE_BYTES = 1 << 20
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -69,14 +71,24 @@ def read_whole(path: PathLike) -> str:
 
 
 def first_line(path: PathLike, *, what: str) -> str:
-    """The first line that is not blank. Readers recognise a format by it.
+    """The first line that is not blank, or its first MiB (a JSON array may be one line): it shows the format of a file.
 
     Raises:
         QPeftError: The file is empty. The message says that `what` was expected.
     """
-    for _, line in numbered_lines(path):
-        return line
+    with user_read_errors(path), open_binary(path) as file:
+        starts = iter(lambda: file.readline(_FIRST_LINE_BYTES), b"")
+        for _, line in numbered_lines_of(map(_whole_characters, starts), path):
+            return line
     raise QPeftError(f"{path} is empty, where {what} was expected")
+
+
+def _whole_characters(start: bytes) -> bytes:
+    """The start of a line without a last character that was cut."""
+    if start.endswith(b"\n"):
+        return start
+    # Bytes that are not UTF-8 stay as they are, so that they are reported.
+    return getincrementaldecoder("utf-8")("surrogateescape").decode(start).encode("utf-8", "surrogateescape")
 
 
 def parse_json(text: str, path: PathLike, number: int = 1) -> Any:

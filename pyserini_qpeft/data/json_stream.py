@@ -1,9 +1,11 @@
 """Reads the objects of a JSON file one after the other, with the memory of one object."""
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TextIO
 
 from pyserini_qpeft.data.files import PathLike, numbered_lines, open_text, user_json_errors, user_read_errors
 from pyserini_qpeft.errors import QPeftError
@@ -12,6 +14,24 @@ _CHUNK = 1 << 20
 _LONGEST_TOKEN = 16  # an error so near to the end of a chunk may come from a literal or an escape that is cut
 _BETWEEN = " \t\r\n,"
 _TOKEN = re.compile(f"[^{_BETWEEN}]")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPart:
+    """A JSON value and its place in the file.
+
+    Attributes:
+        value: The value.
+        line: Number of the line in which it begins, from 1.
+        start: Its first byte.
+        length: Its bytes.
+    """
+
+    value: Any
+    line: int
+    start: int
+    length: int
 
 
 def json_objects(
@@ -32,35 +52,71 @@ def json_objects(
         QPeftError: The file does not exist, is empty or is not UTF-8, the JSON is broken, or a value is not an object.
     """
     with open_text(path) as file:
-        for line, value in _Parser(file, path, what, skip).values():
-            where = f"{path}:{line}"
-            if not isinstance(value, dict):
-                raise QPeftError(f"{where}: expected a JSON object for {what}, not {type(value).__name__}")
-            if value and "query" not in value and all(isinstance(part, dict) for part in value.values()):
-                yield from ((f"{where}, entry {key}", {**part, "_id": key}) for key, part in value.items())
+        for part in _Parser(file, path, what, skip).parts():
+            where, value = f"{path}:{part.line}", _object(part, path, what)
+            if is_object_of_objects(value):
+                yield from ((f"{where}, entry {key}", {**entry, "_id": key}) for key, entry in value.items())
             else:
                 yield where, value
+
+
+def json_parts(file: BinaryIO, path: PathLike, *, what: str) -> Iterator[JsonPart]:
+    """Yields the objects of a file as `json_objects` does, each with its place; an object of objects as a whole.
+
+    Args:
+        file: The content of the file, not gzipped. It stays open.
+        path: Name of the file, for messages.
+        what: What the records are, for messages.
+
+    Raises:
+        QPeftError: As `json_objects`.
+    """
+    file.seek(0)
+    marked = file.read(3) == _BYTE_ORDER_MARK
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n")
+    try:
+        for part in _Parser(text, path, what, None, start=3 if marked else 0).parts():
+            _object(part, path, what)
+            yield part
+    finally:
+        text.detach()
+
+
+def is_object_of_objects(value: dict[str, Any]) -> bool:
+    """Whether the values of an object are the records, and its keys their ids."""
+    return bool(value) and "query" not in value and all(isinstance(entry, dict) for entry in value.values())
+
+
+def _object(part: JsonPart, path: PathLike, what: str) -> dict[str, Any]:
+    if isinstance(part.value, dict):
+        return part.value
+    raise QPeftError(f"{path}:{part.line}: expected a JSON object for {what}, not {type(part.value).__name__}")
 
 
 class _Parser:
     """Parses the values of a file from a buffer that begins in the current line."""
 
-    def __init__(self, file: TextIO, path: PathLike, what: str, skip: Callable[[str], bool] | None) -> None:
+    def __init__(
+        self, file: TextIO, path: PathLike, what: str, skip: Callable[[str], bool] | None, *, start: int | None = None
+    ) -> None:
         self._file, self._path, self._what, self._skip = file, path, what, skip
         self._decoder = json.JSONDecoder()
         self._buffer, self._place, self._line = "", 0, 1
+        self._byte = start  # None: bytes need not be counted, which takes time
 
-    def values(self) -> Iterator[tuple[int, Any]]:
-        """Yields each value with the line of its begin. Brackets and commas around values are passed over."""
+    def parts(self) -> Iterator[JsonPart]:
+        """Yields each value with its place. Brackets and commas around values are passed over."""
         opened = closed = found = False
         while token := self._next_token():
             first, found = not found, True
             if token in "[]":
                 opened, closed = opened or token == "[", token == "]"
-                self._place += 1
+                self._pass(self._place + 1)
             elif opened or not self._skip_line():
-                line = self._line
-                yield line, self._value(first)
+                line, start = self._line, self._byte or 0
+                value = self._value(first)
+                yield JsonPart(value, line, start, (self._byte or 0) - start)
                 if not opened:
                     self._expect_line_end()
         if opened and not closed:
@@ -117,6 +173,8 @@ class _Parser:
 
     def _pass(self, place: int) -> None:
         self._line += self._buffer.count("\n", self._place, place)
+        if self._byte is not None:
+            self._byte += len(self._buffer[self._place : place].encode())
         self._place = place
 
     def _read(self) -> bool:

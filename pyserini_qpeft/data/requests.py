@@ -1,13 +1,15 @@
 """First-stage hits stored as JSON: DPR's and Pyserini's forms, rank_llm's and RankGPT's, and this package's JSONL."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyserini_qpeft.data.fields import DOCID_FIELDS, HITS_FIELDS, QID_FIELDS, as_id, as_score, first_of
 from pyserini_qpeft.data.files import PathLike
-from pyserini_qpeft.data.json_stream import json_objects
+from pyserini_qpeft.data.json_stream import is_object_of_objects, json_objects, json_parts
 from pyserini_qpeft.data.passage import document_text
 from pyserini_qpeft.data.records import Run, ScoredDoc
+from pyserini_qpeft.data.stored_run import Clean, StoredRun
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -27,12 +29,40 @@ def read_requests(path: PathLike) -> Run:
     """
     run: dict[str, list[ScoredDoc]] = {}
     for where, qid, record in records_by_qid(path, what="a run"):
-        hits = first_of(record, HITS_FIELDS)
-        if not isinstance(hits, list):
-            raise QPeftError(f"{where}: no list of hits (looked for {', '.join(HITS_FIELDS)})")
+        hits = _hits(record, where)
         if qid in run:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
-        run[qid] = [_hit(hit, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)]
+        run[qid] = hits
+    return run
+
+
+def stored_requests(path: PathLike, clean: Clean) -> StoredRun | None:
+    """The run of `read_requests`, which stays in its file. The file is read once, and every record is checked.
+
+    Args:
+        path: The file.
+        clean: Is applied to the hits of each query.
+
+    Returns:
+        The run; None if the file is one object with all queries, as Pyserini writes it.
+
+    Raises:
+        QPeftError: As for `read_requests`.
+    """
+
+    def read(block: bytes, line: int) -> list[ScoredDoc]:
+        return clean("", _hits(json.loads(block), f"{path}:{line}"))
+
+    run, ids = StoredRun(path, read), _QueryIds()
+    for part in json_parts(run.file, path, what="a run"):
+        if is_object_of_objects(part.value):
+            return None
+        where = f"{path}:{part.line}"
+        qid, hits = ids.next(part.value, where), _hits(part.value, where)
+        if qid in run:
+            raise QPeftError(f"{where}: query {qid} occurs a second time")
+        clean(qid, hits)
+        run.note(qid, part.start, part.length, part.line)
     return run
 
 
@@ -45,14 +75,27 @@ def records_by_qid(path: PathLike, *, what: str) -> Iterator[tuple[str, str, dic
     Raises:
         QPeftError: As `json_objects`; also if the qid of a record is unknown.
     """
-    numbered: bool | None = None
-    for place, (where, record) in enumerate(json_objects(path, what=what)):
+    ids = _QueryIds()
+    for where, record in json_objects(path, what=what):
+        yield where, ids.next(record, where), record
+
+
+class _QueryIds:
+    """Gives each record of a file its qid, or its number if the records have none."""
+
+    def __init__(self) -> None:
+        self._numbered: bool | None = None
+        self._records = 0
+
+    def next(self, record: Mapping[str, Any], where: str) -> str:
+        """The qid of the next record."""
         qid = _qid(record, where)
-        if numbered is None:
-            numbered = qid is None and "question" in record
-        if numbered and qid is not None:
+        if self._numbered is None:
+            self._numbered = qid is None and "question" in record
+        if self._numbered and qid is not None:
             raise QPeftError(f"{where}: a query id, where the records before have none")
-        yield where, as_id(place if numbered else qid, where, "the query id"), record
+        self._records += 1
+        return as_id(self._records - 1 if self._numbered else qid, where, "the query id")
 
 
 def _qid(record: Mapping[str, Any], where: str) -> Any:
@@ -65,6 +108,13 @@ def _qid(record: Mapping[str, Any], where: str) -> Any:
     if len(qids) > 1:
         raise QPeftError(f"{where}: the hits of one query have different query ids: {', '.join(sorted(qids)[:3])}")
     return next(iter(qids), None)
+
+
+def _hits(record: Mapping[str, Any], where: str) -> list[ScoredDoc]:
+    hits = first_of(record, HITS_FIELDS)
+    if not isinstance(hits, list):
+        raise QPeftError(f"{where}: no list of hits (looked for {', '.join(HITS_FIELDS)})")
+    return [_hit(hit, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)]
 
 
 def _hit(hit: Any, where: str) -> ScoredDoc:

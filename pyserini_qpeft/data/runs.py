@@ -10,11 +10,10 @@ from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.run_formats.run_format import RunFormat
-from pyserini_qpeft.data.stored_run import StoredRun
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 
 KEPT_IN_MEMORY_BYTES = 8 << 20
-"""Larger run files are read query by query, if their lines are sorted by query."""
+"""The hits of larger run files stay in the file."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,8 +26,8 @@ def read_run(path: PathLike) -> Run:
     order of the file, which is the first stage's. (trec_eval breaks ties by docid.) If a docid occurs twice for a
     query, the hit with the lower score is left out and a warning is logged.
 
-    The hits of a large TREC or MS MARCO file whose lines are sorted by query stay in the file, and are read again when
-    they are asked for; the file must not change meanwhile.
+    The hits of a large file stay in it and are read again when they are asked for; the file must not change
+    meanwhile. This holds for TREC and MS MARCO files whose lines are sorted by query, and for JSON lines and arrays.
 
     Args:
         path: The file, gzipped or not.
@@ -38,7 +37,7 @@ def read_run(path: PathLike) -> Run:
     """
     form = format_of(path)
     cleaner = _Cleaner()
-    stored = StoredRun.open(path, form.parse, cleaner) if form.parse is not None and _is_large(path) else None
+    stored = form.store(path, cleaner) if form.store is not None and _is_large(path) else None
     if stored is not None:
         run: Run = stored
     else:

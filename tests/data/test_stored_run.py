@@ -1,6 +1,7 @@
 """A run that stays in its file reads as one that is kept in memory."""
 
 import gzip
+import json
 import logging
 
 import pytest
@@ -53,6 +54,63 @@ def test_both_are_equal(run, zipped, end, blank, last, tmp_path_factory):
     assert dict(stored) == in_memory
     assert list(stored) == list(in_memory)
     assert len(stored) == len(in_memory)
+
+
+@given(
+    run=st.dictionaries(
+        IDS.filter(str.strip), st.lists(st.tuples(IDS.filter(str.strip), SCORES), max_size=5), min_size=1
+    ),
+    form=st.sampled_from(["lines", "pretty", "array", "pretty array"]),
+    zipped=st.booleans(),
+    marked=st.booleans(),
+    ids=st.booleans(),
+    texts=st.booleans(),
+)
+def test_json_runs_are_equal_too(run, form, zipped, marked, ids, texts, tmp_path_factory):
+    records = [
+        {
+            **({"qid": qid} if ids else {}),
+            "question": f"q {qid}",
+            "hits": [{"docid": d, "score": score, **({"text": f"é {d}"} if texts else {})} for d, score in hits],
+        }
+        for qid, hits in run.items()
+    ]
+    indent = 1 if form.startswith("pretty") else None
+    if form.endswith("array"):
+        text = json.dumps(records, indent=indent, ensure_ascii=False)
+    else:
+        text = "\n".join(json.dumps(record, indent=indent, ensure_ascii=False) for record in records)
+    path = tmp_path_factory.getbasetemp() / "stored"
+    content = ("\ufeff" if marked else "").encode() + text.encode()
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    in_memory, stored = both(path)
+    assert isinstance(stored, StoredRun)
+    assert dict(stored) == in_memory
+    assert list(stored) == list(in_memory)
+
+
+def test_an_object_with_all_queries_is_kept_in_memory(tmp_path, stored):
+    path = tmp_path / "run"
+    entry = {"question": "q", "contexts": [{"docid": "a", "score": 1}]}
+    path.write_text(json.dumps({"1": entry, "2": entry}))
+    run = stored(path)
+    assert isinstance(run, dict)
+    assert list(run) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"qid": "1", "hits": []}\n{"qid": "1", "hits": []}', "run:2: query 1 occurs a second time"),
+        ('[{"qid": "1", "hits": []},\n{"qid": "2"}]', "run:2: no list of hits"),
+        ('[{"qid": "1", "hits": []},\n{"qid": "2", "hits": [', "run:2: broken JSON"),
+    ],
+)
+def test_a_mistake_in_json_is_named_before_anything_is_done(tmp_path, stored, content, message):
+    path = tmp_path / "run"
+    path.write_text(content)
+    with pytest.raises(QPeftError, match=message):
+        stored(path)
 
 
 def test_msmarco_runs_are_streamed_too(tmp_path, stored):

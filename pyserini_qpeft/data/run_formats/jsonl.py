@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from pyserini_qpeft.data.records import RankedList
-from pyserini_qpeft.data.requests import read_requests
+from pyserini_qpeft.data.requests import read_requests, stored_requests
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
 
 _HIT_NUMBERS = ("score", "rank", "first_stage_score", "first_stage_rank", "likelihood")
@@ -39,5 +39,6 @@ def _lines(ranked: RankedList, tag: str) -> str:
 
 
 FORMAT = RunFormat(
-    "jsonl", "one JSON object per query, with a list of hits", _recognise, read_requests, _lines, holds_queries=True
-)
+    "jsonl", "one JSON object per query, with a list of hits", _recognise, read_requests, _lines, holds_queries=True,
+    store=stored_requests,
+)  # fmt: skip

@@ -6,6 +6,7 @@ from pyserini_qpeft.data.fields import columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_ids, check_scores
+from pyserini_qpeft.data.stored_run import Clean, StoredRun, stored_lines
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -16,6 +17,10 @@ def _recognise(line: str) -> bool:
 
 def _read(path: PathLike) -> Run:
     return _parse(path, numbered_lines(path))
+
+
+def _store(path: PathLike, clean: Clean) -> StoredRun | None:
+    return stored_lines(path, clean, _parse)
 
 
 def _parse(path: PathLike, lines: Iterable[tuple[int, str]]) -> Run:
@@ -43,4 +48,4 @@ def _lines(ranked: RankedList, tag: str) -> str:
     return "".join(f"{ranked.qid}\t{hit.docid}\t{hit.rank}\n" for hit in ranked.hits)
 
 
-FORMAT = RunFormat("msmarco", "qid docid rank", _recognise, _read, _lines, parse=_parse)
+FORMAT = RunFormat("msmarco", "qid docid rank", _recognise, _read, _lines, store=_store)

@@ -1,16 +1,14 @@
 """What a format of runs consists of, and the checks that all writers share."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyserini_qpeft.data.fields import is_one_column
 from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.data.records import RankedList, Run
+from pyserini_qpeft.data.stored_run import Clean, StoredRun
 from pyserini_qpeft.errors import QPeftError
-
-ParseLines = Callable[[PathLike, Iterable[tuple[int, str]]], Run]
-"""Reads numbered lines of the file that is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,8 @@ class RunFormat:
         lines: The lines of one query's list, each with its line end; the second argument is the run's tag.
         holds_queries: Whether the file holds the text of the queries too.
         header: What the file begins with, with its line end.
-        parse: For formats whose lines begin with the qid: reads some of the lines. A large run of such a format is
-            read query by query (see `stored_run`).
+        store: Opens a large run so that its hits stay in the file (see `stored_run`); the second argument is applied to
+            the hits of each query. It returns None if the file does not allow it. None: the format has no such way.
     """
 
     name: str
@@ -36,7 +34,7 @@ class RunFormat:
     lines: Callable[[RankedList, str], str]
     holds_queries: bool = False
     header: str = ""
-    parse: ParseLines | None = None
+    store: Callable[[PathLike, Clean], StoredRun | None] | None = None
 
 
 def check_scores(ranked: RankedList) -> None:

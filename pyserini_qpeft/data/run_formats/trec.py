@@ -6,6 +6,7 @@ from pyserini_qpeft.data.fields import as_score, columns
 from pyserini_qpeft.data.files import PathLike, numbered_lines
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_ids, check_scores
+from pyserini_qpeft.data.stored_run import Clean, StoredRun, stored_lines
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -15,6 +16,10 @@ def _recognise(line: str) -> bool:
 
 def _read(path: PathLike) -> Run:
     return _parse(path, numbered_lines(path))
+
+
+def _store(path: PathLike, clean: Clean) -> StoredRun | None:
+    return stored_lines(path, clean, _parse)
 
 
 def _parse(path: PathLike, lines: Iterable[tuple[int, str]]) -> Run:
@@ -37,4 +42,4 @@ def _lines(ranked: RankedList, tag: str) -> str:
     return "".join(f"{ranked.qid} Q0 {hit.docid} {hit.rank} {float(hit.score)!r} {tag}\n" for hit in ranked.hits)
 
 
-FORMAT = RunFormat("trec", "qid Q0 docid rank score tag", _recognise, _read, _lines, parse=_parse)
+FORMAT = RunFormat("trec", "qid Q0 docid rank score tag", _recognise, _read, _lines, store=_store)
