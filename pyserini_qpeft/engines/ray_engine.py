@@ -1,36 +1,45 @@
 """Reranks the query batches of a run on a Ray cluster: one model in each worker, one query batch at a time."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyserini_qpeft.engines.ray_pool import Task, WorkerPool, first_line
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.requests import Request, Reranked
 from pyserini_qpeft.scoring.report import ScoringReport
 
-_AHEAD = 2
-"""Query batches that each worker has at most, so that none waits for the next one."""
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RayEngine:
     """Scores query batches on the workers of a Ray cluster.
 
-    A worker that dies is started again, on another machine if necessary, and its query batches are scored again.
+    A worker that dies is replaced, on another machine if necessary, and its query batches are scored again. The run
+    ends with an error if four workers died while they scored the same query batch.
 
     Attributes:
         model: The model and adapter, which every worker loads: a name, or a path that all machines can read.
         config: Which hits are rescored, and how scores become a ranking.
         workers: Number of workers; None is one for each GPU of the cluster, or for each processor if it has no GPU.
         address: Address of the cluster; None is the cluster of this machine, which is started if there is none.
+
+    Raises:
+        QPeftError: The number of workers is not positive.
     """
 
     model: ModelConfig
     config: RerankConfig
     workers: int | None = None
     address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise QPeftError(f"the number of workers must be positive, not {self.workers}.")
 
     def rerank(
         self, batches: Iterable[Sequence[Request]], *, hints: bool
@@ -42,40 +51,48 @@ class RayEngine:
             hints: Whether the hint tokens of each hit are kept.
 
         Raises:
-            QPeftError: Ray is not installed, or the model cannot be loaded.
+            QPeftError: Ray is not installed or has failed, a worker cannot load the model, or a query batch ends every
+                worker that scores it.
         """
         ray = _ray()
-        if not ray.is_initialized():
-            ray.init(address=self.address, log_to_driver=False, include_dashboard=False, logging_level="error")
-        resources = ray.cluster_resources()
-        gpus = int(resources.get("GPU", 0))
-        count = self.workers or gpus or int(resources["CPU"])
-        actor = ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0, max_restarts=-1, max_task_retries=-1)
-        workers = [actor(_Worker).remote(self.model, self.config) for _ in range(count)]
-        waiting = enumerate(batches)
-        running: dict[Any, tuple[int, Any]] = {}
-
-        def submit(worker: Any) -> None:
-            for number, batch in waiting:
-                running[worker.rerank.remote(list(batch), hints)] = number, worker
-                return
-
+        waiting = (Task(number, list(batch), hints) for number, batch in enumerate(batches))
+        following = next(waiting, None)
+        if following is None:
+            return
+        pool = WorkerPool(ray, *self._start(ray), (self.model, self.config))
         try:
-            for _ in range(_AHEAD):
-                for worker in workers:
-                    submit(worker)
-            while running:
-                (done,), _ = ray.wait(list(running), num_returns=1)
-                number, worker = running.pop(done)
-                try:
-                    lists, report = ray.get(done)
-                except ray.exceptions.RayTaskError as error:
-                    raise error.cause from None
-                submit(worker)
-                yield number, lists, report
+            while following is not None or pool.has_tasks:
+                pool.submit_again()
+                while following is not None and pool.has_room:
+                    pool.submit(following)
+                    following = next(waiting, None)
+                if (done := pool.next()) is not None:
+                    yield done
         finally:
-            for worker in workers:
-                ray.kill(worker)
+            pool.stop()
+
+    def _start(self, ray: Any) -> tuple[Any, int]:
+        """Connects to the cluster.
+
+        Returns:
+            The class of the workers, to be started, and the number of workers.
+
+        Raises:
+            QPeftError: The cluster cannot be reached.
+        """
+        try:
+            if not ray.is_initialized():
+                ray.init(address=self.address, log_to_driver=False, include_dashboard=False, logging_level="error")
+            resources = ray.cluster_resources()
+        except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            where = "on this machine" if self.address is None else f"at {self.address}"
+            raise QPeftError(f"cannot start or reach Ray {where}: {first_line(error)}") from error
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
+        room = gpus or cpus
+        if self.workers is not None and self.workers > room:
+            _LOG.warning("the cluster has room for %d workers; the other %d wait", room, self.workers - room)
+        actor = ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0, max_restarts=0)
+        return actor(_Worker), self.workers or max(1, room)
 
 
 class _Worker:
@@ -85,6 +102,9 @@ class _Worker:
         from pyserini_qpeft.reranking.reranker import QPeftReranker
 
         self._reranker = QPeftReranker.from_config(model, config)
+
+    def ready(self) -> None:
+        """Returns when the model is loaded."""
 
     def rerank(self, batch: list[Request], hints: bool) -> tuple[list[Reranked], ScoringReport]:
         """Scores a query batch as a whole."""

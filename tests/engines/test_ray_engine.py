@@ -6,10 +6,16 @@ import os
 import random
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from tiny import WORDS
+
+from pyserini_qpeft.engines import ray_engine
+from pyserini_qpeft.engines.ray_engine import RayEngine
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring.report import ScoringReport
 
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'pyserini-qpeft[ray]'")
@@ -98,3 +104,73 @@ def test_an_error_in_a_worker_is_the_same_sentence(cluster, arguments, tiny_mode
     assert (spread, capsys.readouterr().err.splitlines()[-1]) == local
     assert local[0] == 2
     assert "query q0" in local[1]
+
+
+class _Fragile:
+    """A worker that ends its process at some queries."""
+
+    def __init__(self, model, config) -> None:
+        if model == "broken":
+            raise QPeftError("there is no such model")
+
+    def ready(self) -> None:
+        pass
+
+    def rerank(self, batch, hints):
+        (query, hits), *_ = batch
+        if query == "deadly" or (query == "deadly once" and not hits[0].exists()):
+            for hit in hits:
+                hit.touch()
+            os._exit(1)
+        return [query], ScoringReport()
+
+
+@pytest.fixture
+def fragile(cluster, monkeypatch):
+    """Runs query batches of one query each with workers that end their processes."""
+    monkeypatch.setattr(ray_engine, "_Worker", _Fragile)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
+
+    def run(*queries, hits=(), model="any"):
+        engine = RayEngine(model, None, workers=2)
+        return sorted(lists[0] for _, lists, _ in engine.rerank([[(query, hits)] for query in queries], hints=False))
+
+    yield run
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def test_query_batches_of_a_dead_worker_are_scored_again(fragile, tmp_path):
+    assert fragile("a", "deadly once", "b", "c", "d", hits=[tmp_path / "x"]) == ["a", "b", "c", "d", "deadly once"]
+
+
+def test_a_query_batch_that_ends_every_worker_is_named(fragile):
+    with pytest.raises(QPeftError, match=r"4 workers died while they scored .* the query 'deadly': do they need more"):
+        fragile("a", "b", "deadly", "c")
+
+
+def test_a_worker_that_cannot_load_the_model_says_why(fragile):
+    with pytest.raises(QPeftError, match=r"a worker could not load the model: .*there is no such model"):
+        fragile("a", model="broken")
+
+
+def test_no_query_batch_needs_no_cluster(monkeypatch):
+    monkeypatch.setattr(RayEngine, "_start", None)
+    assert list(RayEngine("any", None).rerank([], hints=False)) == []
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+
+    def refuse(**_):
+        raise ConnectionError("ray client connection timeout\nmore")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(
+        QPeftError, match=r"cannot start or reach Ray at 10\.0\.0\.1:6379: ray client connection timeout$"
+    ):
+        list(RayEngine("any", None, address="10.0.0.1:6379").rerank([[("q", [])]], hints=False))
+
+
+def test_the_number_of_workers_is_positive():
+    with pytest.raises(QPeftError, match="must be positive, not 0"):
+        RayEngine("any", None, workers=0)
