@@ -111,7 +111,7 @@ def _passages(corpus: Path, wanted: Callable[[], Collection[str]] | None) -> Map
     """The passages of a corpus: of a small one those that are wanted, in memory; of a large one all, in the cache."""
     from pyserini_qpeft.data.corpus import Corpus, corpus_file
     from pyserini_qpeft.data.files import user_read_errors
-    from pyserini_qpeft.data.text_index import TextIndex, build_text_index
+    from pyserini_qpeft.data.text_index import FORMAT, TextIndex, build_text_index
     from pyserini_qpeft.models.cache import build_once, cache_folder, file_hash
 
     file = corpus_file(corpus)
@@ -126,7 +126,7 @@ def _passages(corpus: Path, wanted: Callable[[], Collection[str]] | None) -> Map
         if file_hash(file) != content:  # the database would be found by a content that it does not have
             raise QPeftError(f"{file} changed while it was read: wait until it is complete.")
 
-    return TextIndex(build_once(cache_folder() / "corpora" / content, build) / name)
+    return TextIndex(build_once(cache_folder() / "corpora" / f"{content}-{FORMAT}", build) / name)
 
 
 def _required(texts: TextSource, where: str) -> TextSource:

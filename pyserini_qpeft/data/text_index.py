@@ -1,9 +1,8 @@
 """The passages of a large corpus in a database file (SQLite), from which a text is read by its docid."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -14,7 +13,8 @@ from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.errors import QPeftError
 
 _ROWS_AT_ONCE = 10_000
-_DISK_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+FORMAT = 1
+"""Part of the name under which a database is kept. To be raised when the tables or `passage.passage_text` change."""
 
 
 class TextIndex(Mapping[str, str]):
@@ -83,11 +83,10 @@ def build_text_index(corpus: PathLike, file: PathLike) -> None:
         file: The file to write; it must not exist.
 
     Raises:
-        QPeftError: There is no corpus, a record is not a document, a docid has two different texts, or the disk is
-            full.
+        QPeftError: There is no corpus, a record is not a document, a docid has two different texts, or the database
+            cannot be written.
     """
-    database = sqlite3.connect(file, isolation_level=None)
-    try:
+    with _write_errors(file), closing(sqlite3.connect(file, isolation_level=None)) as database:
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536", "temp_store = FILE"):
             database.execute(f"PRAGMA {setting}")
         database.execute("CREATE TABLE passages (docid TEXT NOT NULL, text TEXT NOT NULL)")
@@ -100,12 +99,23 @@ def build_text_index(corpus: PathLike, file: PathLike) -> None:
         _refuse_two_texts(database, corpus)
         database.execute("CREATE TABLE size AS SELECT count(DISTINCT docid) AS count FROM passages")
         database.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in _DISK_FULL:
-            raise QPeftError(f"cannot write {file}: {os.strerror(28)}") from error
-        raise
-    finally:
-        database.close()
+
+
+@contextmanager
+def _write_errors(file: PathLike) -> Iterator[None]:
+    """Turns errors of writing a database into one sentence.
+
+    Raises:
+        QPeftError: The database cannot be opened or written.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = str(error)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            # It sorts the docids in a temporary file.
+            reason += "; it needs room there and in the folder for temporary files (SQLITE_TMPDIR)"
+        raise QPeftError(f"cannot write {file}: {reason}") from error
 
 
 def _refuse_two_texts(database: sqlite3.Connection, corpus: PathLike) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import locked
 
 _SETTLED_SECONDS = 2.0
 """A file that changed more recently may change again without a new time stamp, so its hash is not remembered."""
@@ -44,13 +45,11 @@ def build_once(folder: Path, build: Callable[[Path], None]) -> Path:
     Raises:
         QPeftError: The folder cannot be written.
     """
-    from filelock import FileLock
-
     if folder.is_dir():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
+        with locked(folder.with_name(f"{folder.name}.lock"), wait=True):
             if not folder.is_dir():
                 partial = folder.with_name(f"{folder.name}.partial")
                 # A process that was killed may have left one; while the lock is held nobody else uses it.

@@ -24,13 +24,16 @@ def corpus(tmp_path, monkeypatch):
     return write
 
 
-def test_the_database_is_built_once_and_again_if_the_content_changes(corpus, tmp_path):
+def test_the_database_is_built_once_and_again_if_the_content_or_the_format_changes(corpus, tmp_path, monkeypatch):
     first = open_texts(corpus("a", "b"), None, lambda: pytest.fail("a large corpus needs no list of docids"))
     assert (first("0"), first("1")) == ("a", "b")
     open_texts(corpus("a", "b"), None)
     assert len(list((tmp_path / "cache" / "corpora").glob("*/passages.sqlite"))) == 1
     assert open_texts(corpus("a", "c"), None)("1") == "c"
     assert len(list((tmp_path / "cache" / "corpora").glob("*/passages.sqlite"))) == 2
+    monkeypatch.setattr(text_index, "FORMAT", 0)
+    assert open_texts(corpus("a", "c"), None)("1") == "c"
+    assert len(list((tmp_path / "cache" / "corpora").glob("*/passages.sqlite"))) == 3
 
 
 def test_a_missing_document_is_named(corpus):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import sqlite3
 
 import pytest
 from hypothesis import given
@@ -81,3 +82,21 @@ def test_texts_are_read_while_the_docids_are_listed(tmp_path):
     build_text_index(tmp_path / "corpus", tmp_path / "index")
     index = TextIndex(tmp_path / "index")
     assert [(docid, index[docid], len(list(index))) for docid in index] == [("1", "a", 2), ("2", "b", 2)]
+
+
+def test_what_keeps_a_database_from_being_written_is_said(tmp_path, monkeypatch):
+    write(tmp_path / "corpus", [(str(n), "", "text " * 200) for n in range(50)])
+    with pytest.raises(QPeftError, match=r"cannot write .*missing/index: unable to open database file$"):
+        build_text_index(tmp_path / "corpus", tmp_path / "missing" / "index")
+    connect = sqlite3.connect
+
+    def small(*given, **options):
+        database = connect(*given, **options)
+        database.execute("PRAGMA max_page_count = 5")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(
+        QPeftError, match=r"index: database or disk is full; it needs room there and in the folder for temp"
+    ):
+        build_text_index(tmp_path / "corpus", tmp_path / "index")

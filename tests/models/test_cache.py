@@ -79,6 +79,6 @@ def test_a_folder_that_could_not_be_built_is_absent(folder: Path) -> None:
 
     with pytest.raises(ValueError, match="no"):
         build_once(folder / "x", fail)
-    assert [path.name for path in folder.iterdir()] == ["x.lock"]
+    assert list(folder.iterdir()) == []
     built = build_once(folder / "x", lambda partial: None)
     assert built.is_dir()
