@@ -125,4 +125,9 @@ def _read(encoder: str, name: str) -> Any:
         file = cached_file(encoder, name, **quiet)
     except (OSError, ValueError):  # no such model; the error is shown when the model is loaded
         return None
-    return None if file is None else json.loads(Path(file).read_text(encoding="utf-8"))
+    if file is None:
+        return None
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise QPeftError(f"cannot read {name} of the encoder {encoder!r}: {error}".partition("\n")[0]) from error

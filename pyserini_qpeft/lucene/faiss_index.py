@@ -1,6 +1,5 @@
 """Faiss indexes: the encoder of queries that fits one, and why a search of one failed."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from pyserini_qpeft.lucene.kinds import DOCIDS, VECTORS
 from pyserini_qpeft.lucene.loading import load_pyserini
 from pyserini_qpeft.lucene.record import read_record
 
-_LOG = logging.getLogger(__name__)
 _TWO_ENCODERS = ("dpr",)
 """Classes whose passages and queries have encoders of their own."""
 
@@ -28,7 +26,7 @@ def query_encoder_of(folder: Path, *, encoder: str | None = None, **given: Any) 
         The encoder with its settings, or None if Pyserini's rule for names of encoders should choose them.
 
     Raises:
-        QPeftError: No encoder is known, or it has changed since the index was built.
+        QPeftError: No encoder is known, or its weights are not those that the index was built with.
     """
     record = read_record(folder)
     recorded = from_record(record)
@@ -51,10 +49,35 @@ def query_encoder_of(folder: Path, *, encoder: str | None = None, **given: Any) 
 
 
 def weights_fingerprint(encoder: str) -> str | None:
-    """A hash of the weights in the folder of an encoder; None for a hub id."""
-    folder = Path(encoder)
-    files = sorted(file for pattern in ("**/*.safetensors", "**/*.bin") for file in folder.glob(pattern))
+    """A hash of the weights of an encoder; None if it has no files of weights.
+
+    Args:
+        encoder: Folder, or hub id of an encoder that can be loaded. The hub is asked if it is not in the hub's cache.
+    """
+    folder = Path(encoder) if Path(encoder).is_dir() else _hub_folder(encoder)
+    if folder is None:
+        return None
+    # Some encoders have both. Which of them the hub's cache has depends on the programs that have loaded the encoder,
+    # and safetensors come first.
+    files = sorted(folder.glob("**/*.safetensors")) or sorted(folder.glob("**/*.bin"))
     return "-".join(map(file_fingerprint, files)) or None
+
+
+def _hub_folder(encoder: str) -> Path | None:
+    """The folder of a hub id in the hub's cache, with its weights."""
+    from transformers.utils import cached_file
+    from transformers.utils.hub import get_checkpoint_shard_files
+
+    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    try:
+        for name in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
+            if (file := cached_file(encoder, name, **quiet)) is not None:
+                if name.endswith(".index.json"):
+                    get_checkpoint_shard_files(encoder, file)
+                return Path(file).parent
+    except (OSError, ValueError):  # no such encoder; the error is shown when it is loaded
+        pass
+    return None
 
 
 def why_it_failed(folder: Path, encoder: str | None) -> str:
@@ -82,8 +105,12 @@ def _named_for_a_class(encoder: str) -> bool:
 def _compare(folder: Path, recorded: str, encoder: str | None, weights: Any) -> None:
     if encoder is None and Path(recorded).is_absolute() and not Path(recorded).is_dir():
         raise QPeftError(f"the encoder {recorded} of the index {folder} is gone: give its new place with --encoder.")
-    if weights is None or weights == weights_fingerprint(encoder or recorded):
+    current = weights_fingerprint(encoder or recorded)
+    if weights is None or current is None or weights == current:
         return
     if encoder is None:
         raise QPeftError(f"the encoder {recorded} has changed since the index {folder} was built: build it again.")
-    _LOG.warning("the Faiss index %s was built with other weights than those of the encoder %s", folder, encoder)
+    raise QPeftError(
+        f"the Faiss index {folder} was built with other weights than those of the encoder {encoder}, so its vectors do "
+        "not fit: leave --encoder out, give the encoder of the index, or build the index again."
+    )

@@ -31,7 +31,7 @@ def read_record(index: Path) -> dict[str, Any]:
         settings = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise QPeftError(f"cannot read {file} ({error}): build the index again.") from error
     if not isinstance(settings, dict):
         raise QPeftError(f"{file} does not hold the settings of an index: build the index again.")

@@ -151,6 +151,8 @@ def test_an_index_built_elsewhere_needs_an_encoder(copied):
 
 def test_an_encoder_of_other_dimensions(copied, tmp_path):
     other = save_tiny_encoder(tmp_path / "other", dimensions=16)
+    assert "was built with other weights" in told(["--index", copied, "--encoder", other])
+    (copied / "qpeft.json").unlink()
     assert "do not have the 32 dimensions of the Faiss index" in told(["--index", copied, "--encoder", other])
 
 
@@ -173,8 +175,21 @@ def test_an_encoder_that_moved_or_changed_since_the_index_was_built(corpus_file,
     assert caplog.text == ""
     save_tiny_encoder(tmp_path / "encoder", seed=1)
     assert "has changed since the index" in told(["--index", tmp_path / "index"])
-    assert search([*words[:2], "--encoder", str(tmp_path / "encoder")], TOPICS, program="faiss")["2"]
-    assert "was built with other weights" in caplog.text
+    assert "was built with other weights" in told([*words[:2], "--encoder", tmp_path / "encoder"])
+
+
+def test_an_encoder_of_the_hub_is_compared_by_its_weights(corpus_file, tmp_path, monkeypatch):
+    snapshot = tmp_path / "hub" / "models--some--encoder" / "snapshots" / ("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    save_tiny_encoder(snapshot)
+    (tmp_path / "hub" / "models--some--encoder" / "refs").mkdir()
+    (tmp_path / "hub" / "models--some--encoder" / "refs" / "main").write_text("0" * 40)
+    build_dense_index(corpus_file, tmp_path / "index", EncoderConfig(encoder="some/encoder"))
+    assert search(["--index", str(tmp_path / "index")], TOPICS, program="faiss")["2"]
+    (snapshot / "pytorch_model.bin").write_text("another form of the weights, which another program has loaded")
+    assert search(["--index", str(tmp_path / "index")], TOPICS, program="faiss")["2"]
+    save_tiny_encoder(snapshot, seed=1)
+    assert "has changed since the index" in told(["--index", tmp_path / "index"])
 
 
 @pytest.mark.parametrize(
