@@ -18,7 +18,7 @@ def read_qrels(path: PathLike) -> Qrels:
     """Reads qrels: TREC's `qid 0 docid grade`, or BEIR's `query-id corpus-id score` with or without its header.
 
     As in trec_eval, columns are separated by blanks or tabs, and lines may stand in any order. A negative grade means
-    not relevant and is read as 0. A line that repeats another counts once. Both are logged.
+    not relevant, and not judged for bpref. A line that repeats another counts once. Both are logged.
 
     Args:
         path: The file, gzipped or not, or a name of ir_datasets (`irds:beir/scifact/test`).
@@ -48,11 +48,11 @@ def read_qrels(path: PathLike) -> Qrels:
             raise QPeftError(f"{where}: {len(fields)} columns, where the lines before have {width}")
         qid, docid, grade = fields[0].strip(_BLANKS), fields[-2].strip(_BLANKS), _grade(fields[-1], where)
         grades = qrels.setdefault(qid, {})
-        if grades.get(docid, max(grade, 0)) != max(grade, 0):
+        if max(grades.get(docid, grade), 0) != max(grade, 0):
             raise QPeftError(f"{where}: document {docid} has two different grades for query {qid}")
         repeated += docid in grades
         negative += grade < 0
-        grades[docid] = max(grade, 0)  # trec_eval writes outside of its arrays at a negative grade
+        grades[docid] = grade
     if not qrels:
         raise QPeftError(f"{path} is empty, where qrels were expected")
     if repeated:

@@ -68,4 +68,4 @@ Topics = dict[str, str]
 """Text of each query, in file order."""
 
 Qrels = dict[str, dict[str, int]]
-"""Grade of each judged passage of each query."""
+"""Grade of each judged passage of each query; a negative one means not relevant."""

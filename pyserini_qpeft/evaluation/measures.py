@@ -112,8 +112,23 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
         for qid in some:
             docids = trec_eval_order(run[qid])
             strict_order[qid] = {docid: float(len(docids) - place) for place, docid in enumerate(docids)}
-        for metric in ir_measures.iter_calc(parsed, {qid: qrels[qid] for qid in some}, strict_order):
-            values[metric.query_id, str(metric.measure)] = float(metric.value)
+        for group, grades in _with_grades(parsed, {qid: qrels[qid] for qid in some}):
+            for metric in ir_measures.iter_calc(group, grades, strict_order):
+                values[metric.query_id, str(metric.measure)] = float(metric.value)
     columns = [str(measure) for measure in parsed]
     rows = [[values[qid, column] for column in columns] for qid in qrels]
     return pd.DataFrame(rows, index=pd.Index(list(qrels), name="qid"), columns=columns, dtype="float64")
+
+
+def _with_grades(measures: Sequence[Any], qrels: Qrels) -> list[tuple[list[Any], Qrels]]:
+    """Divides measures into groups with the grades that each needs where some are negative.
+
+    trec_eval writes outside of its arrays at a negative grade. It is read as 0; for bpref the passage is not judged.
+    """
+    not_judged = [measure for measure in measures if measure.NAME == "Bpref"]
+    if not not_judged or all(grade >= 0 for grades in qrels.values() for grade in grades.values()):
+        not_judged = []
+    others = [measure for measure in measures if measure not in not_judged]
+    zero = {qid: {docid: max(grade, 0) for docid, grade in grades.items()} for qid, grades in qrels.items()}
+    judged = {qid: {docid: g for docid, g in grades.items() if g >= 0} for qid, grades in qrels.items()}
+    return [(group, grades) for group, grades in ((others, zero), (not_judged, judged)) if group]

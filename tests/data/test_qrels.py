@@ -71,7 +71,7 @@ def test_what_are_no_judgements_is_refused_in_one_sentence(qrels_file, text, mes
 def test_negative_grades_and_repeated_lines_are_read_with_a_note(qrels_file, caplog):
     path = qrels_file("1 0 a -2\n2 0 c 1\n1 0 b 1\n1 0 b 1\n")
 
-    assert read_qrels(path) == {"1": {"a": 0, "b": 1}, "2": {"c": 1}}
+    assert read_qrels(path) == {"1": {"a": -2, "b": 1}, "2": {"c": 1}}
     assert [record.getMessage() for record in caplog.records] == [
         f"{path}: 1 lines repeat an earlier one and count once",
         f"{path}: 1 grades are negative and count as not relevant",

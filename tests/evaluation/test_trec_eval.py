@@ -10,7 +10,14 @@ from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.evaluation.measures import score_queries
 
-MEASURES = {"AP": "map", "nDCG@10": "ndcg_cut_10", "P@10": "P_10", "RR": "recip_rank", "R@100": "recall_100"}
+MEASURES = {
+    "Bpref": "bpref",
+    "AP": "map",
+    "nDCG@10": "ndcg_cut_10",
+    "P@10": "P_10",
+    "RR": "recip_rank",
+    "R@100": "recall_100",
+}
 IDS = st.text("ab1.-_\u00a0\u3000é", min_size=1, max_size=3)
 BLANKS = st.sampled_from([" ", "\t", "  ", " \t "])
 
@@ -57,9 +64,13 @@ def test_generated_files_have_the_figures_of_pytrec_eval(
         run.setdefault(qid, {})[docid] = float(score)
     for fields in as_trec_eval_reads(files[1]):
         qid, _, docid, grade = (field for field in fields if field)
-        # pytrec_eval can end the process at a negative grade; all measures here take it for 0.
-        qrels.setdefault(qid, {})[docid] = max(int(grade), 0)
-    theirs = pytrec_eval.RelevanceEvaluator(qrels, set(MEASURES.values())).evaluate(run)
+        qrels.setdefault(qid, {})[docid] = int(grade)
+    # pytrec_eval can end the process at a negative grade. bpref takes it for not judged, the other measures for 0.
+    zero = {qid: {docid: max(grade, 0) for docid, grade in grades.items()} for qid, grades in qrels.items()}
+    theirs = pytrec_eval.RelevanceEvaluator(zero, set(MEASURES.values()) - {"bpref"}).evaluate(run)
+    judged = {qid: {docid: grade for docid, grade in grades.items() if grade >= 0} for qid, grades in qrels.items()}
+    for qid, values in pytrec_eval.RelevanceEvaluator(judged, {"bpref"}).evaluate(run).items():
+        theirs[qid] |= values
 
     ours = score_queries(read_run(folder / "run"), read_qrels(folder / "qrels"), list(MEASURES))
 
@@ -93,3 +104,13 @@ def test_negative_grades_have_the_figures_of_pytrec_eval(tmp_path: Path) -> None
     means = score_queries(read_run(tmp_path / "run"), read_qrels(tmp_path / "qrels"), ["AP", "nDCG@10"]).mean()
 
     assert means.to_dict() == pytest.approx({"AP": 0.75, "nDCG@10": 0.8155}, abs=5e-5)
+
+
+def test_a_negative_grade_is_not_judged_for_bpref(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("".join(f"q Q0 {docid} 1 {5 - n} r\n" for n, docid in enumerate("abcde")))
+    (tmp_path / "qrels").write_text("q 0 a -1\nq 0 b 1\nq 0 c 0\nq 0 d -2\nq 0 e 1\nq 0 f 0\n")
+
+    scores = score_queries(read_run(tmp_path / "run"), read_qrels(tmp_path / "qrels"), ["Bpref", "RR@10"])
+
+    # trec_eval: of two relevant passages, the first has no judged one above it, the second has one of two.
+    assert scores.loc["q"].to_dict() == pytest.approx({"Bpref": (1 + 1 / 2) / 2, "RR@10": 1 / 2})
