@@ -4,16 +4,19 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
 from pyserini_qpeft.data.files import atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.locks import acquire, release
+from pyserini_qpeft.locks import acquire, locked, release
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _COMPLETE = "complete"
 _STEP = re.compile(r"checkpoint-(\d+)$")
@@ -45,13 +48,14 @@ class RunDirectory:
         """Checks that the run can be written.
 
         Raises:
-            QPeftError: The output folder holds something, its parent folder does not exist, or there is an unfinished
-                run and `resume` is false.
+            QPeftError: The output folder holds something, its parent folder does not exist, or there is a run that is
+                unfinished and `resume` is false, or one that another process is writing.
         """
         if not self.output.absolute().parent.is_dir():
             raise QPeftError(f"cannot write {self.output}: the folder {self.output.parent} does not exist.")
         self._check_output()
         if self.folder.exists() and not resume:
+            release(self._lock())  # nobody should delete the folder of a run that goes on
             raise QPeftError(
                 f"{self.folder} holds an unfinished run: go on with it (--resume), delete it, or choose another output."
             )
@@ -63,13 +67,7 @@ class RunDirectory:
         Raises:
             QPeftError: Another process is training to the same output, or has finished meanwhile.
         """
-        try:
-            # Beside the folder: Windows removes no folder with an open file in it.
-            lock = acquire(self.output.with_name(f".{self.output.name}.lock"))
-        except TimeoutError:
-            raise QPeftError(
-                f"another process is training to {self.output}: wait for it, or choose another output."
-            ) from None
+        lock = self._lock()
         try:
             self.folder.mkdir(exist_ok=True)
             self._check_output()
@@ -103,6 +101,24 @@ class RunDirectory:
             self.output.rmdir()
         adapter.rename(self.output)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clean_up(self) -> None:
+        """Removes what a process that was killed at the very end has left beside the output, unless another does so."""
+        with suppress(OSError), locked(self._lock_file):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.output.with_name(f".{self.output.name}.lock")
+
+    def _lock(self) -> "BaseFileLock":
+        try:
+            # Beside the folder: Windows removes no folder with an open file in it.
+            return acquire(self._lock_file)
+        except TimeoutError:
+            raise QPeftError(
+                f"another process is training to {self.output}: wait for it, or choose another output."
+            ) from None
 
     def _check_output(self) -> None:
         if self.output.exists() and not (self.output.is_dir() and not any(self.output.iterdir())):

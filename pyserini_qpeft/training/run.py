@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -67,6 +68,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     """
     place = RunDirectory(config.output)
     if resume and place.is_finished:
+        place.clean_up()
         return None
     place.check(resume=resume)
     check_adapter(config.adapter)
@@ -242,6 +244,7 @@ def _curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def _written(model: Any, record: TrainingRecord, folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)  # a process that was killed here has left unfinished files
     save_adapter(model, folder)
     if record.config.base.model is None:
         # The path of the shipped model is different on every machine.

@@ -401,3 +401,27 @@ def test_the_record_of_a_run_names_what_it_was_made_of(configured: Make, train_f
     assert record["settings"]["train"] == [train_file.name]
     assert record["train_queries"] == 12
     assert {"torch", "transformers", "peft", "pyserini-qpeft"} <= record["versions"].keys()
+
+
+def test_what_a_killed_process_has_left_goes_when_the_run_goes_on(
+    configured: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyserini_qpeft.training import run
+
+    config, save = configured(), run.save_adapter
+
+    def killed(model: Any, folder: Path) -> None:
+        save(model, folder)
+        (folder / ".tmpAbCdEf").write_text("half of the weights, as safetensors writes them")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "save_adapter", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    monkeypatch.undo()
+    assert train(config, resume=True) is not None
+    assert not list(config.output.glob(".*"))
+    place = RunDirectory(config.output)
+    place.folder.mkdir()  # as after a kill between the move of the adapter and the removal of the run's folder
+    assert train(config, resume=True) is None
+    assert not place.folder.exists()
