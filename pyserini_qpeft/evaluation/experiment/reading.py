@@ -40,6 +40,10 @@ def read_experiment(path: PathLike) -> Experiment:
         raise QPeftError(f"{path}:{line}: broken YAML: {mistake.problem}") from None
     except yaml.YAMLError as mistake:
         raise QPeftError(f"{path}: broken YAML: {mistake}") from None
+    except RecursionError:
+        raise QPeftError(f"{path}: YAML is nested too deeply") from None
+    except ValueError as mistake:  # a date such as 2024-13-45, or a number of thousands of digits
+        raise QPeftError(f"{path}: a value that YAML cannot read: {mistake!s:.80}") from None
     try:
         return _experiment(read, Path(path).parent)
     except QPeftError as mistake:
