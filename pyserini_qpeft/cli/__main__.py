@@ -21,8 +21,12 @@ _ENVIRONMENT_ERRORS = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EFBIG,
+    errno.EIO,
     errno.EISDIR,
+    errno.EMFILE,
+    errno.ENFILE,
     errno.ENOENT,
+    errno.ENOMEM,
     errno.ENOSPC,
     errno.ENOTDIR,
     errno.EPERM,
@@ -68,7 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in _ENVIRONMENT_ERRORS:
             raise
         return _mistake(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _mistake(f"out of memory: {str(error).strip().partition(chr(10))[0] or 'Python got no more'}")
     return code
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory is missing in this process or on the GPU; torch raises a RuntimeError for both."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 def _mistake(sentence: object) -> int:

@@ -36,15 +36,17 @@ def run(args: argparse.Namespace) -> None:
     """Mines the examples and prints the counts."""
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.data.dpr import write_examples
+    from pyserini_qpeft.data.outputs import only_writer
     from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.errors import QPeftError
     from pyserini_qpeft.training.mining import Miner, MiningConfig, from_index, from_run
 
-    if args.output.exists():
-        raise QPeftError(f"{args.output} exists already: choose another name.")
-    miner = Miner(args.collection, args.split, read_options(MiningConfig, args))
-    first_stage = from_index(args.index) if args.run is None else from_run(read_run(args.run))
-    write_examples(args.output, miner.examples(first_stage))
+    with only_writer(args.output):
+        if args.output.exists():
+            raise QPeftError(f"{args.output} exists already: choose another name.")
+        miner = Miner(args.collection, args.split, read_options(MiningConfig, args))
+        first_stage = from_index(args.index) if args.run is None else from_run(read_run(args.run))
+        write_examples(args.output, miner.examples(first_stage))
     report = miner.report
     print(
         f"{args.output}: {report.queries} queries, {report.negatives} hard negatives; "

@@ -23,7 +23,7 @@ def draft(place: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: The folder cannot be written to, or the disk is full.
     """
-    _remove_abandoned(place)
+    remove_abandoned(place)
     hidden, lock = _reserve(place)
     try:
         with open(hidden, "wb") as file:
@@ -46,7 +46,8 @@ def _lock_of(hidden: Path) -> Path:
     return hidden.with_name(f"{hidden.name}.lock")
 
 
-def _remove_abandoned(place: Path) -> None:
+def remove_abandoned(place: Path) -> None:
+    """Removes the drafts of a place that killed processes have left."""
     name = re.compile(rf"(\.{re.escape(place.name)}\.[0-9a-f]{{8}})(\.lock)?")
     with contextlib.suppress(OSError):  # a folder that cannot be read: drafts there stay
         for hidden in {

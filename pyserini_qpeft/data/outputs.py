@@ -1,12 +1,15 @@
-"""A check that nothing is written over a file that is read."""
+"""Checks that nothing is written over a file that is read, and that one process at a time writes an output."""
 
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from pyserini_qpeft.data.files import PathLike
+from pyserini_qpeft.data.drafts import remove_abandoned
+from pyserini_qpeft.data.files import PathLike, user_write_errors
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import acquire, release
 
 
 def refuse_overwriting_inputs(outputs: Iterable[PathLike], inputs: Iterable[PathLike]) -> None:
@@ -32,6 +35,26 @@ def refuse_overwriting_inputs(outputs: Iterable[PathLike], inputs: Iterable[Path
                     f"cannot write {output}: it would replace {found}, which this command reads. "
                     "Choose another place for the output."
                 )
+
+
+@contextmanager
+def only_writer(output: PathLike) -> Iterator[None]:
+    """Keeps other processes from writing an output during a block, and removes what a killed one has left.
+
+    Raises:
+        QPeftError: Another process is writing it, or its folder cannot be written to.
+    """
+    place = Path(output)
+    with user_write_errors(output):
+        try:
+            lock = acquire(place.with_name(f".{place.name}.lock"))
+        except TimeoutError:
+            raise QPeftError(f"another process is writing {output}: wait for it, or choose another output.") from None
+    try:
+        remove_abandoned(place)
+        yield
+    finally:
+        release(lock)
 
 
 def _same_file(output: Path, inputs: Iterable[Path]) -> Path | None:

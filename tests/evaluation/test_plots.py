@@ -1,5 +1,6 @@
 """Plots show the values they are given, with labels and units, and do not rest on colour alone."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,18 @@ def test_a_place_that_cannot_be_written_is_refused(gains, tmp_path: Path):
         save_plot(figure, tmp_path / "plot.doc")
     with pytest.raises(QPeftError, match="does not exist"):
         save_plot(figure, tmp_path / "missing" / "plot.png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits on the size of files")
+def test_a_full_disk_leaves_no_half_of_a_plot(gains, tmp_path: Path):
+    import resource
+
+    (tmp_path / "plot.png").write_bytes(b"the plot of yesterday")
+    figure, before = plot_query_gains(gains, "a", "b", "AP"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(QPeftError, match=r"cannot write .*plot\.png: File too large"):
+            save_plot(figure, tmp_path / "plot.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("plot.png", b"the plot of yesterday")]

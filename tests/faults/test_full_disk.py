@@ -1,80 +1,82 @@
-"""Wherever the disk is full, a command ends with one sentence, older files stay, and the next start goes on.
+"""Wherever the disk is full, a command ends with one sentence, older files stay, and the next start goes on."""
 
-The limit of the process on the size of a file (`ulimit -f`) stands for the full disk: a write beyond it fails.
-"""
-
-import multiprocessing
-import os
 import resource
-import sys
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kills import JOBS, Job, contents, difference, write_inputs
+from forks import command, run, the_sentence
+from kills import JOBS, Job, contents, difference
+
+BY_NAME = {job.name: job for job in JOBS}
+REASONS = ("File too large", "No space left on device", "os error 27", "os error 28")
+Expected = Callable[[str], dict[str, bytes]]
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The inputs of the kill harness."""
-    folder = tmp_path_factory.mktemp("inputs")
-    write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QPEFT_CACHE", str(folder / "cache"))
-        yield folder
-
-
-def _command(arguments: list[str], output: int, largest: int | None) -> None:
-    os.dup2(output, 2)
-    sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)  # pytest has put files in their place
-    if largest is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    from pyserini_qpeft.cli.__main__ import main
-
-    os._exit(main(arguments))
-
-
-def run(job: Job, inputs: Path, outputs: Path, largest: int | None = None) -> tuple[int, str]:
-    """Runs a job in a fork whose files cannot grow beyond `largest` bytes; returns its exit code and what it says."""
-    words = [*job.arguments.split(), *(job.again.split() if any(outputs.iterdir()) else ())]
-    arguments = [word.format(**{"in": inputs, "out": outputs}) for word in words]
-    reading, writing = os.pipe()  # the limit does not hold for pipes
-    process = multiprocessing.get_context("fork").Process(target=_command, args=(arguments, writing, largest))
-    process.start()
-    os.close(writing)
-    with open(reading, encoding="utf-8", errors="replace") as said:
-        text = said.read()
-    process.join()
-    return int(process.exitcode or 0), text
+def check(job: Job, inputs: Path, outputs: Path, expected: dict[str, bytes], done: tuple[int, str]) -> None:
+    """A command that found no room has said so, and has left nothing but what the next start goes on with."""
+    if done[0]:  # otherwise everything fitted: a compressed draft is smaller than its parts
+        sentence = the_sentence(*done)
+        assert "cannot write" in sentence
+        assert any(reason in sentence for reason in REASONS), sentence
+    assert not [name for name in contents(outputs) if name.startswith(".")]
+    if contents(outputs) != expected:
+        code, said = run(command(job, inputs, outputs))
+        assert code == 0, said
+    assert difference(job, expected, contents(outputs)) == ""
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.97])
 @pytest.mark.parametrize("name", ["rerank, TREC", "rerank, gzipped", "mine", "train"])
-def test_a_full_disk_is_one_sentence_and_the_next_start_goes_on(name: str, share: float, inputs: Path, tmp_path: Path):
-    (job,) = (one for one in JOBS if one.name == name)
-    whole, outputs = inputs / "whole" / name, tmp_path / "out"
+def test_a_limit_on_the_size_of_files(name: str, share: float, inputs: Path, tmp_path: Path, expected: Expected):
+    job, outputs = BY_NAME[name], tmp_path / "out"
     outputs.mkdir()
-    if not whole.exists():
-        whole.mkdir(parents=True)
-        assert run(job, inputs, whole)[0] == 0
-    expected = contents(whole)
-    largest = max(len(content) for content in expected.values())
-    code, said = run(job, inputs, outputs, int(share * largest))
-    errors = [line for line in said.splitlines() if line.startswith("qpeft: error: ")]
-    if code:  # otherwise everything fitted: a compressed draft is smaller than its parts
-        assert code == 2
-        assert len(errors) == 1
-        assert "cannot write" in errors[0]
-        assert "File too large" in errors[0] or "os error 27" in errors[0]
-        assert "Traceback" not in said
-    assert not [name for name in contents(outputs) if name.startswith(".")]
-    code, said = (0, "") if contents(outputs) == expected else run(job, inputs, outputs)
-    assert code == 0, said
-    assert difference(job, expected, contents(outputs)) == ""
+    largest = int(share * max(len(content) for content in expected(name).values()))
+    done = run(command(job, inputs, outputs), lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)))
+    check(job, inputs, outputs, expected(name), done)
 
 
-def test_an_older_output_stays_if_the_disk_is_full(inputs: Path, tmp_path: Path):
+@pytest.mark.parametrize("room", [{"size": f"{kib}k"} for kib in (4, 8, 12, 16, 24)] + [{"nr_inodes": 2}])
+@pytest.mark.parametrize("name", ["rerank, TREC", "rerank, JSON", "mine"])
+def test_a_disk_with_little_room(name: str, room: dict[str, object], inputs: Path, disk, expected: Expected):
+    job, outputs = BY_NAME[name], disk(**room)
+    done = run(command(job, inputs, outputs))
+    larger(outputs)
+    check(job, inputs, outputs, expected(name), done)
+
+
+@pytest.mark.parametrize("kib", [40, 80, 120, 200])
+def test_a_disk_that_is_full_during_training(kib: int, inputs: Path, disk, expected: Expected):
+    outputs = disk(size=f"{kib}k")
+    done = run(command(BY_NAME["train"], inputs, outputs))
+    larger(outputs)
+    check(BY_NAME["train"], inputs, outputs, expected("train"), done)
+
+
+def larger(disk: Path) -> None:
+    """Makes room on a small disk."""
+    subprocess.run(["mount", "-o", "remount,size=64m,nr_inodes=10000", disk], check=True)
+
+
+def test_an_older_output_stays(inputs: Path, tmp_path: Path):
     (tmp_path / "run.txt").write_text("the output of yesterday")
-    code, said = run(JOBS[0], inputs, tmp_path, 300)
-    assert code == 2, said
+    arguments = command(BY_NAME["rerank, TREC"], inputs, tmp_path)
+    the_sentence(*run(arguments, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))))
     assert (tmp_path / "run.txt").read_text() == "the output of yesterday"
+
+
+@pytest.mark.parametrize("kib", [4, 64, 256])
+def test_a_cache_without_room_for_the_database_of_a_corpus(kib: int, inputs: Path, disk, tmp_path: Path, monkeypatch):
+    from pyserini_qpeft.cli import texts
+
+    monkeypatch.setenv("QPEFT_CACHE", str(disk(size=f"{kib}k")))
+    monkeypatch.setattr(texts, "KEPT_IN_MEMORY_BYTES", 0)
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text((inputs / "corpus.jsonl").read_text() + f'{{"_id": "long", "text": "{"river " * 100_000}"}}\n')
+    arguments = command(BY_NAME["rerank, TREC"], inputs, tmp_path)
+    arguments[arguments.index("--corpus") + 1] = str(corpus)
+    sentence = the_sentence(*run(arguments))
+    assert "passages.sqlite" in sentence or "the cache" in sentence
+    assert "full" in sentence or "No space left" in sentence
+    assert [file for file in Path(tmp_path / "disk").rglob("*") if file.suffix in (".sqlite", ".partial")] == []

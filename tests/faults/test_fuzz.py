@@ -112,7 +112,7 @@ SAMPLES = {
         b'"first_stage_rank": 1, "text": "t", "likelihood": -1}]}\n'
     ],
 }
-SAMPLES["large run"] = SAMPLES["run"]
+SAMPLES["large run"] = [*SAMPLES["run"], *SAMPLES["ranked lists"]]
 SAMPLES["answers"] = [*SAMPLES["topics"], b'{"_id": "1", "text": "q", "answers": ["a"]}\n']
 SAMPLES["wanted passages"] = SAMPLES["database of passages"] = SAMPLES["corpus"]
 

@@ -1,0 +1,58 @@
+"""When the Java virtual machine crashes, finished queries are kept, and the next start ends as if nothing had happened."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kills import JOBS
+
+from pyserini_qpeft.lucene import build_index
+
+pytest.importorskip("pyserini", reason="needs Pyserini: pip install 'pyserini-qpeft[java]'")
+
+SEARCH = next(job for job in JOBS if job.java)
+CRASH = """
+import sys
+from pyserini_qpeft.cli.__main__ import main
+from pyserini_qpeft.reranking.resume import ResumableWriter
+
+write = ResumableWriter.write
+
+def crash(self, *given):
+    write(self, *given)
+    if len(self.finished) == 3:
+        from jnius import autoclass, cast
+        field = autoclass("java.lang.Class").forName("sun.misc.Unsafe").getDeclaredField("theUnsafe")
+        field.setAccessible(True)
+        cast("sun.misc.Unsafe", field.get(None)).putAddress(0, 0)
+
+ResumableWriter.write = crash
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_crash_in_the_middle_of_a_search(inputs: Path, tmp_path: Path):
+    build_index(inputs / "corpus.jsonl", inputs / "index", overwrite=True)
+    outputs, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
+    outputs.mkdir()
+    undisturbed.mkdir()
+
+    def search(folder: Path, *program: str) -> subprocess.CompletedProcess[str]:
+        words = SEARCH.arguments.format(**{"in": inputs, "out": folder}).split()
+        return subprocess.run(
+            [sys.executable, *program, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    done = search(undisturbed, "-m", "pyserini_qpeft")
+    assert done.returncode == 0, done.stderr
+    (outputs / "run.txt").write_text("the output of yesterday")
+    crashed = search(outputs, "-c", CRASH)
+    assert crashed.returncode < 0, crashed.stderr
+    assert (outputs / "run.txt").read_text() == "the output of yesterday"
+    assert len((outputs / "run.txt.partial").read_text().splitlines()) == 4
+    done = search(outputs, "-m", "pyserini_qpeft")
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in outputs.iterdir()] == ["run.txt"]
+    assert (outputs / "run.txt").read_bytes() == (undisturbed / "run.txt").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "undisturbed"]
