@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +21,7 @@ from matplotlib.figure import Figure
 HITS = 1000
 DEPTH = 10
 _WORDS = ("river", "capital", "bridge", "music", "engine", "season", "forest", "letter", "market", "window", "history")
-_MARKERS = {"corpus to database": "^", "rerank": "o", "evaluate": "s"}
+_MARKERS = {"corpus to database": "^", "rerank": "o", "rerank, JSON lines": "D", "evaluate": "s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ def _measured(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             first = False
         if "rerank" in options.commands:
             yield _timed("rerank", [*rerank, f"--output={folder / 'out.txt'}"], lines, options.passages)
+        if "rerank, JSON lines" in options.commands:
+            as_json = folder / "run.jsonl"
+            _write_json(run, as_json)
+            words = ["rerank", f"--run={as_json}", *rerank[2:], f"--output={folder / 'out.txt'}"]
+            yield _timed("rerank, JSON lines", words, lines, options.passages)
+            as_json.unlink()
         if "evaluate" in options.commands:
             words = ["evaluate", str(run), f"--qrels={qrels}", "--measures", "nDCG@10", "AP"]
             yield _timed("evaluate", words, lines, options.passages)
@@ -139,6 +147,14 @@ def _write_run(run: Path, topics: Path, qrels: Path, lines: int, passages: int) 
             judged.write(f"{qid} 0 {start} 1\n")
 
 
+def _write_json(run: Path, file: Path) -> None:
+    """The hits of a run as this package writes them in JSON lines, without texts."""
+    with run.open() as hits, file.open("w") as lines:
+        for qid, group in groupby((hit.split() for hit in hits), key=itemgetter(0)):
+            found = [{"docid": docid, "score": float(score)} for _, _, docid, _, score, _ in group]
+            lines.write(json.dumps({"qid": qid, "hits": found}) + "\n")
+
+
 def _save_model(folder: Path) -> None:
     """A model with random weights that takes next to no time, so that the files are what is measured."""
     import torch
@@ -163,7 +179,7 @@ def _save_model(folder: Path) -> None:
 def _draw(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     memory, seconds = figure.subplots(1, 2)
-    colours = dict(zip(_MARKERS, color_sequences["okabe_ito"][5:2:-1], strict=True))
+    colours = dict(zip(_MARKERS, color_sequences["okabe_ito"][6:2:-1], strict=True))
     for command, marker in _MARKERS.items():
         own = [row for row in rows if row.command == command != "corpus to database"]
         lines = [row.lines for row in own]
