@@ -38,9 +38,8 @@ def start_jvm(*options: str) -> None:
     jnius_config.add_classpath(str(_anserini_jar()))
     # -Xrs: otherwise Ctrl-C and SIGTERM would end the process in Java, without Python's handlers.
     jnius_config.add_options("-Xrs", "--enable-native-access=ALL-UNNAMED", "-Dslf4j.internal.verbosity=WARN")
-    # If Java crashes: no report among the output of the program, and no file in the current folder.
-    report = Path(tempfile.gettempdir(), "qpeft-java-crash-%p.log")
-    jnius_config.add_options("-XX:+DisplayVMOutputToStderr", f"-XX:ErrorFile={report}", *options)
+    # If Java crashes, it leaves no file in the current folder.
+    jnius_config.add_options(f"-XX:ErrorFile={Path(tempfile.gettempdir(), 'qpeft-java-crash-%p.log')}", *options)
     if _VECTORS in java.modules:
         jnius_config.add_options(f"--add-modules={_VECTORS}")
     with _java_home(java.home), _stderr_held_back() as complaints:

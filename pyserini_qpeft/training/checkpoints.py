@@ -133,7 +133,8 @@ def saving_errors(folder: Path) -> Iterator[None]:
         yield
     # torch raises a RuntimeError where it cannot write.
     except (OSError, RuntimeError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+        # torch does not say what the system said.
+        reason = getattr(error, "strerror", None) or f"is the disk full? ({str(error).strip().partition(chr(10))[0]})"
         raise QPeftError(
             f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then go on with --resume."
         ) from error

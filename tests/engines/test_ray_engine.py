@@ -18,6 +18,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.report import ScoringReport
 
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
+os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # it ends workers if other programs take the memory
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'pyserini-qpeft[ray]'")
 
 

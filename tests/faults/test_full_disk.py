@@ -10,7 +10,7 @@ from forks import command, run, the_sentence
 from kills import JOBS, Job, contents, difference
 
 BY_NAME = {job.name: job for job in JOBS}
-REASONS = ("File too large", "No space left on device", "os error 27", "os error 28")
+REASONS = ("File too large", "No space left on device", "os error 27", "os error 28", "is the disk full?")
 Expected = Callable[[str], dict[str, bytes]]
 
 
