@@ -30,15 +30,12 @@ class Searching:
     """
 
     def __init__(self, indexes: dict[str, str]) -> None:
-        from pyserini_qpeft.lucene.searchers import open_searcher
-        from pyserini_qpeft.lucene.stored import StoredTexts
+        from pyserini_qpeft.lucene.bm25 import Bm25Searcher
 
-        for place in indexes.values():
-            StoredTexts(place)  # raises if the index stores no text
-        self._searchers = {name: open_searcher(place) for name, place in indexes.items()}
-        self.info = {name: int(searcher.num_docs) for name, searcher in self._searchers.items()}
+        self._searchers = {name: Bm25Searcher(place) for name, place in indexes.items()}
+        self.info = {name: searcher.documents for name, searcher in self._searchers.items()}
         for searcher in self._searchers.values():
-            searcher.search("a question", 1)  # the first search is slow
+            list(searcher.search("a question", 1))  # the first search is slow
 
     def search(self, index: str, query: str, k: int) -> list[SearchHit]:
         """The best hits of a query. Hits without a text are left out.
@@ -52,10 +49,9 @@ class Searching:
 
         hits = []
         for hit in self._searchers[index].search(query, k):
-            raw = hit.lucene_document.get("raw")
-            text = stored_text(raw, hit.lucene_document.get("contents"))
+            text = stored_text(hit.raw, hit.contents)
             if text is not None:
-                hits.append(SearchHit(str(hit.docid), float(hit.score), _title(raw, text), text))
+                hits.append(SearchHit(hit.docid, hit.score, _title(hit.raw, text), text))
         return hits
 
 
