@@ -1,6 +1,10 @@
 """`qpeft mcp`: the service for agents (Model Context Protocol)."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 HELP = "serve reranking and search to agents over MCP, on standard input and output or HTTP"
 
@@ -32,16 +36,24 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.service.engine import Service
     from pyserini_qpeft.service.names import check_indexes
     from pyserini_qpeft.service.server import serve
-    from pyserini_qpeft.service.tools import create_mcp, guarded_mcp, serve_stdio
 
     server, config = read_options(ServerConfig, args), read_service_config(args)
     service = Service(config)
     check_indexes(service.indexes)
     if args.transport == "stdio":
+        from pyserini_qpeft.service.stdio import serve_stdio
+
         asyncio.run(serve_stdio(service, server.log_level))
         return
+
+    access = access_for(server)
+
+    def make_app() -> "ASGIApp":
+        from pyserini_qpeft.service.tools import create_mcp, guarded_mcp
+
+        return guarded_mcp(create_mcp(service), service, access)
 
     def ready(url: str) -> None:
         print(f"serving MCP on {url}/mcp", flush=True)
 
-    serve(guarded_mcp(create_mcp(service), service, access_for(server)), service, server, config.limits, ready)
+    asyncio.run(serve(make_app, service, server, config.limits, ready))

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from pyserini_qpeft.service.config import ServiceConfig
 
 HELP = "serve reranking and search over HTTP, for the clients of Cohere, Jina, vLLM, TEI and others"
@@ -60,9 +62,10 @@ def read_service_config(args: argparse.Namespace) -> "ServiceConfig":
 
 def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
+    import asyncio
+
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.service.access import access_for
-    from pyserini_qpeft.service.app import create_app
     from pyserini_qpeft.service.config import ServerConfig
     from pyserini_qpeft.service.engine import Service
     from pyserini_qpeft.service.names import check_indexes
@@ -77,7 +80,13 @@ def run(args: argparse.Namespace) -> None:
     service = Service(config)
     check_indexes(service.indexes)
 
+    def make_app() -> "FastAPI":
+        # FastAPI takes half a second to import. Meanwhile the model is loaded in its own process.
+        from pyserini_qpeft.service.app import create_app
+
+        return create_app(service, access)
+
     def ready(url: str) -> None:
         print(f"serving {', '.join(service.models)} on {url}", flush=True)
 
-    serve(create_app(service, access), service, server, config.limits, ready)
+    asyncio.run(serve(make_app, service, server, config.limits, ready))

@@ -45,7 +45,7 @@ class Question:
         model: Name of the model; None is the default.
         k: How many hits are returned.
         depth: How many hits are reranked.
-        rerank: False keeps the first stage's order.
+        rerank: False keeps the first stage's order; the depth then means nothing.
         fusion: The method; None is the likelihood alone.
     """
 
@@ -106,12 +106,13 @@ async def search_and_rerank(service: Service, question: Question) -> Found:
     """
     model = service.models[service.model_name(question.model)]
     began = time.perf_counter()
-    hits = await service.search(question.index, question.query, max(question.depth, question.k))
+    needed = max(question.depth, question.k) if question.rerank else question.k
+    hits = await service.search(question.index, question.query, needed)
     searched = time.perf_counter()
     first_stage = [hit.score for hit in hits]
     if not question.rerank:
         found = [FoundHit(hit, place + 1, hit.score, None, place + 1) for place, hit in enumerate(hits)]
-        return Found(found[: question.k], 0, searched - began, 0.0)
+        return Found(found, 0, searched - began, 0.0)
     head = hits[: question.depth]
     job = await service.scored(model.name, [(question.query, hit.text) for hit in head])
     fusion = question.fusion and question.fusion.for_model(service.config.model.model)

@@ -55,9 +55,11 @@ class ServiceConfig:
         index: Lucene indexes: folders or prebuilt names, or `NAME=FOLDER`. A folder alone is served under the last part
             of its path.
         examples: Queries that the page offers for a first try.
-        batch_wait_ms: How long an idle model waits for more requests after the first, in milliseconds.
+        batch_wait_ms: How long an idle model waits for more requests after the first, in milliseconds. It does not
+            wait if the last request had no other beside it.
         turn_seconds: Documents of several requests are scored in turns of about this many seconds, and at least one
-            batch. A new request waits for one turn at most before some of its documents are scored.
+            batch; the last turn is up to half longer. A new request waits for one turn at most before some of its
+            documents are scored.
         limits: What is refused.
     """
 

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import os
 import sys
 from itertools import count
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.service.environment import worker_environment
 from pyserini_qpeft.service.errors import WorkerDiedError, WorkerFailedError
 from pyserini_qpeft.service.frames import LENGTH_BYTES, Call, Reply, body_length, frame, message
 
@@ -106,7 +106,7 @@ class WorkerProcess:
             *(sys.executable, "-P", "-m", "pyserini_qpeft.service.worker", self._place),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=worker_environment(),
         )
         assert process.stdin is not None
         process.stdin.write(frame(self._settings))

@@ -17,6 +17,8 @@ from pyserini_qpeft.service.scoring import Scored
 logger = logging.getLogger(__name__)
 
 _MOST_RETRY_SECONDS = 60
+_LONGEST_LAST_TURN = 1.5
+"""How much longer a turn may be if nothing is left after it. Two turns have more batches, and padding, than one."""
 
 
 class Scheduler:
@@ -73,7 +75,8 @@ class Scheduler:
             ServiceError: The queue is full (429), or the time is over (503).
             QPeftError: The query is empty or too long for the model.
         """
-        costs = estimated_costs(pairs, self._worker.info.passage_tokens)
+        most = self._worker.info.passage_tokens
+        costs = estimated_costs(pairs, most if text_tokens is None else min(most, text_tokens))
         job = Job(model, pairs, client, costs, asyncio.get_running_loop().create_future(), text_tokens)
         if not pairs:
             return job
@@ -119,22 +122,28 @@ class Scheduler:
         )
 
     async def _run(self) -> None:
+        several = False
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            if self.queue.cost < self._worker.info.batch_tokens:
+            # A client that is alone would wait in vain.
+            if several and self.queue.cost < self._worker.info.batch_tokens:
                 await asyncio.sleep(self._config.batch_wait_ms / 1000)
+            requests: set[Job] = set()
             while (turn := self.queue.take(self._turn_cost())) is not None:
+                requests.update(job for job, _ in turn.parts)
                 self._running = 1
                 try:
                     await self._score(turn)
                 finally:
                     self._running = 0
+            several = len(requests) > 1
 
     def _turn_cost(self) -> int:
         """At least one batch, and more if the model does more in the time of a turn."""
         batch: int = self._worker.info.batch_tokens
-        return max(batch, int((self._per_second or 0) * self._config.turn_seconds))
+        cost = max(batch, int((self._per_second or 0) * self._config.turn_seconds))
+        return max(cost, self.queue.cost) if self.queue.cost <= _LONGEST_LAST_TURN * cost else cost
 
     async def _score(self, turn: Turn) -> None:
         pairs = [job.pairs[place] for job, places in turn.parts for place in places]

@@ -1,9 +1,10 @@
 """Runs an application on uvicorn until it is told to stop, and answers what was accepted."""
 
 import asyncio
+import logging.config
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -16,8 +17,8 @@ from pyserini_qpeft.service.logs import log_config
 _STOP_SECONDS = 5.0
 
 
-def serve(
-    app: Any,
+async def serve(
+    make_app: Callable[[], Any],
     running: AbstractAsyncContextManager[Any],
     config: ServerConfig,
     limits: LimitsConfig,
@@ -26,7 +27,7 @@ def serve(
     """Serve until Ctrl-C or SIGTERM. Requests that were accepted are answered before the server ends.
 
     Args:
-        app: The ASGI application.
+        make_app: Returns the ASGI application. It is called while `running` is entered.
         running: Is entered before the first request and left after the last: the service.
         config: Where to listen.
         limits: Of connections and times.
@@ -35,27 +36,47 @@ def serve(
     Raises:
         QPeftError: The service cannot start, or the address cannot be listened on.
     """
-    asyncio.run(_serve(app, running, config, limits, ready))
+    logging.config.dictConfig(log_config(config.log_level))
+    server: uvicorn.Server | None = None
+    starting = asyncio.timeout(None)
+
+    def stop() -> None:
+        if server is not None:
+            server.should_exit = True
+        with suppress(RuntimeError):  # it has started
+            starting.reschedule(asyncio.get_running_loop().time())
+
+    with _stop_signals(stop):
+        async with AsyncExitStack() as stack:
+            try:
+                async with starting:
+                    making = asyncio.create_task(asyncio.to_thread(make_app))
+                    await stack.enter_async_context(running)
+                    app = await making
+            except TimeoutError:
+                return
+            server = uvicorn.Server(_settings(app, config, limits))
+            listening = asyncio.create_task(_listen(server, config))
+            while not server.started and not listening.done():
+                await asyncio.sleep(0.01)
+            if server.started:
+                host, port = server.servers[0].sockets[0].getsockname()[:2]
+                ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            await listening
 
 
-async def _serve(
-    app: Any,
-    running: AbstractAsyncContextManager[Any],
-    config: ServerConfig,
-    limits: LimitsConfig,
-    ready: Callable[[str], object],
-) -> None:
+def _settings(app: Any, config: ServerConfig, limits: LimitsConfig) -> uvicorn.Config:
     class Protocol(TimedHead):
         head_seconds = limits.body_seconds
 
-    settings = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=config.host,
         port=config.port,
         http=Protocol,
         ws="none",
         loop="asyncio",
-        log_config=log_config(config.log_level),
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(config.trusted_proxies),
@@ -64,21 +85,6 @@ async def _serve(
         backlog=min(2048, 2 * limits.connections),
         timeout_graceful_shutdown=int(limits.request_seconds + limits.body_seconds + _STOP_SECONDS),
     )
-    server = uvicorn.Server(settings)
-    starting = asyncio.timeout(None)
-    async with _stop_signals(server, starting), AsyncExitStack() as stack:
-        try:
-            async with starting:
-                await stack.enter_async_context(running)
-        except TimeoutError:
-            return
-        listening = asyncio.create_task(_listen(server, config))
-        while not server.started and not listening.done():
-            await asyncio.sleep(0.01)
-        if server.started:
-            host, port = server.servers[0].sockets[0].getsockname()[:2]
-            ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        await listening
 
 
 async def _listen(server: uvicorn.Server, config: ServerConfig) -> None:
@@ -88,20 +94,15 @@ async def _listen(server: uvicorn.Server, config: ServerConfig) -> None:
         raise QPeftError(f"cannot listen on {config.host} port {config.port}: is the port taken?") from stop
 
 
-@asynccontextmanager
-async def _stop_signals(server: uvicorn.Server, starting: asyncio.Timeout) -> AsyncIterator[None]:
-    """Before the server takes signals itself, a signal ends the start; after it has stopped, a signal does nothing."""
+@contextmanager
+def _stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Calls `stop` at SIGINT and SIGTERM, unless uvicorn takes the signals itself."""
     loop = asyncio.get_running_loop()
 
-    def end_start() -> None:
-        with suppress(RuntimeError):  # it has started
-            starting.reschedule(loop.time())
+    def handle(number: int, frame: Any) -> None:
+        loop.call_soon_threadsafe(stop)
 
-    def stop(number: int, frame: Any) -> None:
-        server.should_exit = True
-        loop.call_soon_threadsafe(end_start)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

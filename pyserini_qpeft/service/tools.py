@@ -1,6 +1,5 @@
 """The service for agents: an MCP server (Model Context Protocol) with the tools `rerank` and `search_and_rerank`."""
 
-import logging.config
 from typing import Annotated, Any
 
 from fastmcp import FastMCP
@@ -14,7 +13,6 @@ from pyserini_qpeft.service.access import Access
 from pyserini_qpeft.service.answers import Question, best_first, search_and_rerank, shown_score
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.gate import Gate, LoggedRequests
-from pyserini_qpeft.service.logs import log_config
 from pyserini_qpeft.service.requests import Texts
 
 _READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
@@ -109,15 +107,3 @@ def guarded_mcp(server: "FastMCP[Any]", service: Service, access: Access) -> ASG
     app = server.http_app(path="/mcp", stateless_http=True)
     gate = Gate(app, access, service.limits, service.metrics, open_paths=())
     return LoggedRequests(gate, service.metrics)
-
-
-async def serve_stdio(service: Service, log_level: str) -> None:
-    """Serve the agent that started this program, over standard input and output, until it closes the input.
-
-    Args:
-        service: Is started and stopped.
-        log_level: The least severe messages that are logged.
-    """
-    logging.config.dictConfig(log_config(log_level))
-    async with service:
-        await create_mcp(service).run_stdio_async(show_banner=False)

@@ -50,6 +50,23 @@ def test_depth_k_and_the_first_stage_alone(client: Any) -> None:
     assert search(client, query="nothing")["results"] == []
 
 
+def test_a_search_without_reranking_fetches_no_more_than_it_returns(client: Any) -> None:
+    assert len(search(client, rerank=False, depth=3, k=1)["results"]) == 1
+    asked = []
+    find = client.service.search
+
+    async def noted(index: str | None, query: str, k: int = 10) -> Any:
+        asked.append(k)
+        return await find(index, query, k)
+
+    client.service.search = noted
+    search(client, rerank=False, depth=100, k=2)
+    # A depth that is over the limit means nothing without reranking.
+    search(client, rerank=False, depth=5000, k=2)
+    search(client, depth=3, k=2)
+    assert asked == [2, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -1,0 +1,99 @@
+"""Turns: how long they are, when an idle model waits, and what a document costs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from pyserini_qpeft.service.config import ServiceConfig
+from pyserini_qpeft.service.metrics import Metrics
+from pyserini_qpeft.service.scheduler import Scheduler
+from pyserini_qpeft.service.scoring import Scored
+
+BATCH_TOKENS = 1000
+LONG = "x" * 4000
+"""A document of which 200 tokens are read: with its prompt it costs 232."""
+
+
+class RecordingWorker:
+    """Scores at once, or when it is let go."""
+
+    name = "scoring"
+
+    def __init__(self) -> None:
+        self.info = SimpleNamespace(batch_tokens=BATCH_TOKENS, passage_tokens=200)
+        self.turns: list[list[str]] = []
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def call(self, method: str, model: str, pairs: list[tuple[str, str]], limits: list[int | None]) -> Scored:
+        self.turns.append([query for query, _ in pairs])
+        await self.may_end.wait()
+        return Scored([-1.0] * len(pairs), [10] * len(pairs), [False] * len(pairs))
+
+
+def run(check: Callable[[Scheduler, RecordingWorker], Awaitable[None]], **settings: Any) -> None:
+    async def checked() -> None:
+        worker: Any = RecordingWorker()
+        scheduler = Scheduler(worker, ServiceConfig(**settings), Metrics())
+        scheduler.start()
+        await check(scheduler, worker)
+        await scheduler.stop()
+
+    asyncio.run(checked())
+
+
+def test_a_request_that_is_alone_is_scored_at_once() -> None:
+    """However long an idle model may wait for more requests: so far none came beside another."""
+
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        for _ in range(3):
+            async with asyncio.timeout(10):
+                await scheduler.score("m", [("q", "a")], "client")
+
+    run(check, batch_wait_ms=1e6)
+
+
+def test_an_idle_model_waits_for_others_if_there_were_others_before() -> None:
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        await asyncio.gather(*(scheduler.score("m", [(name, "a")], "client") for name in "ab"))
+        first = asyncio.create_task(scheduler.score("m", [("c", "a")], "client"))
+        while not scheduler.queue.documents:
+            await asyncio.sleep(0)
+        await asyncio.gather(first, scheduler.score("m", [("d", "a")], "client"))
+        assert worker.turns == [["a", "b"], ["c", "d"]]
+
+    run(check, batch_wait_ms=500)
+
+
+def test_a_little_more_than_a_turn_is_one_turn() -> None:
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        await scheduler.score("m", [("q", LONG)] * 6, "client")  # 1,392 tokens, in batches of 1,000
+        assert list(map(len, worker.turns)) == [6]
+        worker.turns.clear()
+        await scheduler.score("m", [("q", LONG)] * 20, "client")
+        assert len(worker.turns[0]) == 5
+        assert sum(map(len, worker.turns)) == 20
+
+    run(check, turn_seconds=0.0)
+
+
+def test_a_document_costs_what_is_read_of_it() -> None:
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        worker.may_end.clear()
+        running = asyncio.create_task(scheduler.score("m", [("q", "a")], "client"))
+        while not worker.turns:
+            await asyncio.sleep(0)
+        costs = []
+        waiting = []
+        for most in (None, 50, 10_000):
+            waiting.append(asyncio.create_task(scheduler.score("m", [("q", LONG)], "client", most)))
+            before = scheduler.queue.cost
+            while scheduler.queue.cost == before:
+                await asyncio.sleep(0)
+            costs.append(scheduler.queue.cost - before)
+        assert costs == [232, 82, 232]
+        worker.may_end.set()
+        await asyncio.gather(running, *waiting)
+
+    run(check)
