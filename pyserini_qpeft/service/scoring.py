@@ -1,6 +1,7 @@
 """What the scoring process does: the models by name over one base model, likelihoods, and explanations."""
 
 import copy
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
+
+
+_TURNS_BETWEEN_TRIMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Scoring:
             dtype=str(bare.dtype).removeprefix("torch."),
             parameters=sum(weight.numel() for weight in weights.values()),
         )
+        self._turns = 0
         for warmed in self._scorers.values():
             # The first pass through a model is slow.
             warmed.score(warmed.sequences([("a question", "a passage")]))
@@ -113,8 +118,12 @@ class Scoring:
             for pair, most in zip(pairs, text_tokens, strict=True)
         ]
         sequences = scorer.sequences(read)
+        scores = [float(score) for score in scorer.score(sequences)]
+        self._turns += 1
+        if self._turns % _TURNS_BETWEEN_TRIMS == 0:
+            _return_free_memory()
         return Scored(
-            scores=[float(score) for score in scorer.score(sequences)],
+            scores=scores,
             tokens=[len(sequence) for sequence in sequences],
             cut=[
                 sequence.tokens_cut > 0 or seen is not given
@@ -127,6 +136,16 @@ class Scoring:
         from pyserini_qpeft.reranking.explanation import explain
 
         return explain(self._scorers[model], query, text)
+
+
+def _return_free_memory() -> None:
+    """Give free memory back to the system, if the C library can (glibc).
+
+    Compiled shapes stay in memory between the tensors of many batches, and the gaps would keep growing.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _same_weights(model: Any) -> Any:

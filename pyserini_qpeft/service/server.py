@@ -76,7 +76,7 @@ def _settings(app: Any, config: ServerConfig, limits: LimitsConfig) -> uvicorn.C
         http=Protocol,
         ws="none",
         loop="asyncio",
-        log_config=None,
+        log_config=log_config(config.log_level),  # again: fastmcp adds a handler when it is imported
         access_log=False,
         server_header=False,
         proxy_headers=bool(config.trusted_proxies),

@@ -20,4 +20,5 @@ async def serve_stdio(service: Service, log_level: str) -> None:
     importing = asyncio.create_task(asyncio.to_thread(import_module, "pyserini_qpeft.service.tools"))
     async with service:
         tools = await importing
+        logging.config.dictConfig(log_config(log_level))  # again: fastmcp adds a handler when it is imported
         await tools.create_mcp(service).run_stdio_async(show_banner=False)

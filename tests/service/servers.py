@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,14 @@ ROOT = Path(__file__).parents[2]
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_server.py")), "serve", "--port", "0")
 REAL = (sys.executable, "-m", "pyserini_qpeft.cli.__main__", "serve", "--port", "0")
 SECONDS = 120
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Waits until a condition is true, however busy the machine is."""
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
 
 
 @dataclass

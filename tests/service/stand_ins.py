@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.service.scoring import Scored, ScoringInfo, ScoringSettings
@@ -17,9 +18,21 @@ def score_of(model: str, query: str, text: str) -> float:
     return -int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1
 
 
+def begun(file: Path) -> Path:
+    """The file that exists as soon as the worker waits for `file`."""
+    return file.with_suffix(".begun")
+
+
 def _sleep(text: str) -> None:
+    """`slow SECONDS` takes so long; `until FILE` takes until the file exists."""
     if text.startswith("slow"):
         time.sleep(float(text.split()[1]))
+    if text.startswith("until"):
+        file = Path(text.split()[1])
+        begun(file).touch()
+        deadline = time.monotonic() + 300
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 class Unreadable:

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-from servers import ROOT, STAND_IN, Server, running
-from stand_ins import score_of
+from servers import ROOT, STAND_IN, Server, running, wait_until
+from stand_ins import begun, score_of
 
 HEAD = "POST /v1/rerank HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
 SECRET = "a-confidential-text"
@@ -56,7 +56,7 @@ def test_a_huge_body_gets_413_without_being_kept(server: Server, megabytes: int)
     with connected(server) as connection:
         connection.sendall(HEAD.format(size).encode() + b'{"query": "a", "documents": ["')
         connection.settimeout(0.0)
-        chunk, sent, until = b"x" * 1_000_000, 0, time.monotonic() + 30
+        chunk, sent, until = b"x" * 1_000_000, 0, time.monotonic() + SECONDS
         while sent < size and time.monotonic() < until:
             try:
                 sent += connection.send(chunk)
@@ -94,7 +94,7 @@ def test_a_body_of_a_byte_a_second_gets_408_and_others_are_served(server: Server
             assert serves(server)
             time.sleep(1)
         assert status(connection) == 408
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
 
 
 def test_a_head_of_a_byte_a_second_gets_408_and_others_are_served(server: Server) -> None:
@@ -108,7 +108,7 @@ def test_a_head_of_a_byte_a_second_gets_408_and_others_are_served(server: Server
             assert serves(server)
             time.sleep(1)
         assert status(connection) == 408
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
 
 
 def test_a_silent_connection_is_closed(server: Server) -> None:
@@ -116,16 +116,25 @@ def test_a_silent_connection_is_closed(server: Server) -> None:
         assert status(connection) == 408
 
 
-def test_a_client_that_hangs_up_takes_its_documents_along(server: Server) -> None:
-    with connected(server) as running, connected(server) as waiting:
-        for connection, texts in ((running, ["slow 1.5"]), (waiting, ["a"] * 900)):
-            body = json.dumps({"query": "q", "documents": texts}).encode()
-            connection.sendall(HEAD.format(len(body)).encode() + body)
-            time.sleep(0.3)
-        waiting.close()
-        time.sleep(0.3)
-        assert "qpeft_queue_documents 0.0" in server.get("/metrics").text
-        assert status(running) == 200
+def send(connection: socket.socket, *texts: str) -> None:
+    body = json.dumps({"query": "q", "documents": texts}).encode()
+    connection.sendall(HEAD.format(len(body)).encode() + body)
+
+
+def waiting(server: Server, documents: int) -> bool:
+    return f"qpeft_queue_documents {documents:.1f}\n" in server.get("/metrics").text
+
+
+def test_a_client_that_hangs_up_takes_its_documents_along(server: Server, tmp_path: Path) -> None:
+    with connected(server) as first, connected(server) as second:
+        send(first, f"until {tmp_path / 'end'}")
+        wait_until(begun(tmp_path / "end").exists)
+        send(second, *["a"] * 900)
+        wait_until(lambda: waiting(server, 900))
+        second.close()
+        wait_until(lambda: waiting(server, 0))
+        (tmp_path / "end").touch()
+        assert status(first) == 200
     assert "qpeft_cancelled_total 1.0" in server.get("/metrics").text
     assert serves(server)
 
@@ -145,7 +154,7 @@ def test_nothing_of_the_texts_is_in_the_logs(server: Server) -> None:
     server.post({"query": SECRET, "documents": ["fail"]})
     server.post({"query": 1, "documents": SECRET})
     lines: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 30  # a request is logged after it is answered
+    deadline = time.monotonic() + SECONDS  # a request is logged after it is answered
     while not {200, 408, 413, 422, 500} <= {line.get("status") for line in lines}:
         assert time.monotonic() < deadline, lines
         time.sleep(0.05)
@@ -154,18 +163,27 @@ def test_nothing_of_the_texts_is_in_the_logs(server: Server) -> None:
     assert SECRET not in server.logged()
 
 
-def test_what_was_accepted_is_answered_after_sigterm() -> None:
+def test_what_was_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:
     with running() as server:
         connections = [connected(server) for _ in range(4)]
-        for n, connection in enumerate(connections):
-            body = json.dumps({"query": "q", "documents": ["slow 1", str(n)]}).encode()
-            connection.sendall(HEAD.format(len(body)).encode() + body)
-        while "qpeft_queue_documents 0.0" in server.get("/metrics").text:
-            time.sleep(0.05)
-        assert server.stop() == 0
+        send(connections[0], f"until {tmp_path / 'end'}")
+        wait_until(begun(tmp_path / "end").exists)
+        for connection in connections[1:]:
+            send(connection, "a", "b")
+        wait_until(lambda: waiting(server, 6))
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(server))
+        (tmp_path / "end").touch()
         assert [status(connection) for connection in connections] == [200] * 4
-        with pytest.raises(OSError, match="refused"):
-            connected(server)
+        assert server.stop() == 0
+
+
+def refuses(server: Server) -> bool:
+    try:
+        connected(server).close()
+    except OSError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -177,7 +195,7 @@ def test_a_signal_ends_the_start_of_a_large_model(number: signal.Signals) -> Non
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(SECONDS) == 0
         assert not any(worker.is_running() for worker in workers)
     finally:
         process.kill()
