@@ -12,7 +12,7 @@ _DEFAULTS = {
     "GOMP_SPINCOUNT": "2000",
     # oneDNN compiles code for each new shape of a bfloat16 matrix product and keeps it, by default for 1,024 shapes.
     # Each takes 1 to 2 MB, and the shapes of batches are many.
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
 }
 _SAME = {"GOMP_SPINCOUNT": "OMP_WAIT_POLICY"}
 """A variable by which users set the same thing."""
