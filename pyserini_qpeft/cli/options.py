@@ -27,7 +27,8 @@ def add_options(
         config: A dataclass; each field's `metadata["help"]` is the help text. A field may be a bool (`--x`, `--no-x`),
             a Literal (choices), a tuple or list (several values), a dict (`NAME=VALUE`), a str, int, float or Path, or
             one of these or None.
-            `metadata["choices"]` lists the values that a str, or each of several, may have.
+            `metadata["choices"]` lists the values that a str, or each of several, may have. An int with
+            `metadata["unit"] == "bytes"` may be written as 20GB.
         names: Fields that become options; None is all.
         prefix: What the options begin with.
         short: Fields that also get an option with two dashes and no other prefix.
@@ -43,7 +44,11 @@ def add_options(
             dest=field.name,
             default=argparse.SUPPRESS,
             help=_help(field),
-            **_how(hints[field.name], field.metadata.get("choices")),
+            **(
+                {"type": _size, "metavar": "SIZE"}
+                if field.metadata.get("unit") == "bytes"
+                else _how(hints[field.name], field.metadata.get("choices"))
+            ),
         )
 
 
@@ -77,6 +82,15 @@ def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> 
         return value
 
     return {"choices": choices, "type": read}
+
+
+def _size(word: str) -> int:
+    from pyserini_qpeft.scoring.sizes import parse_size
+
+    try:
+        return parse_size(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class _Assignments(argparse.Action):

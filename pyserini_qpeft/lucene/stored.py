@@ -1,5 +1,6 @@
 """The passage texts that a Lucene index stores."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ class StoredTexts:
             raise QPeftError(
                 f"the index {index} stores no text (it was built without -storeRaw): give the corpus with --corpus."
             )
+
+    def docids(self) -> Iterator[str]:
+        """The docids of the index, in the order in which they are stored."""
+        for number in range(self._reader.reader.maxDoc()):
+            yield self._reader.convert_internal_docid_to_collection_docid(number)
 
     def doc(self, docid: str) -> Any | None:
         """Pyserini's document of a docid, as a searcher's `doc` returns it; None for an unknown docid."""

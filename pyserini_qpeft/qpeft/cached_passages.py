@@ -15,16 +15,20 @@ class CachedPassages:
     """The key-values of the passages of a batch, padded on the right.
 
     Attributes:
-        states: `[layers, 2, batch, heads, length, width]`, keys and values of every layer.
+        states: `[layers, 2, batch, heads, length + room, width]`, keys and values of every layer.
         lengths: int64 `[batch]`, tokens of each.
+        room: Places behind the passages, for the key-values of what the model reads next. It writes them there, which
+            saves a copy of the passages; without enough room, or with gradients, it makes the copy.
     """
 
     states: torch.Tensor
     lengths: torch.Tensor
+    room: int = 0
 
     def arguments(self, input_ids: torch.Tensor, packing: Packing | None = None) -> dict[str, Any]:
         """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the passages."""
-        places = torch.arange(self.states.shape[-2], device=input_ids.device)
+        length = self.states.shape[-2] - self.room
+        places = torch.arange(length, device=input_ids.device)
         known = places < self.lengths[:, None]
         if packing is None:
             following = torch.arange(input_ids.shape[1], device=input_ids.device)
@@ -35,18 +39,33 @@ class CachedPassages:
             attending = torch.cat([known[:, None].expand(-1, visible.shape[1], -1), visible], dim=2)[:, None]
             positions = packing.places
         return {
-            "past_key_values": Cache(layers=[_filled(layer[0], layer[1]) for layer in self.states]),
+            "past_key_values": Cache(layers=[_LayerWithRoom(keys, values, length) for keys, values in self.states]),
             "attention_mask": attending,
             "position_ids": positions,
         }
 
 
-def _filled(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
-    layer = DynamicLayer()
-    layer.lazy_initialization(keys, values)
-    # Put in as they are: `update` would copy them first.
-    layer.keys, layer.values = keys, values
-    return layer
+class _LayerWithRoom(DynamicLayer):
+    """A layer of a cache that begins with passages, and has room for what follows."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
+        super().__init__()
+        self._whole = keys, values
+        self.lazy_initialization(keys, values)
+        self.keys, self.values = keys[..., :length, :], values[..., :length, :]
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        start = self.keys.shape[-2]
+        stop = start + key_states.shape[-2]
+        keys, values = self._whole
+        if stop > keys.shape[-2] or torch.is_grad_enabled():
+            both: tuple[torch.Tensor, torch.Tensor] = super().update(key_states, value_states, *args, **kwargs)
+            return both
+        keys[..., start:stop, :], values[..., start:stop, :] = key_states, value_states
+        self.keys, self.values = keys[..., :stop, :], values[..., :stop, :]
+        return self.keys, self.values
 
 
 def read_passages(model: Any, **text: torch.Tensor) -> torch.Tensor:

@@ -55,7 +55,12 @@ def query_likelihood(
     predicting = torch.zeros_like(target_mask)
     predicting[:, :-1] = target_mask[:, 1:]
     text = {"input_ids": input_ids} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
-    reading = _reading(model, input_ids, cached, packing, bias)
+    read = input_ids
+    if packing is None and cached is not None:
+        # Nothing comes after the last place. Behind cached passages it is one of few.
+        read, predicting = input_ids[:, :-1], predicting[:, :-1]
+        text = {name: value[:, :-1] for name, value in text.items()}
+    reading = _reading(model, read, cached, packing, bias)
     logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
     logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
     if packing is None:

@@ -1,4 +1,4 @@
-"""The settings of scoring. Only `passage_tokens` and `hints` change scores by more than rounding."""
+"""The settings of scoring. Only `passage_tokens`, `hints` and `passage_cache_dtype` change scores beyond rounding."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Literal, get_args
 from pyserini_qpeft.errors import QPeftError
 
 HintSource = Literal["own", "shuffled", "random"]
+CacheDtype = Literal["model", "int8"]
+
+_MEMORY_BESIDE_A_FOLDER = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,12 @@ class ScoringConfig:
         batch_tokens: Tokens per batch, padding included; None for a number that suits the device.
         query_batch_pairs: How many pairs are scored together; None for a number that suits model and device.
         share_passages: Whether a passage is read once for all queries of a query batch.
-        passage_cache_bytes: Bytes of key-values that the passage cache keeps; 0 for no cache.
+        passage_cache_bytes: Bytes of memory for the key-values that the passage cache keeps; 0 for no cache. None is
+            1 GiB with a folder, and 0 without.
         passage_cache_folder: A folder that keeps key-values for later runs, or None.
+        passage_cache_limit: Bytes of disk that the folder may take; the passages that were used longest ago are
+            removed. None leaves the limit that the folder has.
+        passage_cache_dtype: "model" keeps key-values in the model's dtype, "int8" as 8-bit integers.
         compile: Whether the model is compiled with torch.compile.
         hints: The source of the hints.
 
@@ -28,7 +35,7 @@ class ScoringConfig:
     another value of it (see `reranking.rerank_run`).
 
     Raises:
-        QPeftError: If a value is out of range, or the folder is given without `passage_cache_bytes`.
+        QPeftError: If a value is out of range, or a setting of the cache is given without a cache.
     """
 
     passage_tokens: int | None = field(
@@ -63,12 +70,13 @@ class ScoringConfig:
             "rounding only",
         },
     )
-    passage_cache_bytes: int = field(
-        default=0,
+    passage_cache_bytes: int | None = field(
+        default=None,
         metadata={
             "changes_result": False,
-            "help": "bytes of memory for the passage cache (key-values of passages, reused by later queries); 0 turns "
-            "it off",
+            "unit": "bytes",
+            "help": "memory for the passage cache (key-values of passages, reused by later queries), such as 4GB; 0 "
+            "turns it off (default: 0, or 1GiB with a cache folder)",
         },
     )
     passage_cache_folder: Path | None = field(
@@ -76,6 +84,22 @@ class ScoringConfig:
         metadata={
             "changes_result": False,
             "help": "folder that keeps the passage cache on disk, for later runs with the same model",
+        },
+    )
+    passage_cache_limit: int | None = field(
+        default=None,
+        metadata={
+            "changes_result": False,
+            "unit": "bytes",
+            "help": "disk space that the cache folder may take, such as 20GB; the passages that were used longest ago "
+            "are removed. The folder remembers it (default: the folder's limit; a new folder has none)",
+        },
+    )
+    passage_cache_dtype: CacheDtype = field(
+        default="model",
+        metadata={
+            "help": "how the passage cache keeps key-values: model = in the model's dtype, int8 = as 8-bit integers, "
+            "which takes about half the space of bfloat16 and changes scores a little",
         },
     )
 
@@ -103,9 +127,22 @@ class ScoringConfig:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         if self.hints not in get_args(HintSource):
             raise QPeftError(f"hints must be one of {', '.join(get_args(HintSource))}, not {self.hints!r}.")
-        if self.passage_cache_bytes < 0:
-            raise QPeftError(f"passage_cache_bytes must be 0 or more, not {self.passage_cache_bytes}.")
-        if self.passage_cache_folder is not None and not self.passage_cache_bytes:
-            raise QPeftError(
-                "passage_cache_folder needs passage_cache_bytes: stored passages are loaded into that memory."
-            )
+        for name in ("passage_cache_bytes", "passage_cache_limit"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise QPeftError(f"{name} must be 0 or more, not {value}.")
+        if self.passage_cache_dtype not in get_args(CacheDtype):
+            raise QPeftError(f"passage_cache_dtype must be model or int8, not {self.passage_cache_dtype!r}.")
+        if self.passage_cache_folder is not None and self.passage_cache_bytes == 0:
+            raise QPeftError("a passage_cache_folder needs memory too: passage_cache_bytes must be above 0.")
+        if self.passage_cache_folder is None and self.passage_cache_limit is not None:
+            raise QPeftError("passage_cache_limit is the limit of a passage_cache_folder: name the folder.")
+        if self.passage_cache_dtype == "int8" and not self.cache_bytes:
+            raise QPeftError("passage_cache_dtype needs a passage cache: give passage_cache_bytes or a folder.")
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of memory for the passage cache; 0 for no cache."""
+        if self.passage_cache_bytes is not None:
+            return self.passage_cache_bytes
+        return 0 if self.passage_cache_folder is None else _MEMORY_BESIDE_A_FOLDER

@@ -10,6 +10,7 @@ from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages, read_passages
 from pyserini_qpeft.qpeft.likelihood import QueryLikelihood, query_likelihood
 from pyserini_qpeft.scoring.batch import Batch, instruction_index
+from pyserini_qpeft.scoring.grouped_attention import grouped_attention
 
 
 class PairModel:
@@ -45,10 +46,10 @@ class PairModel:
             batch: Keyword arguments that `collate` made, on the model's device.
             cached: Key-values of the passages, if the batch begins after them.
         """
-        if self.adapter is None:
-            return query_likelihood(self.model, **batch, cached=cached)
-        likelihood: QueryLikelihood = self.model(**batch, cached=cached)
-        return likelihood
+        if cached is not None and not torch.is_grad_enabled():
+            with grouped_attention(self.causal_model):
+                return self._likelihood(batch, cached)
+        return self._likelihood(batch, cached)
 
     @torch.no_grad()
     def read_passages(self, ids: npt.NDArray[np.int64], instruction: slice) -> torch.Tensor:
@@ -70,3 +71,9 @@ class PairModel:
             index = torch.from_numpy(instruction_index(ids.shape, instruction)).to(self.device)
         states: torch.Tensor = self.model.base_model.read_passages(input_ids, index)
         return states
+
+    def _likelihood(self, batch: Batch, cached: CachedPassages | None) -> QueryLikelihood:
+        if self.adapter is None:
+            return query_likelihood(self.model, **batch, cached=cached)
+        likelihood: QueryLikelihood = self.model(**batch, cached=cached)
+        return likelihood

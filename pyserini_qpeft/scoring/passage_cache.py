@@ -5,6 +5,7 @@ it once; for each further query it reads only the hints, the question label and 
 without the cache, up to rounding.
 """
 
+import logging
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,14 +18,16 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.scoring.batch import padded
 from pyserini_qpeft.scoring.budget import BYTES_PER_TOKEN, TokenBudget
+from pyserini_qpeft.scoring.key_values import BatchMemory, KeyValueLayout, KeyValues, memory
 from pyserini_qpeft.scoring.stored_passages import StoredPassages
 
-_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+logger = logging.getLogger(__name__)
 
 Read = Callable[[npt.NDArray[np.int64]], torch.Tensor]
 """From passages `[batch, length]`, padded on the right, to key-values `[layers, 2, batch, heads, length, width]`."""
@@ -39,10 +42,12 @@ class PassageCache:
     Args:
         read: Runs the model over passages.
         padding_id: The token id at padding.
-        sample: Any passage. It is read once to learn how large key-values are.
+        layout: What the key-values of all passages have in common.
         budget: How many tokens may go through the model at once.
         limit: Bytes of key-values to keep. If the passages of one call need more, they are kept until the next call.
-        stored: Key-values on disk, used before the model is; None for none.
+        model: `model_fingerprint` of the model. Models that have the same one may share the cache.
+        stored: Key-values on disk, used before the model is; None for none. If they cannot be written any more, a
+            warning says so, and nothing further is stored.
         alone: Read each passage in a batch of its own. Its key-values are then the same to the last bit each time.
 
     Attributes:
@@ -53,25 +58,26 @@ class PassageCache:
         self,
         read: Read,
         padding_id: int,
-        sample: TokenIds,
+        layout: KeyValueLayout,
         budget: TokenBudget,
         limit: int,
+        model: str,
         stored: StoredPassages | None = None,
         *,
         alone: bool = False,
     ) -> None:
         self.read = read
         self.padding_id = padding_id
+        self.layout = layout
         self.budget = budget
         self.limit = limit
+        self.model = model
         self.stored = stored
         self.alone = alone
         self.bytes = 0
-        self._kept: OrderedDict[bytes, torch.Tensor] = OrderedDict()
-        self._buffer: torch.Tensor | None = None
-        with budget.lock:
-            states = read(sample[None])
-        self._bytes_per_token = states.numel() * states.element_size() // len(sample)
+        self._kept: OrderedDict[bytes, KeyValues] = OrderedDict()
+        self._memory = BatchMemory()
+        self._stores = stored is not None
 
     def blocks(self, shared: Sequence[TokenIds]) -> Iterator[npt.NDArray[np.int64]]:
         """Splits rows into blocks whose passages fit the limit together; rows of one passage stay together.
@@ -99,12 +105,12 @@ class PassageCache:
             yield np.array(block)
 
     def weigh(self, tokens: int) -> int:
-        """Bytes of the key-values of a passage of `tokens` tokens."""
-        return tokens * self._bytes_per_token
+        """Bytes of the key-values of a passage of `tokens` tokens, as they are kept."""
+        return tokens * self.layout.bytes_per_token
 
     def batch_cost(self, tokens: int) -> int:
         """Memory of the key-values of a passage of `tokens` tokens in a batch, counted in tokens of the budget."""
-        return math.ceil(self.weigh(tokens) / BYTES_PER_TOKEN)
+        return math.ceil(tokens * self.layout.model_bytes_per_token / BYTES_PER_TOKEN)
 
     def fill(self, shared: Sequence[TokenIds]) -> None:
         """Reads those of the passages that are not in the cache, in batches as large as the budget allows.
@@ -123,34 +129,50 @@ class PassageCache:
             missing = {key: ids for key, ids in wanted.items() if key not in self._kept}
             self._make_room(sum(self.weigh(len(ids)) for ids in missing.values()), wanted)
             if self.stored is not None:
-                for key, states in self.stored.load(missing):
-                    self._keep(key, states)
+                for key, found in self.stored.load(missing):
+                    self._keep(key, found)
             rows = [ids for key, ids in missing.items() if key not in self._kept]
 
         for part in [[ids] for ids in rows] if self.alone else [rows]:
             self.budget.run([len(ids) for ids in part], partial(self._read, part, wanted))
 
-    def batch(self, shared: Sequence[TokenIds], *, reuse: bool = False) -> CachedPassages:
+    def batch(self, shared: Sequence[TokenIds], *, reuse: bool = False, room: int = 0) -> CachedPassages:
         """The key-values of passages as one batch; those that are not in the cache are read first.
 
         Args:
             shared: Token ids of the passages, one array for each row of the batch.
             reuse: Use the same memory for each such batch, which is faster. The batch is then valid until the next
                 call; hold `budget.lock` as long as you use it.
+            room: Tokens behind the passages that the batch has room for, see `CachedPassages.room`.
         """
         with self.budget.lock:
             if any(ids.tobytes() not in self._kept for ids in shared):
                 self.fill(shared)
-            states = [self._kept[ids.tobytes()] for ids in shared]
-            lengths = [one.shape[-2] for one in states]
-            layers, both, heads, _, width = states[0].shape
-            shape = (layers, both, len(states), heads, max(lengths), width)
-            batch = self._reused(shape, states[0]) if reuse else states[0].new_empty(shape)
-            target = _memory(batch)
-            for row, (one, length) in enumerate(zip(states, lengths, strict=True)):
-                target[:, :, row, :, :length] = _memory(one)
-                target[:, :, row, :, length:] = 0
-        return CachedPassages(batch, torch.tensor(lengths, device=batch.device))
+            rows = [self._kept[ids.tobytes()] for ids in shared]
+            lengths = [row.length for row in rows]
+            layout, longest = self.layout, max(lengths)
+            shape = (layout.layers, 2, len(rows), layout.heads, longest + room, layout.width)
+            if reuse:
+                batch = self._memory.take(shape, layout.dtype, self.budget.device)
+            else:
+                batch = torch.empty(shape, dtype=layout.dtype, device=self.budget.device)
+            for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+                row.write(batch[:, :, number, :, :length])
+                memory(batch)[:, :, number, :, length:longest] = 0
+        return CachedPassages(batch, torch.tensor(lengths, device=batch.device), room)
+
+    def read_anew(self, passages: Sequence[TokenIds]) -> dict[bytes, KeyValues]:
+        """Runs the model over passages as one batch. Hold `budget.lock`.
+
+        Args:
+            passages: Their token ids.
+
+        Returns:
+            Their key-values by the bytes of their token ids.
+        """
+        states = self.read(padded(passages, self.padding_id).astype(np.int64))
+        # Copies, so that no passage keeps the memory of the whole batch.
+        return {ids.tobytes(): self.layout.keep(states[:, :, i, :, : len(ids)]) for i, ids in enumerate(passages)}
 
     def _read(self, passages: Sequence[TokenIds], wanted: Collection[bytes], rows: npt.NDArray[np.int64]) -> None:
         # Since `fill` looked, other threads may have read the same passages or used up the room.
@@ -158,39 +180,26 @@ class PassageCache:
         if not missing:
             return
         self._make_room(sum(self.weigh(len(ids)) for ids in missing), wanted)
-        states = self.read(padded(missing, self.padding_id).astype(np.int64))
-        # Copies, so that no passage keeps the memory of the whole batch.
-        parts = {ids.tobytes(): states[:, :, i, :, : len(ids)].clone() for i, ids in enumerate(missing)}
-        for key, part in parts.items():
-            self._keep(key, part)
-        if self.stored is not None:
-            self.stored.save(parts)
+        found = self.read_anew(missing)
+        for key, kept in found.items():
+            self._keep(key, kept)
+        if self.stored is not None and self._stores:
+            try:
+                self.stored.save(found)
+            except QPeftError as error:  # the scores do not need it
+                self._stores = False
+                logger.warning("no further passages are stored: %s", error)
 
-    def _reused(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        # New memory for each batch would cost more than the copies into it: the system clears new pages.
-        size = math.prod(shape)
-        if self._buffer is None or len(self._buffer) < size:
-            self._buffer = like.new_empty(size)
-        return self._buffer[:size].view(shape)
-
-    def _keep(self, key: bytes, states: torch.Tensor) -> None:
-        self._kept[key] = states
-        self.bytes += states.numel() * states.element_size()
+    def _keep(self, key: bytes, kept: KeyValues) -> None:
+        self._kept[key] = kept
+        self.bytes += kept.bytes
 
     def _make_room(self, needed: int, wanted: Collection[bytes]) -> None:
         for key in list(self._kept):
             if self.bytes + needed <= self.limit:
                 return
             if key not in wanted:
-                states = self._kept.pop(key)
-                self.bytes -= states.numel() * states.element_size()
-
-
-def _memory(tensor: torch.Tensor) -> Any:
-    """A view to copy from and to: an array on a CPU, where NumPy copies small tensors faster than torch does."""
-    if tensor.device.type != "cpu":
-        return tensor
-    return tensor.view(_INTEGERS[tensor.element_size()]).numpy()
+                self.bytes -= self._kept.pop(key).bytes
 
 
 def why_not_cached(model: Any, adapter: QPeftConfig | None) -> str | None:

@@ -93,7 +93,8 @@ class RowScorer:
         with self.budget.lock:
             cached = None
             if self.cache is not None:
-                cached = self.cache.batch([row[0].shared_ids for row in rows], reuse=True)
+                room = batch["input_ids"].shape[1]
+                cached = self.cache.batch([row[0].shared_ids for row in rows], reuse=True, room=room)
             with torch.inference_mode():
                 return self.model.likelihood(batch, cached)
 

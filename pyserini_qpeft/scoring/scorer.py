@@ -1,7 +1,7 @@
 """Pairs of query and passage to log-likelihoods: the entrance to this room."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,18 +13,21 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.registry import loaded_name, passage_tokens
 from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.hints.selection import HintSelector
-from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate
+from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate, TokenIds
 from pyserini_qpeft.scoring.budget import TokenBudget, query_batch_pairs
 from pyserini_qpeft.scoring.compilation import compile_model
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.fused_layers import fuse_layers
 from pyserini_qpeft.scoring.hint_sources import other_passages
+from pyserini_qpeft.scoring.key_values import KeyValueLayout
+from pyserini_qpeft.scoring.model_fingerprint import model_fingerprint
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
+from pyserini_qpeft.scoring.passage_folder import PassageFolder
 from pyserini_qpeft.scoring.row_planner import RowPlanner
 from pyserini_qpeft.scoring.row_scorer import OnScored, RowScorer
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
-from pyserini_qpeft.scoring.stored_passages import StoredPassages, model_fingerprint
+from pyserini_qpeft.scoring.stored_passages import StoredPassages
 
 
 class LikelihoodScorer:
@@ -44,6 +47,8 @@ class LikelihoodScorer:
         template: The words of the prompt for a model without a Q-PEFT adapter.
         read_alone: Read each passage for the cache in a batch of its own. Its key-values are then the same to the last
             bit each time, which a training run that is interrupted and resumed needs.
+        others: Scorers with the same `config`. If one of them reads passages as this one does (adapters over the same
+            weights whose hints stand behind the passage), both use its passage cache and its token budget.
 
     Attributes:
         adapter: The settings of the active Q-PEFT adapter, or None.
@@ -65,6 +70,7 @@ class LikelihoodScorer:
         template: PromptTemplate | None = None,
         *,
         read_alone: bool = False,
+        others: Iterable["LikelihoodScorer"] = (),
     ) -> None:
         self.model = model.eval()
         asked = config or ScoringConfig()
@@ -87,9 +93,13 @@ class LikelihoodScorer:
         self.device = pair_model.device
         self.query_batch_pairs = self.config.query_batch_pairs or query_batch_pairs(model, self.device)
         self.planner = RowPlanner(pair_model, self.config, max_length)
-        tokens = self.config.batch_tokens
-        budget = TokenBudget(tokens, self.device) if tokens else TokenBudget.of(model, self.device)
-        cache = _passage_cache(pair_model, self.builder, self.config, budget, alone=read_alone)
+        cache, budget = _cache_of(pair_model, self.config, others), None
+        if cache is not None:
+            budget = cache.budget
+        else:
+            tokens = self.config.batch_tokens
+            budget = TokenBudget(tokens, self.device) if tokens else TokenBudget.of(model, self.device)
+            cache = _passage_cache(pair_model, self.builder, self.config, budget, alone=read_alone)
         self.row_scorer = RowScorer(pair_model, self.builder, self.planner, budget, cache)
         self._tokenizing = threading.Lock()
         if not self.config.compile:
@@ -132,6 +142,11 @@ class LikelihoodScorer:
                 for query, passage in dict.fromkeys(pairs)
             }
         return [built[pair] for pair in pairs]
+
+    def passages(self, texts: Sequence[str]) -> list[TokenIds]:
+        """The token ids that the passage cache reads of each text: instruction and passage, cut to `passage_tokens`."""
+        with self._tokenizing:
+            return [self.builder.passage(encoded).shared for encoded in self.encoder.passages(texts)]
 
     def hint_tokens(self, sequence: PairSequence) -> list[str]:
         """The passage tokens that are the hints of a sequence, as text without surrounding blanks, nearest first.
@@ -186,20 +201,34 @@ class LikelihoodScorer:
         self.score(self.sequences([("a question", "a passage"), ("another question", "another passage")]))
 
 
+def _cache_of(model: PairModel, config: ScoringConfig, others: Iterable[LikelihoodScorer]) -> PassageCache | None:
+    """The passage cache of another scorer that reads passages as this model does; None if there is none."""
+    caches = [one.cache for one in others if one.config == config and one.cache is not None]
+    if not caches or why_not_cached(model.model, model.adapter) is not None:
+        return None
+    fingerprint = model_fingerprint(model.model)
+    return next((cache for cache in caches if cache.model == fingerprint), None)
+
+
 def _passage_cache(
     model: PairModel, builder: SequenceBuilder, config: ScoringConfig, budget: TokenBudget, *, alone: bool
 ) -> PassageCache | None:
     """The empty cache that a configuration asks for, or None if it asks for none."""
-    if not config.passage_cache_bytes:
+    if not config.cache_bytes:
         return None
     reason = why_not_cached(model.model, model.adapter)
     if reason is not None:
-        raise QPeftError(f"this model cannot have a passage cache: {reason}; leave out passage_cache_bytes.")
-    stored = None
-    if config.passage_cache_folder is not None:
-        stored = StoredPassages(config.passage_cache_folder, model_fingerprint(model.model), budget.device)
+        raise QPeftError(
+            f"this model cannot have a passage cache: {reason}; leave out passage_cache_bytes and passage_cache_folder."
+        )
 
     def read(ids: npt.NDArray[np.int64]) -> torch.Tensor:
         return model.read_passages(ids, builder.instruction)
 
-    return PassageCache(read, builder.padding_id, builder.head, budget, config.passage_cache_bytes, stored, alone=alone)
+    with budget.lock:
+        layout = KeyValueLayout.of(read(builder.head[None]), config.passage_cache_dtype)
+    stored, fingerprint = None, model_fingerprint(model.model)
+    if config.passage_cache_folder is not None:
+        folder = PassageFolder(config.passage_cache_folder, config.passage_cache_limit)
+        stored = StoredPassages(folder, fingerprint, layout, budget.device, loaded_name(model.model))
+    return PassageCache(read, builder.padding_id, layout, budget, config.cache_bytes, fingerprint, stored, alone=alone)

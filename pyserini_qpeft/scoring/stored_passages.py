@@ -1,133 +1,136 @@
-"""Key-values of passages on disk: one safetensors file per batch that was read, in a folder per model."""
+"""Key-values of passages on disk, for later runs: one safetensors file for each passage, in a folder for each model."""
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.locks import locked
-from pyserini_qpeft.models.adapters import active_adapter
-from pyserini_qpeft.models.weights import plain_weight
+from pyserini_qpeft.scoring.key_values import KeyValueLayout, KeyValues
+from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder, write_whole
 
-_SAMPLED = 4096
+logger = logging.getLogger(__name__)
+
+_HEADER_BYTES = 512
+_TOKEN_BYTES = 8
 
 
 class StoredPassages:
-    """A folder of key-values.
+    """The passages of one model in a `PassageFolder`.
 
-    Several threads and processes may write into one folder: a file gets its name only when it is complete, and is
-    never changed afterwards, only replaced by one with the same passages. Passages that another process adds are seen
-    by the next `StoredPassages`; until then they may be read twice. A killed process may leave an unfinished file: the
-    next `StoredPassages` removes it, unless another process is writing at that moment.
+    Several threads and processes may use one folder; what one stores is seen by the others at once. A file that is
+    broken or does not hold what its name says is treated as absent, and replaced; the first one is named in a warning.
 
     Args:
-        folder: The folder that holds a folder for each model. It is made if it does not exist.
-        fingerprint: `model_fingerprint` of the model. Key-values of other models are not used.
+        folder: The folder with the passages of all models.
+        model: `model_fingerprint` of the model. Key-values of other models are not used.
+        layout: What the model's key-values have in common.
         device: The device that key-values are loaded to.
+        name: The model's name, for `qpeft cache --list`.
 
     Raises:
-        QPeftError: If the folder cannot be made, or a file in it is not a safetensors file.
+        QPeftError: The model's folder cannot be made.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, device: torch.device) -> None:
-        self.folder = folder / fingerprint
+    def __init__(
+        self, folder: PassageFolder, model: str, layout: KeyValueLayout, device: torch.device, name: str = ""
+    ) -> None:
+        self.folder = folder
+        self.layout = layout
         self.device = device
-        self._lock = folder / f"{fingerprint}.lock"
+        self._model = model if layout.kept_as == "model" else f"{model}-{layout.kept_as}"
+        self._place = folder.folder / self._model
+        self._broken: set[bytes] = set()
+        dtype = str(layout.dtype).removeprefix("torch.")
+        self._about = {"model": name, "dtype": dtype, "kept_as": dtype if layout.kept_as == "model" else layout.kept_as}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._place.mkdir(exist_ok=True)
         except OSError as error:
-            raise QPeftError(f"cannot store passages in {folder}: {error.strerror}.") from error
-        self._remove_unfinished()
-        self._files = {name: file for file in sorted(self.folder.glob("*.safetensors")) for name in _names(file)}
+            raise QPeftError(f"cannot store passages in {folder.folder}: {error.strerror or error}.") from error
 
-    def load(self, keys: Collection[bytes]) -> Iterator[tuple[bytes, torch.Tensor]]:
-        """Loads key-values.
+    def load(self, keys: Collection[bytes]) -> Iterator[tuple[bytes, KeyValues]]:
+        """Loads key-values. On a CPU they are maps of the files, so nothing is read before it is used.
 
         Args:
-            keys: Passages, as the bytes of their token ids.
+            keys: Passages, as the bytes of their token ids (int64).
 
         Yields:
-            Those passages that are stored, each with its key-values `[layers, 2, heads, length, width]`.
+            Those passages that are stored, each with its key-values.
         """
-        by_file: dict[Path, dict[str, bytes]] = {}
         for key in keys:
-            name = _name(key)
-            if name in self._files:
-                by_file.setdefault(self._files[name], {})[name] = key
-        for file, names in by_file.items():
+            file = self._file(key)
             try:
                 with safe_open(file, framework="pt", device=str(self.device)) as opened:
-                    loaded = [(key, opened.get_tensor(name)) for name, key in names.items()]
+                    tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+                    belongs = opened.metadata() == self._metadata(file)
+                found = self.layout.recognise(tensors, len(key) // _TOKEN_BYTES) if belongs else None
+                reason = "it holds something else"
             except FileNotFoundError:
-                continue  # someone has emptied the folder: the model reads these passages again
-            yield from loaded
+                continue
+            except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+                found, reason = None, str(error)
+            if found is None:
+                self._is_broken(key, reason)
+                continue
+            with contextlib.suppress(OSError):  # a folder that may only be read
+                os.utime(file)
+            yield key, found
 
-    def save(self, states: Mapping[bytes, torch.Tensor]) -> None:
-        """Adds key-values as one file.
+    def save(self, passages: Mapping[bytes, KeyValues]) -> None:
+        """Stores key-values; passages that are stored already are left as they are.
 
         Raises:
-            QPeftError: If the file cannot be written.
+            DoesNotFitFolderError: The limit or the disk has no room for a passage.
+            QPeftError: A file cannot be written.
         """
-        named = {_name(key): one.contiguous() for key, one in states.items()}
-        digest = hashlib.blake2b("".join(sorted(named)).encode(), digest_size=16).hexdigest()
-        file = self.folder / f"{digest}.safetensors"
-        # A name of its own for each writer: two threads may store the same passages at once.
+        try:
+            with self.folder.writing():
+                self._place.mkdir(exist_ok=True)
+                if not (self._place / "model.json").exists():
+                    write_whole(self._place / "model.json", self._about)
+                for key, kept in passages.items():
+                    file = self._file(key)
+                    if not file.exists() or (key in self._broken and not file.is_dir()):
+                        self.folder.reserve(self.file_bytes(kept.length))
+                        self._write(file, kept)
+                        self._broken.discard(key)
+        except DoesNotFitFolderError:
+            raise
+        except (OSError, SafetensorError) as error:
+            raise QPeftError(f"cannot store passages in {self.folder.folder}: {error}") from error
+
+    def file_bytes(self, tokens: int) -> int:
+        """Bytes that the file of a passage of `tokens` tokens takes at most."""
+        return tokens * self.layout.bytes_per_token + _HEADER_BYTES
+
+    def _write(self, file: Path, kept: KeyValues) -> None:
         unfinished = file.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
-            with locked(self._lock, wait=True):
-                save_file(named, unfinished)
-                os.replace(unfinished, file)
-        except (OSError, SafetensorError) as error:
-            raise QPeftError(f"cannot store passages in {self.folder}: {error}") from error
+            tensors = {name: tensor.contiguous() for name, tensor in kept.tensors().items()}
+            save_file(tensors, unfinished, metadata=self._metadata(file))
+            os.replace(unfinished, file)
         finally:
             unfinished.unlink(missing_ok=True)
-        self._files |= dict.fromkeys(named, file)
 
-    def _remove_unfinished(self) -> None:
-        # While this lock is held nobody writes, so each unfinished file is one that a killed process left.
-        with contextlib.suppress(OSError), locked(self._lock):
-            for file in self.folder.glob("*.part"):
-                file.unlink(missing_ok=True)
+    def _file(self, key: bytes) -> Path:
+        return self._place / f"{hashlib.blake2b(key, digest_size=16).hexdigest()}.safetensors"
 
+    def _metadata(self, file: Path) -> dict[str, str]:
+        return {"model": self._model, "passage": file.stem}
 
-def model_fingerprint(model: nn.Module) -> str:
-    """A hash of everything but its tokens that a passage's key-values depend on: weights, dtype, trained instruction.
-
-    Of each weight up to 4,096 numbers at even distances are read, so that a large model takes little time. The weights
-    that make hints are left out, since hints stand after the passage.
-    """
-    digest = hashlib.blake2b(digest_size=12)
-    config: Any = model.config
-    digest.update(config.to_json_string(use_diff=True).encode())
-    adapter = active_adapter(model)
-    soft = adapter is not None and adapter.instruction_mode == "soft"
-    for name, weight in sorted(model.named_parameters()):
-        if "qpeft_" in name and not (name.endswith(".instruction") and soft):
-            continue
-        flat = plain_weight(weight).flatten()
-        sample = flat[:: max(1, len(flat) // _SAMPLED)]
-        digest.update(f"{name.rpartition('model.')[2]} {tuple(weight.shape)} {weight.dtype}".encode())
-        numbers = sample.float() if sample.is_floating_point() else sample.contiguous().view(torch.uint8)
-        digest.update(numbers.cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _name(key: bytes) -> str:
-    return hashlib.blake2b(key, digest_size=16).hexdigest()
-
-
-def _names(file: Path) -> list[str]:
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return list(opened.keys())
-    except SafetensorError as error:
-        raise QPeftError(f"{file} is not a file of key-values (delete it): {error}") from error
+    def _is_broken(self, key: bytes, reason: str) -> None:
+        if not self._broken:
+            logger.warning(
+                "%s holds no key-values of its passage (%s): the model reads the passage again; further files of this "
+                "kind are not named",
+                self._file(key),
+                reason.strip().splitlines()[0] if reason.strip() else "unreadable",
+            )
+        self._broken.add(key)

@@ -85,7 +85,9 @@ class Scoring:
         for name, folder in folders.items():
             model = bare if folder is None else with_adapter(_same_weights(bare), folder)
             frozen = model.requires_grad_(False).eval()
-            self._scorers[name] = LikelihoodScorer(frozen, tokenizer, settings.scoring)
+            # Adapters that leave the reading of passages as it is share one passage cache.
+            others = list(self._scorers.values())
+            self._scorers[name] = LikelihoodScorer(frozen, tokenizer, settings.scoring, others=others)
         scorer = next(iter(self._scorers.values()))
         weights = {id(weight): weight for one in self._scorers.values() for weight in one.model.parameters()}
         self.info = ScoringInfo(

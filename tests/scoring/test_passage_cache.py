@@ -131,8 +131,42 @@ def test_where_it_cannot_be_had_the_reason_is_said(architecture: str, settings: 
 
 
 def test_a_folder_without_memory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(QPeftError, match="needs passage_cache_bytes"):
-        ScoringConfig(passage_cache_folder=tmp_path)
+    assert ScoringConfig(passage_cache_folder=tmp_path).cache_bytes > 0
+    with pytest.raises(QPeftError, match="passage_cache_bytes must be above 0"):
+        ScoringConfig(passage_cache_folder=tmp_path, passage_cache_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"passage_cache_limit": 5}, "name the folder"),
+        ({"passage_cache_dtype": "int8"}, "needs a passage cache"),
+        ({"passage_cache_dtype": "int4", "passage_cache_bytes": 1}, "must be model or int8"),
+        ({"passage_cache_bytes": -1}, "must be 0 or more"),
+    ],
+)
+def test_settings_of_a_cache_that_make_no_sense_are_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(QPeftError, match=sentence):
+        ScoringConfig(**settings)
+
+
+def test_adapters_that_leave_the_reading_of_passages_as_it_is_share_one_cache(passages_read: Any) -> None:
+    base, config = tiny_model(), ScoringConfig(passage_cache_bytes=PLENTY)
+    first = LikelihoodScorer(base, TOKENIZER, config)
+    variants = [adapted("llama", TOKENIZER, variant=variant) for variant in ("retrieval", "attention", "none")]
+    others = [LikelihoodScorer(model, TOKENIZER, config, others=[first]) for model in variants]
+    numbers = passages_read(first)
+    for scorer, model in zip(others, variants, strict=True):
+        assert scorer.cache is first.cache
+        assert scorer.row_scorer.budget is first.row_scorer.budget
+        alone = LikelihoodScorer(model, TOKENIZER)
+        np.testing.assert_allclose(scorer.score(scorer.sequences(POOL)), alone.score(alone.sequences(POOL)), atol=1e-5)
+    assert sum(numbers) == len(PAIRS)
+
+    soft = adapted("llama", TOKENIZER, variant="none", instruction_mode="soft")
+    unlike = [(tiny_model(seed=5), config), (soft, config), (base, ScoringConfig(passage_cache_bytes=PLENTY + 1))]
+    for model, other in unlike:
+        assert LikelihoodScorer(model, TOKENIZER, other, others=[first]).cache is not first.cache
 
 
 def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:

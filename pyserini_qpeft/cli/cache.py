@@ -1,0 +1,152 @@
+"""`qpeft cache`: read the passages of a corpus in advance, and look after the folder that keeps them."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyserini_qpeft.errors import QPeftError
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.scoring.passage_folder import PassageFolder
+
+HELP = "read a corpus into a passage cache on disk, so that later queries need not; list or clear such a cache"
+
+_SCORING = ("passage_cache_folder", "passage_cache_limit", "passage_cache_dtype", "passage_tokens", "batch_tokens")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    from pyserini_qpeft.cli.options import add_options
+    from pyserini_qpeft.cli.texts import CORPUS
+    from pyserini_qpeft.models.config import ModelConfig
+    from pyserini_qpeft.scoring.config import ScoringConfig
+
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--corpus", type=Path, metavar="PATH", help=f"{CORPUS}, whose passages are read")
+    texts.add_argument("--index", metavar="NAME", help="Lucene index (folder or prebuilt name) whose passages are read")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--dry-run", action="store_true", help="say how large the passages would be, and read none")
+    action.add_argument("--list", action="store_true", help="list the models whose passages the folder holds")
+    action.add_argument(
+        "--clear", action="store_true", help="remove all passages, or with --model those of one model, from the folder"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
+    add_options(parser.add_argument_group("cache"), ScoringConfig, _SCORING)
+    add_options(parser.add_argument_group("model"), ModelConfig)
+    parser.epilog = (
+        "Give `qpeft rerank`, `search` or `serve` the same model, --passage-cache-folder, --passage-cache-dtype and "
+        "--passage-tokens: they then use the passages that were read."
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what is asked for, and print a line about it."""
+    if "passage_cache_folder" not in args:
+        raise QPeftError("name the folder of the cache with --passage-cache-folder.")
+    if args.list or args.clear:
+        if args.corpus is not None or args.index is not None:
+            raise QPeftError("--list and --clear read no passages: leave out --corpus and --index.")
+        _list(args) if args.list else _clear(args)
+        return
+    if args.corpus is None and args.index is None:
+        raise QPeftError("name the passages with --corpus or --index.")
+    _read(args)
+
+
+def _read(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
+    from pyserini_qpeft.reranking.config import RerankConfig
+    from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.scoring.sizes import size_text
+
+    texts = _texts(args)
+    config = RerankConfig(scoring=read_options(ScoringConfig, args))
+    scorer = load_reranker(read_model_config(args), config, quiet=args.quiet).scorer
+    from pyserini_qpeft.scoring.pre_reading import PreReader
+
+    reader, folder = PreReader(scorer), args.passage_cache_folder
+    plan = reader.plan(texts())
+    stored = "" if plan.missing == plan.passages else f"; {plan.passages - plan.missing:,} of them are stored already"
+    limit = "" if (most := reader.folder.limit) is None else f", limit {size_text(most)}"
+    print(
+        f"{folder}: {plan.passages:,} passages with {plan.tokens:,} tokens take {size_text(plan.bytes)} "
+        f"({size_text(reader.folder.free)} free{limit}){stored}",
+        file=sys.stderr,
+    )
+    if args.dry_run or not plan.missing:
+        return
+    start = time.perf_counter()
+    with tqdm(desc="read", total=plan.missing, unit=" passages", smoothing=0, disable=args.quiet) as bar:
+        count = reader.read(texts(), bar.update)
+    seconds = time.perf_counter() - start
+    print(
+        f"{folder}: {count:,} passages read in {seconds:,.1f} s, {plan.missing_tokens / seconds:,.0f} tokens/s",
+        file=sys.stderr,
+    )
+
+
+def _texts(args: argparse.Namespace) -> Callable[[], Iterable[str]]:
+    """Gives the texts from the first to the last, as often as it is called."""
+    if args.index is not None:
+        from pyserini_qpeft.lucene import StoredTexts
+
+        stored = StoredTexts(args.index)
+        return lambda: (text for docid in stored.docids() if (text := stored(docid)) is not None)
+    from pyserini_qpeft.data.corpus import corpus_file, corpus_passages
+    from pyserini_qpeft.data.irds import is_irds
+
+    file = corpus_file(args.corpus)
+    if file.exists() and not file.is_file() and not is_irds(file):  # a pipe can be read once
+        once = [text for _, text in corpus_passages(file)]
+        return lambda: once
+    return lambda: (text for _, text in corpus_passages(file))
+
+
+def _list(args: argparse.Namespace) -> None:
+    from pyserini_qpeft.scoring.sizes import size_text
+
+    folder = _existing(args)
+    models, limit = folder.models(), folder.limit
+    rows = [("model", "dtype", "kept as", "passages", "size", "last used")]
+    for one in models:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)) if one.passages else "never"
+        rows.append((one.model, one.dtype, one.kept_as, f"{one.passages:,}", size_text(one.bytes), used))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows if models else ():
+        cells = [
+            f"{cell:>{width}}" if 3 <= place <= 4 else f"{cell:{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+    total = sum(one.bytes for one in models)
+    print(
+        f"{folder.folder}: {sum(one.passages for one in models):,} passages, {size_text(total)}, "
+        f"{'no limit' if limit is None else f'limit {size_text(limit)}'}",
+        file=sys.stderr,
+    )
+
+
+def _clear(args: argparse.Namespace) -> None:
+    from pyserini_qpeft.scoring.sizes import size_text
+
+    folder = _existing(args)
+    model = getattr(args, "model", None)
+    if model is not None and model not in (known := sorted({one.model for one in folder.models()})):
+        raise QPeftError(f"{folder.folder} holds no passages of the model {model!r} (but of: {', '.join(known)}).")
+    count, size = folder.clear(model)
+    print(f"{folder.folder}: {count:,} passages removed, {size_text(size)}", file=sys.stderr)
+
+
+def _existing(args: argparse.Namespace) -> "PassageFolder":
+    from pyserini_qpeft.scoring.passage_folder import PassageFolder
+
+    place: Path = args.passage_cache_folder
+    if not place.is_dir():
+        raise QPeftError(f"there is no folder {place}.")
+    return PassageFolder(place, getattr(args, "passage_cache_limit", None))

@@ -1,0 +1,260 @@
+"""The folder of stored passages: its files, the bytes that they take, and its limit. No torch here.
+
+    FOLDER/passages.json                the limit, and the bytes of all stored passages
+    FOLDER/MODEL/model.json             what `qpeft cache --list` shows of the model
+    FOLDER/MODEL/PASSAGE.safetensors    the key-values of one passage
+
+MODEL is the fingerprint of the model (and "-int8" if its passages are kept as integers), PASSAGE a hash of the
+passage's tokens. Only files with such names are ever removed.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.locks import locked
+from pyserini_qpeft.scoring.sizes import size_text
+
+_MODEL = re.compile(r"[0-9a-f]{24}(-int8)?")
+_PASSAGE = re.compile(r"[0-9a-f]{32}\.safetensors")
+_UNFINISHED = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{8}\.part")
+_FREE_BYTES = 1 << 30
+_FREE_SHARE = 0.05
+_SLACK = 0.05
+"""This share of the limit is freed beyond what is needed, so that not every new passage looks through the folder."""
+
+
+class DoesNotFitFolderError(QPeftError):
+    """The limit of the folder, or the free space on its disk, is too small."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """The passages of one model in a folder.
+
+    Attributes:
+        model: Name of the model.
+        dtype: The model's dtype.
+        kept_as: The dtype in which the passages are kept.
+        passages: Number of passages.
+        bytes: Bytes that they take.
+        used: When one of them was used last, in seconds since 1970; 0 if there is none.
+    """
+
+    model: str
+    dtype: str
+    kept_as: str
+    passages: int
+    bytes: int
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    bytes: int
+    used: int
+
+
+class PassageFolder:
+    """A folder of stored passages that several processes may use at once.
+
+    Files are only written and removed under one lock. A file gets its name when it is complete and is never changed
+    afterwards, so reading needs no lock. When the limit is reached, the passages that were used longest ago are
+    removed. Some space on the disk stays free (5 %, at most 1 GiB), with a limit and without.
+
+    Args:
+        folder: The folder. It is made if it does not exist.
+        limit: Bytes that the passages of all models may take together. The folder remembers the limit: None leaves it
+            as it is, and a new folder has none. If more is stored already, the oldest passages are removed at once.
+
+    Raises:
+        QPeftError: The folder cannot be made, or the limit cannot be written.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self.folder = folder
+        self._lock = folder / "passages.lock"
+        self._note = folder / "passages.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if limit is not None and limit != self.limit:
+                with self.writing():
+                    self._write_note(limit, None)
+                    self.reserve(0)
+        except OSError as error:
+            raise QPeftError(f"cannot store passages in {folder}: {error.strerror or error}.") from error
+        self._remove_unfinished()
+
+    @property
+    def limit(self) -> int | None:
+        """Bytes that the passages may take; None for no limit."""
+        return self._read_note()[0]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that the passages of all models take."""
+        return sum(file.bytes for model in self._models() for file in _files(model))
+
+    @property
+    def room(self) -> int:
+        """Bytes that can be written without removing a passage."""
+        total, limit = self.bytes, self.limit
+        room = self.free
+        return max(0, room if limit is None else min(room, limit - total))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the lock of the folder: no other process writes or removes files meanwhile.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self._lock, wait=True):
+            yield
+
+    def reserve(self, needed: int) -> None:
+        """Counts `needed` bytes that are about to be written, and removes the oldest passages if they do not fit.
+
+        The lock has to be held (`writing`).
+
+        Raises:
+            DoesNotFitFolderError: There is no room even if all passages are removed.
+            OSError: The folder cannot be written.
+        """
+        limit, known = self._read_note()
+        if known is None or (limit is not None and known + needed > limit) or self.free < needed:
+            known = self._make_room(needed, limit)
+        self._write_note(limit, known + needed)
+
+    def clear(self, model: str | None = None) -> tuple[int, int]:
+        """Removes passages.
+
+        Args:
+            model: Name of a model whose passages are removed; None removes those of all models.
+
+        Returns:
+            The number of passages and their bytes.
+
+        Raises:
+            OSError: A file cannot be removed.
+        """
+        count = size = 0
+        with self.writing():
+            for folder in self._models():
+                if model is not None and _about(folder).get("model") != model:
+                    continue
+                for file in _files(folder):
+                    file.path.unlink(missing_ok=True)
+                    count, size = count + 1, size + file.bytes
+                (folder / "model.json").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            self._write_note(self._read_note()[0], None)
+        return count, size
+
+    def models(self) -> list[StoredModel]:
+        """What the folder holds, by model, the largest first."""
+        listed = []
+        for folder in self._models():
+            files, about = list(_files(folder)), _about(folder)
+            listed.append(
+                StoredModel(
+                    model=str(about.get("model") or "unknown"),
+                    dtype=str(about.get("dtype") or "unknown"),
+                    kept_as=str(about.get("kept_as") or "unknown"),
+                    passages=len(files),
+                    bytes=sum(file.bytes for file in files),
+                    used=max((file.used for file in files), default=0) / 1e9,
+                )
+            )
+        return sorted(listed, key=lambda one: -one.bytes)
+
+    def _make_room(self, needed: int, limit: int | None) -> int:
+        """Removes the oldest passages until `needed` bytes fit; returns the bytes of those that stay."""
+        files = sorted((file for model in self._models() for file in _files(model)), key=lambda file: file.used)
+        total = sum(file.bytes for file in files)
+        disk = total + self.free
+        allowed = disk if limit is None else min(limit, disk)
+        if needed > allowed:
+            what = "the limit of the folder" if limit is not None and limit <= disk else "the free space on the disk"
+            raise DoesNotFitFolderError(
+                f"{size_text(needed)} do not fit into {self.folder}: {what} is {size_text(max(0, allowed))}."
+            )
+        if total + needed > allowed:
+            for file in files:
+                if total + needed <= allowed * (1 - _SLACK):
+                    break
+                with contextlib.suppress(OSError):  # Windows does not remove a file that a process is reading
+                    file.path.unlink(missing_ok=True)
+                    total -= file.bytes
+        return total
+
+    @property
+    def free(self) -> int:
+        """Free bytes on the disk, without those that stay free."""
+        usage = shutil.disk_usage(self.folder)
+        return max(0, usage.free - min(_FREE_BYTES, int(usage.total * _FREE_SHARE)))
+
+    def _models(self) -> list[Path]:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as found:
+            return sorted(Path(one) for one in found if _MODEL.fullmatch(one.name) and one.is_dir())
+        return []
+
+    def _remove_unfinished(self) -> None:
+        # While the lock is held nobody writes, so each unfinished file is one that a killed process left.
+        with contextlib.suppress(OSError), locked(self._lock):
+            for folder in self._models():
+                for name in os.listdir(folder):
+                    if _UNFINISHED.fullmatch(name):
+                        (folder / name).unlink(missing_ok=True)
+
+    def _read_note(self) -> tuple[int | None, int | None]:
+        """The limit, and the bytes of all passages; None for what is not known."""
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            limit, known = note.get("limit"), note.get("bytes")
+        except (OSError, ValueError, AttributeError):
+            return None, None
+        return limit if isinstance(limit, int) else None, known if isinstance(known, int) else None
+
+    def _write_note(self, limit: int | None, known: int | None) -> None:
+        write_whole(self._note, {"limit": limit, "bytes": known})
+
+
+def write_whole(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file that is complete or absent at any time."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _files(model: Path) -> Iterator[_File]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(model) as found:
+        for one in found:
+            # Another process may remove a file meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if _PASSAGE.fullmatch(one.name) and one.is_file(follow_symlinks=False):
+                    state = one.stat(follow_symlinks=False)
+                    yield _File(Path(one.path), state.st_size, state.st_mtime_ns)
+
+
+def _about(model: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
