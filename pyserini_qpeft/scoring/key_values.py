@@ -2,7 +2,8 @@
 
 As integers, the numbers of one token in one head of one layer (keys and values apart) have a common scale: their
 largest magnitude divided by 127. A number x is kept as q = round(x / scale) and comes back as q · scale, so that it is
-off by at most scale / 2, which is 1/254 of that largest magnitude, and by the rounding to the model's dtype.
+off by at most scale / 2, which is 1/254 of that largest magnitude, and by the rounding of scale and result to their
+dtype. The dtype of scales is float32, or bfloat16 for a model in bfloat16.
 """
 
 import math
@@ -24,7 +25,8 @@ class KeyValues:
 
     Attributes:
         states: `[layers, 2, heads, length, width]`, keys and values, in the model's dtype or int8.
-        scales: float32 `[layers, 2, heads, length, 1]`, what int8 `states` are multiplied by; None for other dtypes.
+        scales: `[layers, 2, heads, length, 1]`, bfloat16 or float32, what int8 `states` are multiplied by; None for
+            other dtypes.
     """
 
     states: torch.Tensor
@@ -79,7 +81,7 @@ class KeyValueLayout:
     @property
     def bytes_per_token(self) -> int:
         """Bytes that the key-values of one token take."""
-        width = self.width + 4 if self.kept_as == "int8" else self.width * self.dtype.itemsize
+        width = self.width + self._scale_dtype.itemsize if self.kept_as == "int8" else self.width * self.dtype.itemsize
         return self.layers * 2 * self.heads * width
 
     @property
@@ -87,14 +89,19 @@ class KeyValueLayout:
         """Bytes that they take in a batch, where they have the model's dtype."""
         return self.layers * 2 * self.heads * self.width * self.dtype.itemsize
 
+    @property
+    def _scale_dtype(self) -> torch.dtype:
+        # A product of two dtypes is slower, and float16 has too small a range.
+        return torch.bfloat16 if self.dtype == torch.bfloat16 else torch.float32
+
     def keep(self, states: torch.Tensor) -> KeyValues:
         """A copy of the key-values `[layers, 2, heads, length, width]` of one passage, as a cache keeps them."""
         if self.kept_as == "model":
             return KeyValues(states.clone(memory_format=torch.contiguous_format))
         numbers = states.float()
         # Numbers that are not finite make a scale that is not finite, so that the score is not finite either.
-        scales = numbers.abs().amax(-1, keepdim=True) / _LARGEST
-        divided = numbers / scales.clamp_min(torch.finfo(torch.float32).tiny)
+        scales = (numbers.abs().amax(-1, keepdim=True) / _LARGEST).to(self._scale_dtype)
+        divided = numbers / scales.float().clamp_min(torch.finfo(torch.float32).tiny)
         return KeyValues(divided.round_().clamp_(-_LARGEST, _LARGEST).to(torch.int8), scales)
 
     def recognise(self, tensors: Mapping[str, torch.Tensor], tokens: int) -> KeyValues | None:
@@ -102,7 +109,7 @@ class KeyValueLayout:
         shape = (self.layers, 2, self.heads, tokens, self.width)
         expected = {"states": (shape, self.dtype)}
         if self.kept_as == "int8":
-            expected = {"states": (shape, torch.int8), "scales": ((*shape[:-1], 1), torch.float32)}
+            expected = {"states": (shape, torch.int8), "scales": ((*shape[:-1], 1), self._scale_dtype)}
         if {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()} != expected:
             return None
         return KeyValues(tensors["states"], tensors.get("scales"))
