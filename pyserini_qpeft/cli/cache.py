@@ -11,6 +11,7 @@ from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.passage_folder import PassageFolder
+    from pyserini_qpeft.scoring.pre_reading import PreReader
 
 HELP = "read a corpus into a passage cache on disk, so that later queries need not; list or clear such a cache"
 
@@ -59,18 +60,10 @@ def run(args: argparse.Namespace) -> None:
 def _read(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
-    from pyserini_qpeft.reranking.config import RerankConfig
-    from pyserini_qpeft.scoring.config import ScoringConfig
     from pyserini_qpeft.scoring.sizes import size_text
 
     texts = _texts(args)
-    config = RerankConfig(scoring=read_options(ScoringConfig, args))
-    scorer = load_reranker(read_model_config(args), config, quiet=args.quiet).scorer
-    from pyserini_qpeft.scoring.pre_reading import PreReader
-
-    reader, folder = PreReader(scorer), args.passage_cache_folder
+    reader, folder = _reader(args), args.passage_cache_folder
     plan = reader.plan(texts())
     stored = "" if plan.missing == plan.passages else f"; {plan.passages - plan.missing:,} of them are stored already"
     limit = "" if (most := reader.folder.limit) is None else f", limit {size_text(most)}"
@@ -89,6 +82,25 @@ def _read(args: argparse.Namespace) -> None:
         f"{folder}: {count:,} passages read in {seconds:,.1f} s, {plan.missing_tokens / seconds:,.0f} tokens/s",
         file=sys.stderr,
     )
+
+
+def _reader(args: argparse.Namespace) -> "PreReader":
+    from pyserini_qpeft.cli.options import read_options
+    from pyserini_qpeft.models.config import ModelConfig
+    from pyserini_qpeft.models.loading import load_model
+    from pyserini_qpeft.scoring.config import ScoringConfig
+
+    config, scoring = read_options(ModelConfig, args), read_options(ScoringConfig, args)
+    if args.quiet:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+    model, tokenizer = load_model(config)
+    # Imported after loading: it imports torch, and a model that is not there should be reported at once.
+    from pyserini_qpeft.scoring.pre_reading import PreReader
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+    return PreReader(LikelihoodScorer(model, tokenizer, scoring))
 
 
 def _texts(args: argparse.Namespace) -> Callable[[], Iterable[str]]:

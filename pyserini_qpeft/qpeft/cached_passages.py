@@ -45,7 +45,7 @@ class CachedPassages:
         }
 
 
-class _LayerWithRoom(DynamicLayer):
+class _LayerWithRoom(DynamicLayer):  # type: ignore[misc]
     """A layer of a cache that begins with passages, and has room for what follows."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:

@@ -26,7 +26,7 @@ from pyserini_qpeft.scoring.sizes import size_text
 
 _MODEL = re.compile(r"[0-9a-f]{24}(-int8)?")
 _PASSAGE = re.compile(r"[0-9a-f]{32}\.safetensors")
-_UNFINISHED = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{8}\.part")
+_UNFINISHED = re.compile(r"([0-9a-f]{32}|model|passages)\.[0-9a-f]{8}\.part")
 _FREE_BYTES = 1 << 30
 _FREE_SHARE = 0.05
 _SLACK = 0.05
@@ -214,7 +214,7 @@ class PassageFolder:
     def _remove_unfinished(self) -> None:
         # While the lock is held nobody writes, so each unfinished file is one that a killed process left.
         with contextlib.suppress(OSError), locked(self._lock):
-            for folder in self._models():
+            for folder in (self.folder, *self._models()):
                 for name in os.listdir(folder):
                     if _UNFINISHED.fullmatch(name):
                         (folder / name).unlink(missing_ok=True)
@@ -232,9 +232,14 @@ class PassageFolder:
         write_whole(self._note, {"limit": limit, "bytes": known})
 
 
+def unfinished(file: Path) -> Path:
+    """A name beside a file, under which it is written first. A killed process may leave it; the next one removes it."""
+    return file.with_suffix(f".{secrets.token_hex(4)}.part")
+
+
 def write_whole(file: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file that is complete or absent at any time."""
-    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    draft = unfinished(file)
     try:
         draft.write_text(json.dumps(content), encoding="utf-8")
         os.replace(draft, file)

@@ -92,8 +92,10 @@ class PreReader:
             if room is not None and missing_size > room:
                 free = f"{size_text(room)} of the disk of {folder.folder} can be used"
                 raise QPeftError(_refusal(missing, missing_size, free))
-        if missing_size > folder.free:
-            free = f"{size_text(folder.free)} of the disk of {folder.folder} can be used"
+        # With a limit, passages of other texts and models are removed, which frees space too.
+        usable = folder.free + (0 if limit is None else max(0, folder.bytes + missing_size - limit))
+        if missing_size > usable:
+            free = f"{size_text(usable)} of the disk of {folder.folder} can be used"
             raise QPeftError(_refusal(missing, missing_size, free))
         return PreReadingPlan(passages, tokens, size, missing, missing_tokens, missing_size)
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,6 +230,6 @@ def _passage_cache(
         layout = KeyValueLayout.of(read(builder.head[None]), config.passage_cache_dtype)
     stored, fingerprint = None, model_fingerprint(model.model)
     if config.passage_cache_folder is not None:
-        folder = PassageFolder(config.passage_cache_folder, config.passage_cache_limit)
+        folder = PassageFolder(Path(config.passage_cache_folder), config.passage_cache_limit)
         stored = StoredPassages(folder, fingerprint, layout, budget.device, loaded_name(model.model))
     return PassageCache(read, builder.padding_id, layout, budget, config.cache_bytes, fingerprint, stored, alone=alone)

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors.torch import save_file
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.key_values import KeyValueLayout, KeyValues
-from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder, write_whole
+from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder, unfinished, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -111,13 +110,13 @@ class StoredPassages:
         return tokens * self.layout.bytes_per_token + _HEADER_BYTES
 
     def _write(self, file: Path, kept: KeyValues) -> None:
-        unfinished = file.with_suffix(f".{secrets.token_hex(4)}.part")
+        draft = unfinished(file)
         try:
             tensors = {name: tensor.contiguous() for name, tensor in kept.tensors().items()}
-            save_file(tensors, unfinished, metadata=self._metadata(file))
-            os.replace(unfinished, file)
+            save_file(tensors, draft, metadata=self._metadata(file))
+            os.replace(draft, file)
         finally:
-            unfinished.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
 
     def _file(self, key: bytes) -> Path:
         return self._place / f"{hashlib.blake2b(key, digest_size=16).hexdigest()}.safetensors"
