@@ -7,9 +7,10 @@ import pytest
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.config import ServiceConfig
-from pyserini_qpeft.service.scoring import Scoring, _same_weights
+from pyserini_qpeft.service.scoring import Scoring, ScoringSettings, _same_weights
 
 MODEL = ModelConfig(dtype="float32", device="cpu")
 ADAPTERS = {"tiny": None, "attention": "attention", "bare": "none"}
@@ -99,3 +100,9 @@ def test_what_cannot_be_loaded_is_named_before_torch_is() -> None:
 
     with pytest.raises(QPeftError, match="there is no folder"):
         Scoring(ScoringSettings(MODEL, ScoringConfig(), {"tiny": "/no/such/adapter"}))
+
+
+def test_adapters_that_read_passages_alike_share_one_passage_cache() -> None:
+    settings = ScoringSettings(MODEL, ScoringConfig(passage_cache_bytes=1 << 26), ADAPTERS)
+    caches = {id(scorer.cache) for scorer in Scoring(settings)._scorers.values()}
+    assert len(caches) == 1
