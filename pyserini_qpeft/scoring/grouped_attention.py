@@ -45,14 +45,16 @@ AttentionMaskInterface.register(_NAME, sdpa_mask)
 
 
 @contextmanager
-def grouped_attention(model: Any) -> Iterator[None]:
-    """Lets a model on a CPU attend without such copies during a block, if its attention is torch's ("sdpa").
+def grouped_attention(config: Any) -> Iterator[None]:
+    """Lets a model attend without such copies during a block, if its attention is torch's ("sdpa").
 
-    The setting of the model is changed and put back. Several threads may do so at once: both kinds of attention give
-    the same numbers, and at the end the setting is that of before.
+    The setting is changed and put back. Several threads may do so at once: both kinds of attention give the same
+    numbers, and at the end the setting is that of before.
+
+    Args:
+        config: The configuration of a model on a CPU.
     """
-    config = model.config
-    if config._attn_implementation not in (_PLAIN, _NAME) or model.device.type != "cpu":
+    if config._attn_implementation not in (_PLAIN, _NAME):
         yield
         return
     config._attn_implementation = _NAME

@@ -46,8 +46,8 @@ class PairModel:
             batch: Keyword arguments that `collate` made, on the model's device.
             cached: Key-values of the passages, if the batch begins after them.
         """
-        if cached is not None and not torch.is_grad_enabled():
-            with grouped_attention(self.causal_model):
+        if cached is not None and self.device.type == "cpu" and not torch.is_grad_enabled():
+            with grouped_attention(self.causal_model.config):
                 return self._likelihood(batch, cached)
         return self._likelihood(batch, cached)
 

@@ -26,13 +26,13 @@ def test_the_numbers_are_those_of_transformers() -> None:
 
 
 def test_the_setting_of_a_model_is_put_back() -> None:
-    model = tiny_model()
-    before = model.config._attn_implementation
-    with grouped_attention(model):
-        assert (model.config._attn_implementation == before) == (before != "sdpa")
-        with grouped_attention(model):
+    config = tiny_model().config
+    assert config._attn_implementation == "sdpa"
+    with grouped_attention(config):
+        assert config._attn_implementation != "sdpa"
+        with grouped_attention(config):
             pass
-    assert model.config._attn_implementation == before
-    model.config._attn_implementation = "eager"
-    with grouped_attention(model):
-        assert model.config._attn_implementation == "eager"
+    assert config._attn_implementation == "sdpa"
+    config._attn_implementation = "eager"
+    with grouped_attention(config):
+        assert config._attn_implementation == "eager"
