@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyserini_qpeft.candidates.records import Candidate
+    from pyserini_qpeft.cascade.reranker import CascadeReranker
     from pyserini_qpeft.data.ranked_hits import RankedHits
     from pyserini_qpeft.data.records import RankedHit
     from pyserini_qpeft.errors import QPeftError
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Candidate": "candidates.records",
+    "CascadeReranker": "cascade.reranker",
     "FusionConfig": "reranking.fusion",
     "QPeftConfig": "qpeft.config",
     "QPeftError": "errors",
@@ -35,6 +37,7 @@ _HOME = {
 
 __all__ = [
     "Candidate",
+    "CascadeReranker",
     "FusionConfig",
     "QPeftConfig",
     "QPeftError",

@@ -43,13 +43,14 @@ def rerank_development_queries(collection: Path, work: Path, queries: int, depth
     jsonl = ["--output-format", "jsonl", "--output"]
     first_stage = ["--index", index, "--topics", str(topics), "--hits", str(depth), "--first-stage-only"]
     if not reranked.exists():
-        _run(["index", "--corpus", str(collection), "--index", index, "--overwrite"])
-        _run(["search", *first_stage, *jsonl, str(hits)])
-        _run(["rerank", "--run", str(hits), "--fusion", "none", *model, *jsonl, str(reranked)])
+        run_qpeft(["index", "--corpus", str(collection), "--index", index, "--overwrite"])
+        run_qpeft(["search", *first_stage, *jsonl, str(hits)])
+        run_qpeft(["rerank", "--run", str(hits), "--fusion", "none", *model, *jsonl, str(reranked)])
     return reranked
 
 
-def _run(arguments: list[str]) -> None:
+def run_qpeft(arguments: list[str]) -> None:
+    """Runs a command of `qpeft`, and ends the program if it fails."""
     if code := qpeft(arguments):
         sys.exit(code)
 
@@ -70,7 +71,7 @@ def main() -> None:
     run.write_text("".join(one.read_text(encoding="utf-8") for one in lists), encoding="utf-8")
     write_qrels(qrels, {q: g for one in lists for q, g in read_qrels(one.with_name("qrels.tsv")).items()})
     tuned = str(args.work / "tuned.json")
-    _run(["tune", "--run", str(run), "--qrels", str(qrels), "--depths", str(args.depth), "--output", tuned])
+    run_qpeft(["tune", "--run", str(run), "--qrels", str(qrels), "--depths", str(args.depth), "--output", tuned])
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ MAY_IMPORT = {
     "calibration": {"data", "models"},
     "reranking": {"data", "candidates", "qpeft", "models", "scoring", "calibration"},
     "adaptive": {"data", "candidates", "scoring", "reranking"},
+    "cascade": {"data", "candidates", "models", "scoring", "reranking"},
     "engines": {"models", "scoring", "reranking"},
     "evaluation": {"data", "reranking", "calibration"},
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyserini_qpeft.candidates.hits import first_stage_hits
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.cli.options import add_options, one_of, read_options
-from pyserini_qpeft.data.files import PathLike, atomic_write
+from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.runs import formatter, header_of
@@ -17,7 +17,8 @@ from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
-    from pyserini_qpeft.reranking.rerank_run import Engine, RunConfig, RunReport
+    from pyserini_qpeft.reranking.rerank_run import Engine, RunConfig
+    from pyserini_qpeft.scoring.report import ScoringReport
 
 
 def add_output_options(parser: argparse._ActionsContainer) -> None:
@@ -71,19 +72,18 @@ def write_reranked(
     engine: "Engine | None" = None,
 ) -> None:
     """Rerank a run, write it, and print what was done."""
+    from pyserini_qpeft.cascade.reranker import CascadeReranker
     from pyserini_qpeft.reranking.rerank_run import rerank_run
 
-    print(
-        _summary(config.output, rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)), file=sys.stderr
-    )
+    report = rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)
+    print(f"{config.output}: {report.queries} queries, {_counts(report.scoring)}", file=sys.stderr)
+    if isinstance(reranker, CascadeReranker):
+        for place, stage in enumerate(reranker.stage_reports, start=1):
+            print(f"  stage {place}: {_counts(stage)}", file=sys.stderr)
 
 
-def _summary(output: PathLike, report: "RunReport") -> str:
-    scoring = report.scoring
+def _counts(scoring: "ScoringReport") -> str:
     cut = ""
     if scoring.passages_cut:
         cut = f", {scoring.passages_cut} of them cut to the passage limit ({scoring.tokens_cut} tokens lost)"
-    return (
-        f"{output}: {report.queries} queries, {scoring.passages} passages{cut}, {scoring.seconds:.1f} s, "
-        f"{scoring.passages_per_second:.1f} passages/s"
-    )
+    return f"{scoring.passages} passages{cut}, {scoring.seconds:.1f} s, {scoring.passages_per_second:.1f} passages/s"

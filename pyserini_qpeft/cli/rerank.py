@@ -40,24 +40,25 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Read everything, then rerank; Java starts only if an index or a topic set of Pyserini is named."""
     from pyserini_qpeft.cli.output import read_run_config, write_reranked
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config, with_adaptive_depth
+    from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
     from pyserini_qpeft.data.runs import format_of, read_run
     from pyserini_qpeft.errors import QPeftError
 
-    output, config = read_run_config(args), read_rerank_config(args)
+    output, reranking = read_run_config(args), read_reranking(args)
+    if args.engine == "ray" and reranking.adaptive is not None:
+        raise QPeftError("--adaptive cannot be used with --engine ray: leave one of them out.")
+    if args.engine == "ray" and reranking.cascade is not None:
+        raise QPeftError("a cascade cannot be scored on a Ray cluster: leave out --engine ray.")
     hits = read_run(args.run)
     if args.topics is None and not format_of(args.run).holds_queries:
         raise QPeftError(f"{args.run} holds no queries: name them with --topics.")
     topics = topics_of_run(hits, args.run, args.topics)
-    texts = texts_of_run(hits, args.run, args.corpus, args.index, config.depth)
-    model = read_model_config(args)
-    reranker = with_adaptive_depth(load_reranker(model, config, quiet=args.quiet), args)
+    texts = texts_of_run(hits, args.run, args.corpus, args.index, reranking.depth)
+    reranker = reranking.load(quiet=args.quiet)
     engine = None
     if args.engine == "ray":
-        if args.adaptive is not None:
-            raise QPeftError("--adaptive cannot be used with --engine ray: leave one of them out.")
         from pyserini_qpeft.engines.ray_engine import RayEngine
 
-        engine = RayEngine(model, reranker.config, args.workers, args.ray_address)
+        engine = RayEngine(reranking.model, reranker.config, args.workers, args.ray_address)
     write_reranked(hits, topics, texts, output, reranker, engine)

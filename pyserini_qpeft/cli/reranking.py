@@ -1,8 +1,8 @@
-"""Options that choose a model and say how it reranks, for `search`, `rerank`, `explain` and `demo`."""
+"""Options that choose a model or a cascade and say how it reranks, for `search`, `rerank`, `explain` and `demo`."""
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -12,11 +12,15 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.rule import StoppingRule
+    from pyserini_qpeft.cascade.config import CascadeConfig
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth", "minimum_probability")
+_RANKING = ("depth", "below_depth", "milliseconds", "minimum_probability")
+_OF_STAGES = ("model", "adapter", "depth")
+"""Options that the stages of a cascade have each for itself."""
 
 
 def add_model_options(parser: argparse._ActionsContainer, prefix: str = "--", *, short: Sequence[str] = ()) -> None:
@@ -39,6 +43,14 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
     method = FusionConfig().method
     parser.add_argument(
         f"{prefix}config", type=Path, dest="config", metavar="FILE", help="depth and fusion, as qpeft tune writes them"
+    )
+    parser.add_argument(
+        f"{prefix}cascade",
+        dest="cascade",
+        metavar="STAGES",
+        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
+        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
+        "file",
     )
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
@@ -107,26 +119,83 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     return replace(stored, **given, fusion=fusion, calibration=calibration, scoring=scoring)
 
 
-def with_adaptive_depth(reranker: "QPeftReranker", args: argparse.Namespace) -> "Reranker":
-    """The reranker, with adaptive depth if `--adaptive` asks for it.
+@dataclass(frozen=True)
+class Reranking:
+    """What the options say about reranking, checked before anything is read or loaded.
+
+    Attributes:
+        model: The model; None with a cascade.
+        config: How it reranks; with a cascade, what all stages share.
+        cascade: The cascade, or None.
+        adaptive: When reading of a query's hits stops; None: all are read.
+    """
+
+    model: ModelConfig
+    config: "RerankConfig"
+    cascade: "CascadeConfig | None" = None
+    adaptive: "StoppingRule | None" = None
+
+    @property
+    def depth(self) -> int | None:
+        """How many hits of each query need a text."""
+        return self.config.depth if self.cascade is None else self.cascade.stages[0].config.depth
+
+    def load(self, *, quiet: bool) -> "Reranker":
+        """Load the models; `quiet` turns off the progress bar of transformers."""
+        if self.cascade is None:
+            reranker = load_reranker(self.model, self.config, quiet=quiet)
+            if self.adaptive is None:
+                return reranker
+            from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
+
+            return AdaptiveReranker(reranker, self.adaptive)
+        from pyserini_qpeft.cascade.reranker import CascadeReranker
+
+        _be_quiet(quiet)
+        return CascadeReranker.from_config(self.cascade)
+
+
+def read_reranking(args: argparse.Namespace) -> Reranking:
+    """The model or the cascade that the options choose, and how it reranks.
 
     Raises:
-        QPeftError: The rule cannot be read, or the fusion is `rrf`.
+        QPeftError: A value is unknown or out of range, or an option belongs to the stages of the cascade.
     """
+    model, config = read_model_config(args), read_rerank_config(args)
+    if args.cascade is None:
+        return Reranking(model, config, adaptive=_read_adaptive(args, config))
+    for option in ("adaptive", "calibration", "minimum_probability"):
+        if getattr(args, option, None) is not None:
+            words = option.replace("_", "-")
+            raise QPeftError(f"{words} cannot be used with a cascade: leave one of them out.")
+    from pyserini_qpeft.cascade.config import FORM, read_cascade
+
+    for name in _OF_STAGES:
+        if name in args:
+            raise QPeftError(f"{name} is given with a cascade: each stage has its own, {FORM}.")
+    return Reranking(model, config, read_cascade(args.cascade, model, config))
+
+
+def _read_adaptive(args: argparse.Namespace, config: "RerankConfig") -> "StoppingRule | None":
     if args.adaptive is None:
-        return reranker
-    from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
+        return None
+    from pyserini_qpeft.adaptive.reranker import check_adaptive
     from pyserini_qpeft.adaptive.rule_file import read_rule
 
-    return AdaptiveReranker(reranker, read_rule(args.adaptive or None))
+    check_adaptive(config)
+    return read_rule(args.adaptive or None)
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
     """Load the reranker; `quiet` turns off the progress bar of transformers."""
-    from transformers.utils import logging
-
     from pyserini_qpeft.reranking.reranker import QPeftReranker
+
+    _be_quiet(quiet)
+    return QPeftReranker.from_config(model, config)
+
+
+def _be_quiet(quiet: bool) -> None:
+    from transformers.utils import logging
 
     if quiet:
         logging.disable_progress_bar()
-    return QPeftReranker.from_config(model, config)

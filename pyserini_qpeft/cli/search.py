@@ -96,12 +96,12 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Searches, and reranks what is found."""
     from pyserini_qpeft.cli.output import read_run_config, write_first_stage, write_reranked
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config, read_rerank_config, with_adaptive_depth
+    from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.cli.texts import open_texts, open_topics
     from pyserini_qpeft.lucene.first_stage import search
     from pyserini_qpeft.lucene.programs import index_of_texts, program_for
 
-    output, config = read_run_config(args), read_rerank_config(args)
+    output, reranking = read_run_config(args), read_reranking(args)
     program = args.program or program_for(args.index)
     topics = open_topics(args.topics, args.topics_format)
     needs_texts = not args.first_stage_only or output.format == "jsonl"
@@ -111,9 +111,7 @@ def run(args: argparse.Namespace) -> None:
         stored = None if args.corpus is not None else args.sparse_index or index_of_texts(program, options)
         texts = open_texts(args.corpus, stored)
     # Before the search, so that a model that cannot be loaded is reported at once.
-    reranker = None
-    if not args.first_stage_only:
-        reranker = with_adaptive_depth(load_reranker(read_model_config(args), config, quiet=args.quiet), args)
+    reranker = None if args.first_stage_only else reranking.load(quiet=args.quiet)
     hits = search(options, topics, program=program, texts=texts, progress=not args.quiet)
     if not any(hits.values()):
         raise QPeftError(

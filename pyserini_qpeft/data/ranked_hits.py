@@ -39,11 +39,13 @@ class RankedHits(list[RankedHit]):
     def to_dataframe(self) -> "pd.DataFrame":
         """A DataFrame with a row for each hit, and a column for each attribute of `RankedHit`.
 
-        A likelihood or a probability that is not known is NaN.
+        A likelihood or a probability that is not known is NaN. The column `stages` is left out without a cascade.
         """
         import pandas as pd
 
         columns = [field.name for field in fields(RankedHit)]
+        if all(hit.stages is None for hit in self):
+            columns.remove("stages")
         frame = pd.DataFrame([asdict(hit) for hit in self], columns=columns)
         return frame.astype({name: "float64" for name in ("score", "first_stage_score", "likelihood", "probability")})
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pyserini_qpeft.data.fields import as_id, as_score
 from pyserini_qpeft.data.files import PathLike, first_line
-from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.records import RankedHit, RankedList, StageScore
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.errors import QPeftError
 
@@ -56,4 +56,12 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
         text=hit.get("text"),
         likelihood=None if likelihood is None else as_score(likelihood, f"{where} ({docid})"),
         probability=None if probability is None else as_score(probability, f"{where} ({docid})"),
+        stages=None if hit.get("stages") is None else _stages(hit["stages"], f"{where} ({docid})"),
     )
+
+
+def _stages(read: Any, where: str) -> tuple[StageScore, ...]:
+    try:
+        return tuple(StageScore(int(one["rank"]), float(one["score"]), one["likelihood"]) for one in read)
+    except (KeyError, TypeError, ValueError):
+        raise QPeftError(f"{where}: each of its stages needs rank, score and likelihood") from None

@@ -20,6 +20,21 @@ class ScoredDoc:
 
 
 @dataclass(frozen=True, slots=True)
+class StageScore:
+    """A hit after one stage of a cascade.
+
+    Attributes:
+        rank: Its rank, from 1.
+        score: Its score.
+        likelihood: Its likelihood; None if the stage did not rescore it.
+    """
+
+    rank: int
+    score: float
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RankedHit:
     """A hit in its final place, with its place and score before reranking.
 
@@ -33,6 +48,7 @@ class RankedHit:
         likelihood: Mean log-likelihood (natural logarithm) of a query token; None below the depth.
         probability: Calibrated probability that the hit is relevant, 0 to 1; None below the depth, or if the model has
             no calibration.
+        stages: Rank, score and likelihood after each stage of a cascade, first to last; None without a cascade.
     """
 
     docid: str
@@ -43,6 +59,7 @@ class RankedHit:
     text: str | None = None
     likelihood: float | None = None
     probability: float | None = None
+    stages: tuple[StageScore, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

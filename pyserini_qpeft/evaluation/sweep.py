@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.data.records import Qrels, RankedList, Run, ScoredDoc
+from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -34,10 +34,15 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
     """Both stages of reranked lists, which keep the first stage's score and rank beside their own.
 
     Raises:
-        QPeftError: A list was cut after reranking, so that it does not hold the first stage's list.
+        QPeftError: A list was cut after reranking, so that it does not hold the first stage's list; or it is the list
+            of a cascade, whose last stage reranked another order than the first stage's.
     """
     run: TwoStageRun = {}
     for ranked in lists:
+        if of_cascade(ranked.hits):
+            raise QPeftError(
+                f"query {ranked.qid}: the list is that of a cascade of several models; give a run of one model"
+            )
         hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
         for place, hit in enumerate(hits, start=1):
             if hit.first_stage_rank != place:
@@ -47,6 +52,11 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
                 )
         run[ranked.qid] = [TwoStageHit(hit.docid, hit.first_stage_score, hit.likelihood) for hit in hits]
     return run
+
+
+def of_cascade(hits: Sequence[RankedHit]) -> bool:
+    """Whether a cascade of several models ranked the hits."""
+    return any(hit.stages is not None and len(hit.stages) > 1 for hit in hits)
 
 
 def join_runs(first_stage: Run, likelihood: Run) -> TwoStageRun:

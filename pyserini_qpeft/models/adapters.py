@@ -9,6 +9,7 @@ from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.config import NO_ADAPTER
 from pyserini_qpeft.models.files import check_fields, check_safetensors, first_line, read_json_object
 from pyserini_qpeft.models.hub import download_folder
+from pyserini_qpeft.models.merging import merge_lora
 from pyserini_qpeft.models.registry import DEFAULT_MODEL, models
 from pyserini_qpeft.models.source import Source, looks_like_a_path
 
@@ -119,12 +120,14 @@ def with_adapter(base: Any, folder: Path, name: str | None = None) -> Any:
                     lora = _inside(folder, config.lora_folder)
                     base = PeftModel.from_pretrained(base, str(lora))
                     _check_names(base, lora)
+                    merge_lora(base, lora)
             model = PeftModel.from_pretrained(base, str(folder))
     except QPeftError as error:
         raise QPeftError(f"cannot load the adapter {str(folder)!r}: {error}") from error
     except Exception as error:  # wrong values in its files can raise anything, deep inside peft
         raise QPeftError(f"cannot load the adapter {str(folder)!r}: {first_line(error)}") from error
     _check_names(model, folder)
+    merge_lora(model, folder)
     model.qpeft_loaded_adapter = LoadedAdapter(name or str(folder), folder)
     return model
 

@@ -14,7 +14,7 @@ from pyserini_qpeft.evaluation import plots, tables
 from pyserini_qpeft.evaluation.comparison import Comparison, ComparisonConfig
 from pyserini_qpeft.evaluation.comparison import compare as compare_runs
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists
+from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, of_cascade
 from pyserini_qpeft.evaluation.tune import TuneConfig, Tuned, tune
 from pyserini_qpeft.notebook.results import Results
 from pyserini_qpeft.reranking.config import RerankConfig
@@ -168,4 +168,4 @@ def plot(compared: Compared, kind: str, name: str | None = None) -> Plot:
 
 
 def _has_likelihoods(results: Results) -> bool:
-    return any(hit.likelihood is not None for hits in results.values() for hit in hits)
+    return any(hit.likelihood is not None and not of_cascade([hit]) for hits in results.values() for hit in hits)

@@ -9,6 +9,7 @@ from pyserini_qpeft.candidates.hit_lists import listed
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked
@@ -45,6 +46,7 @@ class AbstractReranker(ABC):
         hints: bool = False,
         report: ScoringReport | None = None,
         on_scored: "OnScored | None" = None,
+        deadline: Deadline | None = None,
     ) -> Iterator[Reranked]:
         """Rerank query batches, each scored as a whole, and yield the list of each query in order.
 
@@ -56,6 +58,8 @@ class AbstractReranker(ABC):
             hints: Whether the hint tokens of each hit are kept.
             report: Counts and time are added to it, query batch by query batch.
             on_scored: Is called with the number of passages that were scored, after each batch of the model.
+            deadline: When scoring must end, see `score_in_time`. None: `RerankConfig.milliseconds` sets one for each
+                query, or there is none.
         """
 
     def passages(self, hits: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
 from pyserini_qpeft.reranking.probability import with_probabilities
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
@@ -31,7 +32,8 @@ class RerankCall:
         report: Counts and time of scoring are added to it.
         k: How many hits of each query are returned; None is all.
         hints: Whether the hint tokens of each hit and the prior of each query are kept.
-        on_scored: Is called with the number of pairs that were scored, after each batch of the model.
+        on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
+            number of pairs that were left out for lack of time.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class RerankCall:
         report.seconds += time.perf_counter() - start
         return scores, sequences
 
-    def priors(self, batch: Sequence[Asked]) -> dict[str, float]:
-        """The likelihood of each query without a passage, of those that have hits to rescore."""
+    def _priors(self, batch: Sequence[Asked]) -> dict[str, float]:
+        """The likelihood of each query without a passage, if it is needed and the query has hits to rescore."""
+        needed = self._hints or self._config.calibration is not None
         queries = list(dict.fromkeys(asked.query for asked in batch if asked.head))
-        if not queries:
+        if not queries or not needed:
             return {}
         start = time.perf_counter()
         sequences = self._scorer.sequences([(query, "") for query in queries])
@@ -92,21 +95,37 @@ class RerankCall:
         """
         pairs = [(asked.query, candidate.text) for asked in batch for candidate in asked.head]
         scores, sequences = self.score(pairs) if pairs else (np.zeros(0, dtype=np.float32), [])
-        priors = self.priors(batch) if self._hints or self._config.calibration is not None else {}
+        priors = self._priors(batch)
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            likelihoods = scores[start:stop]
-            refuse_non_finite(asked, likelihoods)
-            ranking = self._ranking(asked, likelihoods)
-            hits = ranked_hits(asked, likelihoods, ranking)
-            kept = None
-            if self._hints:
-                tokens = list(map(self._scorer.hint_tokens, sequences[start:stop]))
-                kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
-            whole = Reranked(hits, kept, len(asked.head), priors.get(asked.query))
-            yield with_probabilities(whole, self._config).first(self._k)
+            yield self._list(asked, scores[start:stop], sequences[start:stop], priors.get(asked.query))
             start = stop
+
+    def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
+        """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
+        prior = self._priors([asked]).get(asked.query)
+        read, scores, sequences = score_in_time(asked, self.score, deadline, pace)
+        if self._on_scored is not None:
+            self._on_scored(len(asked.head) - len(read.head))
+        return self._list(read, scores, sequences, prior)
+
+    def _list(
+        self,
+        asked: Asked,
+        likelihoods: npt.NDArray[np.float32],
+        sequences: "Sequence[PairSequence]",
+        prior: float | None,
+    ) -> Reranked:
+        refuse_non_finite(asked, likelihoods)
+        ranking = self._ranking(asked, likelihoods)
+        hits = ranked_hits(asked, likelihoods, ranking)
+        kept = None
+        if self._hints:
+            tokens = list(map(self._scorer.hint_tokens, sequences))
+            kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
+        whole = Reranked(hits, kept, len(asked.head), prior)
+        return with_probabilities(whole, self._config).first(self._k)
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]

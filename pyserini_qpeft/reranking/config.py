@@ -23,6 +23,9 @@ class RerankConfig:
             the model, if it has one: `QPeftReranker.config` shows it.
         minimum_probability: Hits with a lower probability of relevance are dropped, and so are hits that are not
             rescored; None keeps all. It needs a calibration.
+        milliseconds: Time limit for each query, in milliseconds of wall-clock time. The hits are scored from the first
+            on, and those that are not scored in time join the tail. None: no limit. A run with a limit is not
+            reproducible: how many hits are scored depends on the machine.
         scoring: How pairs are scored.
         progress: Whether `rerank_batch` shows a progress bar.
 
@@ -36,6 +39,13 @@ class RerankConfig:
     below_depth: BelowDepth = field(
         default="keep",
         metadata={"help": "keep the hits below the depth, after the rescored ones and in their order, or drop them"},
+    )
+    milliseconds: float | None = field(
+        default=None,
+        metadata={
+            "help": "time limit for each query, in milliseconds: hits that are not scored in time stay below the "
+            "others, in their order; such runs are not reproducible (default: no limit)"
+        },
     )
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     calibration: Calibration | None = None
@@ -60,6 +70,8 @@ class RerankConfig:
     def __post_init__(self) -> None:
         if self.depth is not None and self.depth < 0:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
+        if self.milliseconds is not None and not self.milliseconds > 0:
+            raise QPeftError(f"milliseconds must be above 0, and is {self.milliseconds}.")
         if self.below_depth not in BELOW_DEPTH:
             raise QPeftError(f"below_depth must be {' or '.join(BELOW_DEPTH)}, not {self.below_depth!r}.")
         if self.minimum_probability is not None and not 0 <= self.minimum_probability <= 1:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.reranking.requests import Request, Reranked
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -64,6 +65,7 @@ class Reranker(Protocol):
         hints: bool = False,
         report: ScoringReport | None = None,
         on_scored: "OnScored | None" = None,
+        deadline: Deadline | None = None,
     ) -> Iterator[Reranked]:
         """Rerank query batches, each as a whole, and yield the list of each query in order; see
         `AbstractReranker.rerank_query_batches`."""

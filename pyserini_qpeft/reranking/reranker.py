@@ -15,6 +15,7 @@ from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
+from pyserini_qpeft.reranking.deadline import Deadline, Pace
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
 from pyserini_qpeft.reranking.loaded import adapter_to_push, describe, settle
@@ -55,6 +56,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         self.scorer = scorer
         self.config = settle(config or RerankConfig(), scorer)
         self.last_report = ScoringReport()
+        self._pace = Pace(scorer.config.passage_tokens)
 
     @classmethod
     def from_pretrained(
@@ -122,7 +124,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
     def query_batch_pairs(self) -> int:
         """A query batch ends with the query that brings it to this many passages; see `ScoringConfig`."""
         pairs: int = self.scorer.query_batch_pairs
-        return pairs
+        return pairs if self.config.milliseconds is None else 1
 
     def settings(self) -> dict[str, Any]:
         """Everything that scores and rankings depend on, by name; see `fingerprint`."""
@@ -172,13 +174,19 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         hints: bool = False,
         report: ScoringReport | None = None,
         on_scored: "OnScored | None" = None,
+        deadline: Deadline | None = None,
     ) -> Iterator[Reranked]:
         """See `AbstractReranker.rerank_query_batches`."""
         self.last_report = report = report if report is not None else ScoringReport()
         call = RerankCall(self.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
-        texts, places = text_source(searcher, corpus), count(1)
+        texts, places, depth = text_source(searcher, corpus), count(1), self.config.depth
         for batch in batches:
-            yield from call.rank([ask(request, next(places), texts, self.config.depth) for request in batch])
+            if deadline is None and self.config.milliseconds is None:
+                yield from call.rank([ask(request, next(places), texts, depth) for request in batch])
+                continue
+            for request in batch:
+                end = deadline or Deadline.after(self.config.milliseconds or 0)
+                yield call.rank_in_time(ask(request, next(places), texts, depth), end, self._pace)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
@@ -190,7 +198,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
 
     def _score(self, pairs: list[tuple[str, str]], *, progress: bool = False) -> npt.NDArray[np.float32]:
         self.last_report = report = ScoringReport()
-        size = self.query_batch_pairs
+        size = self.scorer.query_batch_pairs
         with passage_bar(len(pairs), shown=progress) as bar:
             call = RerankCall(self.scorer, self.config, report, on_scored=bar.update)
             blocks = [call.score(pairs[start : start + size])[0] for start in range(0, len(pairs), size)]

@@ -41,7 +41,7 @@ def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) ->
             r=config.lora_rank,
             lora_alpha=config.lora_alpha,
             lora_dropout=config.lora_dropout,
-            target_modules="all-linear",
+            target_modules=list(config.lora_targets) or "all-linear",
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(base, lora)

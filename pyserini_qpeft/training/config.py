@@ -36,6 +36,13 @@ class AdapterConfig:
     lora_rank: int = field(default=8, metadata={"help": "rank of the LoRA's updates"})
     lora_alpha: int = field(default=16, metadata={"help": "LoRA: updates are multiplied by alpha / rank"})
     lora_dropout: float = field(default=0.0, metadata={"help": "LoRA: dropout in training"})
+    lora_targets: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "LoRA: names of the layers that it changes, such as q_proj v_proj; fewer layers train faster "
+            "(default: all linear layers)"
+        },
+    )
     prompt: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

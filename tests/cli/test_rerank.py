@@ -111,6 +111,41 @@ def test_depth_rescores_the_head_and_keeps_or_drops_the_tail(qpeft, arguments, w
     assert dict(lists(written)["q1"]) == pytest.approx(dict(kept[:2]), abs=1e-5)
 
 
+def test_a_cascade_reranks_by_its_stages_and_counts_each(qpeft, arguments, written, model, lists):
+    whole = {name: None for name in ("model", "fusion")}
+    stages = f"{model[1]}@3:none,{model[1]}+none@2:none"
+    done = qpeft(*arguments(**whole, cascade=stages, output_format="jsonl"))
+    assert done.code == 0, done.err
+    first, *counts = done.err.strip().splitlines()[-3:]
+    assert "passages" in first
+    assert [line.split(":")[0] for line in counts] == ["  stage 1", "  stage 2"]
+    for record in map(json.loads, written.read_text().splitlines()):
+        for hit in record["hits"]:
+            before, after = hit["stages"]
+            assert (before["likelihood"] is not None) == (hit["first_stage_rank"] <= 3)
+            assert (after["likelihood"] is not None) == (before["rank"] <= 2)
+            assert (after["rank"], after["score"]) == (hit["rank"], hit["score"])
+    alone = written.with_name("alone")
+    assert qpeft(*arguments(depth=3, output=alone)).code == 0
+    assert qpeft(*arguments(**whole, cascade=f"{model[1]}@3:none", output=written.with_name("chain"))).code == 0
+    assert lists(written.with_name("chain")) == lists(alone)
+
+
+def test_a_cascade_that_cannot_be_is_told(told, arguments, model):
+    assert "depth is given with a cascade" in told(*arguments(model=None, cascade="tiny@3", depth=2))
+    assert "model is given with a cascade" in told(*arguments(cascade="tiny@3"))
+    assert "stage 2 of the cascade rescores 5 hits" in told(*arguments(model=None, cascade="tiny@3,tiny@5"))
+    assert "Ray" in told(*arguments(model=None, cascade="tiny@3", engine="ray"))
+
+
+def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file):
+    assert qpeft(*arguments(milliseconds=1)).code == 0
+    found, given = lists(written), lists(run_file)
+    assert {qid: sorted(docid for docid, _ in hits) for qid, hits in found.items()} == {
+        qid: sorted(docid for docid, _ in hits) for qid, hits in given.items()
+    }
+
+
 def test_fusion_mixes_in_the_first_stage_and_is_the_default(qpeft, arguments, written, lists, run_file, model):
     import numpy as np
 

@@ -4,18 +4,19 @@ import math
 import pytest
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
-from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.records import RankedHit, RankedList, StageScore
 from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 
 HITS = [
     RankedHit("a", -1.5, 1, 9.25, 2, text="naïve 🙂\ntext", likelihood=-1.5),
     RankedHit("b", -2.5, 2, 9.75, 1),
+    RankedHit("c", -3.5, 3, 8.0, 3, stages=(StageScore(2, -3.0, -3.0), StageScore(3, -3.5))),
 ]
 
 
 def test_lists_read_back_as_they_were_written(tmp_path):
-    lists = [RankedList("1", "a query", HITS, [["heart"], None], 0.25), RankedList("2", "é", [], [])]
+    lists = [RankedList("1", "a query", HITS, [["heart"], None, None], 0.25), RankedList("2", "é", [], [])]
 
     write_run(tmp_path / "run.gz", lists, "jsonl")
 

@@ -1,13 +1,14 @@
 """Reranking from stored scores: the reranker's own ranking, and lists that cannot be reranked so."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tiny import tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
-from pyserini_qpeft.data.records import RankedList, ScoredDoc
+from pyserini_qpeft.data.records import RankedList, ScoredDoc, StageScore
 from pyserini_qpeft.data.runs import write_run
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.sweep import TwoStageHit, from_ranked_lists, join_runs, rank, reach, sweep
@@ -103,6 +104,15 @@ def test_a_list_cut_after_reranking_is_refused(hits, reranked):
     worst = min(cut, key=lambda hit: hit.first_stage_rank)
     with pytest.raises(QPeftError, match="the first stage's hit 1 is not in the reranked list"):
         from_ranked_lists([RankedList("q", "path", [hit for hit in cut if hit is not worst])])
+
+
+def test_the_lists_of_a_cascade_are_refused(hits, reranked):
+    staged = [
+        replace(hit, stages=(StageScore(1, 0.0, -1.0), StageScore(1, 0.0)))
+        for hit in reranked["alone"].rerank("path", hits)
+    ]
+    with pytest.raises(QPeftError, match="query q: the list is that of a cascade"):
+        from_ranked_lists([RankedList("q", "path", staged)])
 
 
 def test_a_trec_run_has_no_second_stage(hits, reranked, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from pyserini_qpeft.data.records import RankedList
@@ -18,8 +19,8 @@ def _recognise(line: str) -> bool:
 def _lines(ranked: RankedList, tag: str) -> str:
     """An object with `qid`, `query`, `hits`, and `seconds` and `prior` if they are known.
 
-    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and `probability`, `text` and `hints` if
-    they are known.
+    A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `probability`, `text`,
+    `hints` and `stages` (rank, score and likelihood after each stage of a cascade).
     """
     check_scores(ranked)
     hits = []
@@ -30,6 +31,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
             written["first_stage_score"] = None
         if hit.probability is not None:
             written["probability"] = hit.probability
+        if hit.stages is not None:
+            written["stages"] = [asdict(stage) for stage in hit.stages]
         if hit.text is not None:
             written["text"] = hit.text
         if ranked.hints is not None and ranked.hints[place] is not None:

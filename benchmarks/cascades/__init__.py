@@ -1,0 +1,1 @@
+"""Chains of two rerankers: what they find, and what they cost, on several test collections."""

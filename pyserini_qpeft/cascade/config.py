@@ -1,0 +1,154 @@
+"""The stages of a cascade, as they are written on a command line or in a JSON file."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+from pyserini_qpeft.data.files import parse_json, read_whole
+from pyserini_qpeft.errors import QPeftError, did_you_mean
+from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.config_file import as_rerank_config
+from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
+
+FORM = "MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT]"
+"""How a stage is written."""
+
+_STAGE = re.compile(
+    r"(?P<model>.+?)(?:\+(?P<adapter>[^+]+))?@(?P<depth>[0-9]+)(?::(?P<fusion>[a-z]+))?(?::(?P<weight>[0-9.]+))?"
+)
+_FILE_NAMES = {"model", "adapter", "depth", "fusion"}
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """A stage: the model, and how it reranks.
+
+    Attributes:
+        model: The model and adapter, and how they are loaded.
+        config: Depth, fusion and scoring.
+    """
+
+    model: ModelConfig
+    config: RerankConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeConfig:
+    """A cascade of models.
+
+    Attributes:
+        stages: The stages, first to last.
+        milliseconds: Time limit for each query over all stages, or None.
+        progress: Whether a progress bar is shown.
+
+    Raises:
+        QPeftError: As for `check_stages`.
+    """
+
+    stages: tuple[StageConfig, ...]
+    milliseconds: float | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        check_stages([stage.config for stage in self.stages])
+
+
+def check_stages(stages: Sequence[RerankConfig]) -> None:
+    """Refuse stages that cannot follow each other.
+
+    Args:
+        stages: The configuration of each stage.
+
+    Raises:
+        QPeftError: There is no stage, a stage is deeper than the stage before, or a stage other than the first drops
+            hits.
+    """
+    if not stages:
+        raise QPeftError("a cascade needs at least one stage.")
+    for place, (before, stage) in enumerate(pairwise(stages), start=2):
+        if _depth(stage) > _depth(before):
+            words = ["all hits" if one.depth is None else f"{one.depth} hits" for one in (stage, before)]
+            raise QPeftError(
+                f"stage {place} of the cascade rescores {words[0]}, and stage {place - 1} only {words[1]}: a stage "
+                "rescores hits of the stage before, so its depth must not be larger."
+            )
+        if stage.below_depth != "keep":
+            raise QPeftError(
+                f"stage {place} of the cascade drops the hits below its depth: only the first stage may drop hits."
+            )
+
+
+def read_cascade(stages: str, model: ModelConfig | None = None, config: RerankConfig | None = None) -> CascadeConfig:
+    """Read the stages of a cascade.
+
+    Args:
+        stages: Stages separated by commas, each `MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT]`. `tiny@100` is the model
+            `tiny` with its own adapter, which rescores 100 hits; `+none` is the bare model; `:none` is no fusion;
+            `:0.9` is the weight of the likelihood in the fusion. Or the name of a JSON file (`.json`): a list of
+            objects with `model`, `adapter`, `depth` and `fusion`, the last two as `qpeft tune` writes them. Depth
+            `null` is all hits.
+        model: How all models are loaded; its model and adapter do not count.
+        config: The configuration of all stages, but for the depth and the fusion of stages that name one. Its time
+            limit is that of the cascade, and its `below_depth` that of the first stage.
+
+    Raises:
+        QPeftError: A stage is not written so, names an unknown fusion, or cannot follow the stage before.
+    """
+    model, config = model or ModelConfig(), config or RerankConfig()
+    shared = replace(config, milliseconds=None, progress=False)
+    if stages.endswith(".json"):
+        read = [_from_file(stages, place, one, model, shared) for place, one in enumerate(_file(stages), start=1)]
+    else:
+        read = [_from_words(words.strip(), model, shared) for words in stages.split(",")]
+    first, *others = read
+    kept = [replace(stage, config=replace(stage.config, below_depth="keep")) for stage in others]
+    return CascadeConfig((first, *kept), config.milliseconds, config.progress)
+
+
+def _from_words(words: str, model: ModelConfig, config: RerankConfig) -> StageConfig:
+    found = _STAGE.fullmatch(words)
+    if found is None:
+        raise QPeftError(f"cannot read the stage {words!r}: write it as {FORM}, such as tiny@100.")
+    fusion = config.fusion
+    try:
+        if found["fusion"] is not None:
+            fusion = None if found["fusion"] == "none" else FusionConfig(cast(FusionMethod, found["fusion"]))
+        if found["weight"] is not None:
+            if fusion is None:
+                raise QPeftError("a fusion weight has no effect without fusion.")
+            fusion = replace(fusion, weight=float(found["weight"]))
+    except QPeftError as mistake:
+        raise QPeftError(f"stage {words!r}: {mistake}") from None
+    own = replace(model, model=found["model"], adapter=found["adapter"])
+    return StageConfig(own, replace(config, depth=int(found["depth"]), fusion=fusion))
+
+
+def _file(path: str) -> list[Any]:
+    read = parse_json(read_whole(Path(path)), path)
+    if not isinstance(read, list) or not read:
+        raise QPeftError(f"{path}: expected a list of stages, each an object with {', '.join(sorted(_FILE_NAMES))}")
+    return read
+
+
+def _from_file(path: str, place: int, read: Any, model: ModelConfig, config: RerankConfig) -> StageConfig:
+    where = f"{path}: stage {place}"
+    if not isinstance(read, Mapping) or not isinstance(read.get("model"), str) or "depth" not in read:
+        raise QPeftError(f"{where} must be an object with at least model and depth")
+    if unknown := sorted(read.keys() - _FILE_NAMES):
+        raise QPeftError(f"{where}: unknown setting {unknown[0]!r}.{did_you_mean(unknown[0], _FILE_NAMES)}")
+    try:
+        own = as_rerank_config({name: read[name] for name in ("depth", "fusion") if name in read})
+    except QPeftError as mistake:
+        raise QPeftError(f"{where}: {mistake}") from None
+    fusion = own.fusion if "fusion" in read else config.fusion
+    named = replace(model, model=read["model"], adapter=read.get("adapter"))
+    return StageConfig(named, replace(config, depth=own.depth, fusion=fusion))
+
+
+def _depth(config: RerankConfig) -> float:
+    return math.inf if config.depth is None else config.depth

@@ -1,0 +1,178 @@
+"""The cascade: each stage reranks the first hits of the stage before."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+from pyserini_qpeft.candidates.hit_lists import listed
+from pyserini_qpeft.cascade.config import CascadeConfig, check_stages, read_cascade
+from pyserini_qpeft.cascade.flow import InStages, through
+from pyserini_qpeft.data.fields import as_text
+from pyserini_qpeft.reranking.abstract import AbstractReranker
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.protocol import Reranker
+from pyserini_qpeft.reranking.requests import Request, Reranked
+from pyserini_qpeft.scoring.report import ScoringReport
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.models.config import ModelConfig
+    from pyserini_qpeft.reranking.explanation import Explanation
+    from pyserini_qpeft.scoring.row_scorer import OnScored
+
+
+class CascadeReranker(AbstractReranker):
+    """A chain of rerankers. Each stage rescores the first hits of the stage before.
+
+        cascade = CascadeReranker.from_pretrained("tiny@100,smollm2-135m-q4@20")
+        hits = cascade.rerank(query, searcher.search(query, 100))
+
+    A stage ranks as if the stage before were its first stage. It rescores as many of its first hits as the depth of its
+    configuration says, and fuses its likelihoods with the scores of the stage before, unless it has no fusion. The hits
+    below the depth of a stage keep the order of the stage before, with scores below those of the rescored hits.
+
+    In the final list, `score` is the score of the last stage; `likelihood` is that of the last stage, None for the hits
+    that it did not rescore; `first_stage_score` and `first_stage_rank` are those of the first-stage searcher. `stages`
+    has rank, score and likelihood of the hit after each stage.
+
+    Args:
+        stages: The stages, first to last. The first decides what becomes of the hits below its depth.
+        milliseconds: Time limit for each query over all stages, see `RerankConfig.milliseconds`.
+        progress: Whether `rerank_batch` shows a progress bar.
+
+    Attributes:
+        stages: As given.
+        config: Depth and tail of the first stage, fusion and scoring of the last, time limit and progress as given.
+        last_report: Counts and time of the call that began last, of all stages together.
+        stage_reports: The same, stage by stage.
+
+    Raises:
+        QPeftError: There is no stage, a stage is deeper than the stage before, or a stage other than the first drops
+            hits.
+    """
+
+    def __init__(
+        self, stages: Sequence[Reranker], *, milliseconds: float | None = None, progress: bool = False
+    ) -> None:
+        self.stages = tuple(stages)
+        check_stages([stage.config for stage in self.stages])
+        self.config = replace(
+            self.stages[-1].config,
+            depth=self.stages[0].config.depth,
+            below_depth=self.stages[0].config.below_depth,
+            milliseconds=milliseconds,
+            progress=progress,
+        )
+        self.last_report = ScoringReport()
+        self.stage_reports: tuple[ScoringReport, ...] = ()
+
+    @classmethod
+    def from_pretrained(
+        cls, stages: str, *, model: "ModelConfig | None" = None, config: RerankConfig | None = None
+    ) -> Self:
+        """Load the models of a cascade.
+
+        Args:
+            stages: The stages, such as `tiny@100,smollm2-135m-q4@20`, or the name of a JSON file; see `read_cascade`.
+            model: How all models are loaded (device, dtype and so on); its model and adapter do not count.
+            config: The configuration of all stages, but for depth and the fusion of stages that name one; its time
+                limit is that of the cascade.
+
+        Raises:
+            QPeftError: The stages cannot be read, or a model cannot be loaded.
+        """
+        return cls.from_config(read_cascade(stages, model, config))
+
+    @classmethod
+    def from_config(cls, config: CascadeConfig) -> Self:
+        """Load the models of a cascade."""
+        from pyserini_qpeft.reranking.reranker import QPeftReranker
+
+        stages = [QPeftReranker.from_config(stage.model, stage.config) for stage in config.stages]
+        return cls(stages, milliseconds=config.milliseconds, progress=config.progress)
+
+    @property
+    def query_batch_pairs(self) -> int:
+        """A query batch ends with the query that brings it to this many passages of all stages.
+
+        A stage then has at most about as many pairs as it would like in a query batch of its own.
+        """
+        if self.config.milliseconds is not None:
+            return 1
+        depths = [stage.config.depth for stage in self.stages]
+        sizes = [stage.query_batch_pairs for stage in self.stages]
+        known = [depth for depth in depths if depth]
+        if len(known) < len(depths):
+            return min(sizes)
+        queries = min(size / depth for size, depth in zip(sizes, known, strict=True))
+        return max(1, int(queries * sum(known)))
+
+    def passages(self, hits: int) -> int:
+        """How many passages all stages together score at most for a query with this many hits."""
+        return sum(stage.passages(hits) for stage in self.stages)
+
+    def settings(self) -> dict[str, Any]:
+        """What the result of a run depends on: the settings of each stage, and the time limit."""
+        found: dict[str, Any] = {"stages": len(self.stages), "milliseconds": self.config.milliseconds}
+        for place, stage in enumerate(self.stages, start=1):
+            found |= {f"stage{place}.{name}": value for name, value in stage.settings().items()}
+        return found
+
+    def rerank_query_batches(
+        self,
+        batches: Iterable[Iterable[Request]],
+        *,
+        k: int | None = None,
+        searcher: Any = None,
+        corpus: Any = None,
+        hints: bool = False,
+        report: ScoringReport | None = None,
+        on_scored: "OnScored | None" = None,
+        deadline: Deadline | None = None,
+    ) -> Iterator[Reranked]:
+        """Send each query batch through all stages; see `AbstractReranker.rerank_query_batches`.
+
+        The hints that are kept are those of the last stage.
+        """
+        self.last_report = total = report if report is not None else ScoringReport()
+        self.stage_reports = reports = tuple(ScoringReport() for _ in self.stages)
+        earlier = replace(total)
+        limit = self.config.milliseconds if deadline is None else None
+        # With a time limit, each query goes through all stages before the next one begins.
+        given = _given(batches)
+        flows = [given] if limit is None else ([[one]] for batch in given for one in batch)
+        for flow in flows:
+            end = deadline if limit is None else Deadline.after(limit)
+            for place, stage in enumerate(self.stages):
+                options: dict[str, Any] = {"report": reports[place], "on_scored": on_scored, "deadline": end}
+                if place == 0:
+                    options |= {"searcher": searcher, "corpus": corpus}
+                if place == len(self.stages) - 1:
+                    options |= {"k": k, "hints": hints}
+                flow = through(stage, flow, **options)
+            for batch in flow:
+                _add_up(total, [earlier, *reports])
+                yield from (one.reranked() for one in batch)
+
+    def explain(self, query: str, text: str) -> "Explanation":
+        """The parts of the likelihood of the last stage."""
+        return self.stages[-1].explain(query, text)
+
+    def explain_stages(self, query: str, text: str) -> "list[Explanation]":
+        """The parts of the likelihood of each stage."""
+        return [stage.explain(query, text) for stage in self.stages]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([{', '.join(map(repr, self.stages))}])"
+
+
+def _given(batches: Iterable[Iterable[Request]]) -> Iterator[list[InStages]]:
+    places = count(1)
+    for batch in batches:
+        yield [InStages(as_text(query, f"the query of request {next(places)}"), listed(hits)) for query, hits in batch]
+
+
+def _add_up(total: ScoringReport, reports: Sequence[ScoringReport]) -> None:
+    for name in (field.name for field in fields(ScoringReport)):
+        setattr(total, name, sum(getattr(report, name) for report in reports))

@@ -1,0 +1,135 @@
+"""A time limit for the scoring of one query: the best order that is known when the time is up."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.reranking.requests import Asked
+
+_MARGIN = 1.15
+"""A block is started only if the time that is left is this many times what the block is expected to take."""
+
+_MEMORY = 0.7
+"""What the measurements before count, compared with the last one."""
+
+_BLOCK = 32
+"""Most hits of a block: a pace that has changed is noticed after one block."""
+
+_CHARACTERS_PER_TOKEN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When scoring must end.
+
+    Attributes:
+        at: In seconds of `time.monotonic`.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, milliseconds: float) -> Self:
+        """The deadline so many milliseconds from now."""
+        return cls(time.monotonic() + milliseconds / 1000)
+
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.at - time.monotonic()
+
+
+class Pace:
+    """How long scoring takes, learnt from what was scored last. Several threads may share one pace.
+
+    Args:
+        passage_tokens: Tokens of a passage that are read at most; None: all are read.
+    """
+
+    def __init__(self, passage_tokens: int | None = None) -> None:
+        self._most = None if passage_tokens is None else passage_tokens * _CHARACTERS_PER_TOKEN
+        self._characters = 0.0
+        self._seconds = 0.0
+        self._lock = threading.Lock()
+
+    def fitting(self, query: str, candidates: Sequence[Candidate], seconds: float) -> int:
+        """How many of the first candidates can be scored in this time; one if no pace is known yet.
+
+        Args:
+            query: The query.
+            candidates: The candidates that are not scored yet, in order.
+            seconds: The time that is left.
+        """
+        if seconds <= 0:
+            return 0
+        if not self._characters:
+            return min(1, len(candidates))
+        with self._lock:
+            characters = seconds / _MARGIN * self._characters / self._seconds
+        ends = np.cumsum([self._size(query, candidate) for candidate in candidates[:_BLOCK]])
+        return int(np.searchsorted(ends, characters, side="right"))
+
+    def measured(self, query: str, candidates: Sequence[Candidate], seconds: float) -> None:
+        """Take note of how long the scoring of candidates took."""
+        with self._lock:
+            self._characters = _MEMORY * self._characters + sum(self._size(query, one) for one in candidates)
+            self._seconds = _MEMORY * self._seconds + seconds
+
+    def _size(self, query: str, candidate: Candidate) -> int:
+        characters = len(candidate.text)
+        return 1 + len(query) + (characters if self._most is None else min(characters, self._most))
+
+
+Score = Callable[[Sequence[tuple[str, str]]], tuple[npt.NDArray[np.float32], list[Any]]]
+"""Scores (query, passage) pairs: their likelihoods, and their sequences."""
+
+
+def score_in_time(
+    asked: Asked, score: Score, deadline: Deadline, pace: Pace
+) -> tuple[Asked, npt.NDArray[np.float32], list[Any]]:
+    """Score the hits of a query from the first on, in blocks, until the time is up.
+
+    A block is scored as a whole and is not interrupted. Its size is chosen so that it ends in time, by the pace of the
+    blocks before; the first block that a reranker ever scores has one hit.
+
+    Args:
+        asked: The query and its hits.
+        score: Scores pairs.
+        deadline: When scoring must end.
+        pace: Is asked and updated.
+
+    Returns:
+        The query with the hits that were scored as its head and all others as its tail; the likelihoods of the head,
+        float32 `[len(head)]`, and its sequences.
+    """
+    likelihoods: list[npt.NDArray[np.float32]] = []
+    sequences: list[Any] = []
+    done = 0
+    while done < len(asked.head):
+        count = pace.fitting(asked.query, asked.head[done:], deadline.seconds_left())
+        if not count:
+            break
+        block = asked.head[done : done + count]
+        start = time.monotonic()
+        found, built = score([(asked.query, candidate.text) for candidate in block])
+        pace.measured(asked.query, block, time.monotonic() - start)
+        likelihoods.append(found)
+        sequences += built
+        done += count
+    scored = np.concatenate(likelihoods) if likelihoods else np.zeros(0, dtype=np.float32)
+    return _read_until(asked, done), scored, sequences
+
+
+def _read_until(asked: Asked, count: int) -> Asked:
+    """The same query with its first `count` hits as its head."""
+    unread = [
+        RankedHit(hit.docid, hit.score, place, first_stage_score=hit.score, first_stage_rank=place, text=hit.text)
+        for place, hit in enumerate(asked.head[count:], start=count + 1)
+    ]
+    return replace(asked, head=asked.head[:count], tail=[*unread, *asked.tail])

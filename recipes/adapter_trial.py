@@ -1,0 +1,100 @@
+"""Trains an adapter on a model and compares it with the bare model on development queries, in one command.
+
+    python -m recipes.adapter_trial --data ../shared/data --work WORK --name lora --model smollm2-135m-q4 \
+        --variant lora --lora-rank 16 --lora-targets q_proj v_proj --learning-rate 2e-4 --temperature 0.5
+
+Options that are not listed by `--help` are those of `qpeft train`. Training queries are from SQuAD, NQ, SciFact,
+NFCorpus and MedQuAD, with hard negatives from BM25. Development queries are from SQuAD, NQ and NFCorpus. No
+test query is used.
+"""
+
+import argparse
+from pathlib import Path
+
+from pyserini_qpeft.data.qrels import read_qrels
+from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+from pyserini_qpeft.data.records import Qrels, Run
+from pyserini_qpeft.evaluation.comparison import Comparison, ComparisonConfig, compare
+from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, rank
+from pyserini_qpeft.reranking.fusion import FusionConfig
+from recipes.fusion_weight import COLLECTIONS, rerank_development_queries, run_qpeft
+
+TRAINING_QUERIES = {
+    "squad-v1.1-dev": 1600,
+    "nq-open-oracle": 1600,
+    "scifact": 600,
+    "nfcorpus": 800,
+    "medquad": 800,
+}
+"""How many training queries of each collection are mined at most."""
+
+
+def mine(data: Path, work: Path) -> list[Path]:
+    """Training lists of all collections: one positive or more and six hard negatives of BM25 for each query.
+
+    Args:
+        data: Folder of the collections, BEIR folders with a split `train`.
+        work: Folder for indexes and lists; finished files are used again.
+    """
+    lists = []
+    (work / "indexes").mkdir(parents=True, exist_ok=True)
+    for name, queries in TRAINING_QUERIES.items():
+        collection, index, output = data / name, work / "indexes" / name, work / f"{name}-train.json.gz"
+        lists.append(output)
+        if output.exists():
+            continue
+        run_qpeft(["index", "--corpus", str(collection), "--index", str(index), "--overwrite"])
+        found = ["--collection", str(collection), "--index", str(index), "--output", str(output)]
+        run_qpeft(["mine", *found, "--negatives", "6", "--top-n", "30", "--max-queries", str(queries)])
+    return lists
+
+
+def compare_on_development_queries(
+    lists: dict[str, TwoStageRun], qrels: Qrels, fusion: FusionConfig | None
+) -> Comparison:
+    """nDCG@10 of the first stage and of each model, with differences from the first model.
+
+    Args:
+        lists: By the name of a model, the development lists with the scores of both stages; the bare model first.
+        qrels: The development qrels.
+        fusion: How the likelihood and the first stage's score become one; None is the likelihood alone.
+    """
+    bare = next(iter(lists))
+    runs: dict[str, Run] = {"first stage": rank(lists[bare], 0, None)}
+    runs |= {name: rank(run, None, fusion) for name, run in lists.items()}
+    return compare(runs, qrels, ComparisonConfig(measures=["nDCG@10"], baseline=bare))
+
+
+def main() -> None:
+    """Mines, trains, reranks and prints the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
+    parser.add_argument("--work", type=Path, required=True, help="folder for all files; finished ones are used again")
+    parser.add_argument("--name", required=True, help="name of the trial; its adapter is WORK/NAME")
+    parser.add_argument("--model", required=True, help="the base model")
+    parser.add_argument("--dev-lists", type=int, default=40, help="development queries of a collection (default: 40)")
+    parser.add_argument("--depth", type=int, default=10, help="hits of BM25 that are reranked (default: 10)")
+    args, options = parser.parse_known_args()
+    adapter = args.work / args.name
+    if not adapter.exists():
+        train = ["train", "--train", *map(str, mine(args.data, args.work)), "--output", str(adapter), "--resume"]
+        run_qpeft([*train, "--loss", "listwise", "--model", args.model, *options])
+    lists, qrels = {}, {}
+    for name in ("none", str(adapter)):
+        joined: TwoStageRun = {}
+        for collection in COLLECTIONS:
+            work = args.work / f"{Path(name).name}-dev" / collection
+            chosen = ["--model", args.model, "--adapter", name]
+            reranked = rerank_development_queries(args.data / collection, work, args.dev_lists, args.depth, chosen)
+            joined |= from_ranked_lists(read_ranked_lists(reranked))
+            qrels |= read_qrels(work / "qrels.tsv")
+        lists["bare" if name == "none" else args.name] = joined
+    for title, fusion in (("the likelihood alone", None), ("fused", FusionConfig().for_model(args.model))):
+        comparison = compare_on_development_queries(lists, qrels, fusion)
+        print(f"{title}, {len(qrels)} development queries")
+        print(comparison.means().round(4).to_string())
+        print(comparison.differences_frame().round(4).to_string())
+
+
+if __name__ == "__main__":
+    main()

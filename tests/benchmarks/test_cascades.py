@@ -1,0 +1,59 @@
+"""Chains that are computed from scores rank as the real cascade, and the efficient front is one."""
+
+from typing import Any
+
+import pytest
+from drawn import DrawnReranker
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.cascades.chains import Chain, Point, Stage, chains, front, rank
+from benchmarks.cascades.plot import quarter
+from benchmarks.cascades.score import LARGE, SMALL
+from pyserini_qpeft import CascadeReranker, FusionConfig, RerankConfig
+
+HITS = [(f"d{place}", f"text {place}", 30.0 - place) for place in range(30)]
+
+
+@pytest.mark.parametrize("depths", [(30, 10), (20, 20), (7, 1)])
+def test_a_chain_ranks_as_the_real_cascade(depths: tuple[int, int]) -> None:
+    chain: Chain = (Stage(SMALL, depths[0], 0.6), Stage(LARGE, depths[1], 0.75))
+    stages = [
+        DrawnReranker(seed, RerankConfig(depth=stage.depth, fusion=FusionConfig(weight=stage.weight)))
+        for seed, stage in enumerate(chain)
+    ]
+    query: dict[str, Any] = {"qid": "q", "hits": [(docid, score) for docid, _, score in HITS]}
+    for stage, reranker in zip(chain, stages, strict=True):
+        query[stage.model] = {
+            "likelihoods": {docid: reranker.likelihood("q", text) for docid, text, _ in HITS},
+            "tokens": {docid: 3 for docid, _, _ in HITS},
+        }
+    computed, tokens = rank(chain, query)
+    real = CascadeReranker(stages).rerank("q", HITS)
+    assert [(hit.docid, hit.score) for hit in computed] == [(hit.docid, hit.score) for hit in real]
+    assert tokens == [3 * depth for depth in depths]
+
+
+points = st.lists(st.tuples(st.floats(0, 9), st.floats(0, 1)), min_size=1, max_size=20)
+
+
+@given(points)
+def test_no_point_is_both_cheaper_and_better_than_one_of_the_front(pairs: list[tuple[float, float]]) -> None:
+    of = [Point((), {"q": ndcg}, seconds, seconds) for seconds, ndcg in pairs]
+    best = front(of)
+    for point in of:
+        assert any(one.seconds <= point.seconds and one.mean >= point.mean for one in best)
+    assert [one.mean for one in best] == sorted({one.mean for one in best})
+
+
+def test_a_quarter_of_the_time_is_that_of_the_large_model_alone() -> None:
+    def seconds(chain: Chain) -> float:
+        return sum(stage.depth * (0.1 if stage.model == SMALL else 1.0) for stage in chain)
+
+    of = [Point(chain, {"q": 0.5}, seconds(chain), seconds(chain)) for chain in chains()]
+    assert [tuple(map(str, point.chain)) for point in quarter(of)] == [
+        ("tiny@10", "smollm2@10"),
+        ("tiny@20", "smollm2@10"),
+        ("tiny@50", "smollm2@7"),
+        ("tiny@100", "smollm2@2"),
+    ]

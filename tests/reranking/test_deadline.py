@@ -1,0 +1,95 @@
+"""A time limit: hits are scored from the first on until the time is up, and the others stay below."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
+from pyserini_qpeft.reranking.requests import Asked
+from pyserini_qpeft.scoring.report import ScoringReport
+
+HITS = [(f"d{place}", f"The Nile flows through Egypt {place}.", 40.0 - place) for place in range(40)]
+
+
+class Clock:
+    """A clock that stands still until something takes time; scoring takes a tenth of a second per hit."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.float32], list[str]]:
+        self.now += 0.1 * len(pairs)
+        return np.arange(len(pairs), dtype=np.float32), [text for _, text in pairs]
+
+
+def asked(count: int) -> Asked:
+    head = [Candidate(f"d{place}", f"text {place:03}", float(-place)) for place in range(count)]
+    tail = [RankedHit("z", -99.0, count + 1, first_stage_score=-99.0, first_stage_rank=count + 1)]
+    return Asked("query", head, tail)
+
+
+@given(st.integers(0, 80), st.floats(0.001, 5))
+def test_as_many_hits_as_fit_are_scored_from_the_first_on_and_none_is_lost(count: int, seconds: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        clock, pace, given_hits = Clock(patch), Pace(), asked(count)
+        pace.measured("query", given_hits.head[:1] or [Candidate("d", "text 000", 0.0)], 0.1)
+        read, likelihoods, sequences = score_in_time(given_hits, clock.score, Deadline(seconds), pace)
+        assert clock.now <= seconds
+        assert len(read.head) == len(likelihoods) == len(sequences)
+        if len(read.head) < count:
+            assert clock.now + 0.1 * 1.16 > seconds
+        assert read.head == given_hits.head[: len(read.head)]
+        listed = [*(one.docid for one in read.head), *(hit.docid for hit in read.tail)]
+        assert listed == [*(one.docid for one in given_hits.head), "z"]
+        assert [hit.first_stage_rank for hit in read.tail] == list(range(len(read.head) + 1, count + 2))
+
+
+def test_a_pace_that_gets_slower_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace, hits = Clock(monkeypatch), Pace(), asked(80)
+    pace.measured("query", hits.head, 0.001)
+    score_in_time(hits, clock.score, Deadline(1.0), pace)
+    assert clock.now == pytest.approx(3.2), "one block of 32 hits, and no other"
+    clock.now = 0.0
+    for _ in range(6):
+        clock.now = 0.0
+        score_in_time(hits, clock.score, Deadline(1.0), pace)
+    assert 0.5 <= clock.now <= 1.2
+
+
+@pytest.fixture(scope="module")
+def reranker(tiny_model_dir: Path) -> QPeftReranker:
+    return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", device="cpu")
+
+
+def test_with_time_enough_the_list_is_the_same_as_without_a_limit(reranker: QPeftReranker) -> None:
+    limited = QPeftReranker(reranker.scorer, replace(reranker.config, milliseconds=600_000))
+    for _ in range(2):
+        found, own = limited.rerank("which river", HITS), reranker.rerank("which river", HITS)
+        assert [hit.docid for hit in found] == [hit.docid for hit in own]
+        assert [hit.likelihood for hit in found] == pytest.approx([hit.likelihood for hit in own], abs=1e-4)
+    assert limited.query_batch_pairs == 1
+
+
+def test_when_the_time_is_up_before_the_first_hit_the_list_is_the_first_stages(reranker: QPeftReranker) -> None:
+    counts: list[int] = []
+    report = ScoringReport()
+    batches = [[("which river", HITS)]]
+    found = next(reranker.rerank_query_batches(batches, deadline=Deadline(0.0), report=report, on_scored=counts.append))
+    assert [(hit.docid, hit.score, hit.likelihood) for hit in found.hits] == [(one[0], one[2], None) for one in HITS]
+    assert (found.passages, report.passages, sum(counts)) == (0, 0, len(HITS))
+
+
+def test_a_limit_that_is_not_above_0_is_refused() -> None:
+    with pytest.raises(QPeftError, match="milliseconds must be above 0"):
+        RerankConfig(milliseconds=0)
