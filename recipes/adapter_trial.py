@@ -20,13 +20,13 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 from recipes.fusion_weight import COLLECTIONS, rerank_development_queries, run_qpeft
 
 TRAINING_QUERIES = {
-    "squad-v1.1-dev": 1600,
-    "nq-open-oracle": 1600,
-    "scifact": 600,
-    "nfcorpus": 800,
-    "medquad": 800,
+    "squad-v1.1-dev": (1600, 30),
+    "nq-open-oracle": (1600, 30),
+    "scifact": (600, 30),
+    "nfcorpus": (800, 60),
+    "medquad": (800, 30),
 }
-"""How many training queries of each collection are mined at most."""
+"""For each collection how many training queries are mined at most, and from how many of BM25's hits."""
 
 
 def mine(data: Path, work: Path) -> list[Path]:
@@ -38,14 +38,15 @@ def mine(data: Path, work: Path) -> list[Path]:
     """
     lists = []
     (work / "indexes").mkdir(parents=True, exist_ok=True)
-    for name, queries in TRAINING_QUERIES.items():
+    for name, (queries, hits) in TRAINING_QUERIES.items():
         collection, index, output = data / name, work / "indexes" / name, work / f"{name}-train.json.gz"
         lists.append(output)
         if output.exists():
             continue
         run_qpeft(["index", "--corpus", str(collection), "--index", str(index), "--overwrite"])
         found = ["--collection", str(collection), "--index", str(index), "--output", str(output)]
-        run_qpeft(["mine", *found, "--negatives", "6", "--top-n", "30", "--max-queries", str(queries)])
+        sizes = ["--negatives", "6", "--top-n", str(hits), "--max-queries", str(queries)]
+        run_qpeft(["mine", *found, *sizes])
     return lists
 
 
