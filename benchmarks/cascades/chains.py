@@ -90,10 +90,15 @@ class Point:
         return fmean(self.ndcg.values())
 
 
-def chains() -> list[Chain]:
-    """BM25, each model alone, and every chain of the small model and the large one."""
-    small = [Stage(SMALL, depth, _own_weight(SMALL)) for depth in (10, 20, 50, 100)]
-    large = [Stage(LARGE, depth, _own_weight(LARGE)) for depth in (2, 3, 5, 7, 10, 15, 20, 30, LARGE_DEPTH)]
+def chains(deepest: int = LARGE_DEPTH) -> list[Chain]:
+    """BM25, each model alone, and every chain of the small model and the large one.
+
+    Args:
+        deepest: How many of BM25's hits the large model has scored; the small one has scored at least as many.
+    """
+    small_depths = (10, 20, 50, 100) if deepest == LARGE_DEPTH else (5, 10, 20)
+    small = [Stage(SMALL, depth, _own_weight(SMALL)) for depth in small_depths]
+    large = [Stage(LARGE, depth, _own_weight(LARGE)) for depth in (2, 3, 5, 7, 10, 15, 20, 30, 50) if depth <= deepest]
     seconds = [replace(stage, weight=SECOND_WEIGHT) for stage in large if stage.depth <= LARGE_SECOND_DEPTH]
     both = [(first, second) for first in small for second in seconds if second.depth <= first.depth]
     return [(), *((stage,) for stage in [*small, *large]), *both]

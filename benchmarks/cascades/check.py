@@ -1,25 +1,28 @@
 """Compares the chains that are computed from scores with the real `CascadeReranker`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.cascades.chains import Chain, Scored, Stage, rank
 from benchmarks.cascades.score import LARGE, SMALL
 from pyserini_qpeft import CascadeReranker, FusionConfig
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Corpus
+from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.data.topics import read_topics
 
 CHAIN: Chain = (Stage(SMALL, 50, 0.6), Stage(LARGE, 7, 0.75))
 
 
 def same_as_the_real_one(collections: Sequence[Scored], shared: Path, queries: int) -> str:
-    """Rerank some queries of each collection by the real cascade, and compare the lists.
+    """Rerank some queries of each collection by the real cascade, and rank them by its likelihoods too.
 
-    Likelihoods depend a little on the batch, so hits with nearly equal scores may change places.
+    Both lists must be equal, docids and scores. The likelihoods are also compared with the stored ones, which differ by
+    rounding, because another number of passages was scored together.
 
     Returns:
-        A sentence for each collection.
+        A line for each collection.
     """
     words = ",".join(f"{stage.model}@{stage.depth}:{stage.weight}" for stage in CHAIN)
     cascade = CascadeReranker.from_pretrained(words)
@@ -30,12 +33,29 @@ def same_as_the_real_one(collections: Sequence[Scored], shared: Path, queries: i
         topics = read_topics(BeirFolder(folder).topics)
         asked = one.queries[:queries]
         corpus = Corpus.open(folder, {docid for query in asked for docid, _ in query["hits"]})
-        same, largest = 0, 0.0
+        same, largest, top = 0, 0.0, 0
         for query in asked:
             ranked = cascade.rerank(topics[query["qid"]], [tuple(hit) for hit in query["hits"]], corpus=corpus)
-            computed, _ = rank(CHAIN, query)
-            same += [hit.docid for hit in ranked] == [hit.docid for hit in computed]
-            scores = {hit.docid: hit.score for hit in computed}
-            largest = max([largest, *(abs(hit.score - scores[hit.docid]) for hit in ranked)])
-        lines.append(f"{one.name}: {same} of {len(asked)} lists are equal; largest difference of a score {largest:.4f}")
+            own = with_likelihoods(query, ranked)
+            computed, _ = rank(CHAIN, own)
+            same += [(hit.docid, hit.score) for hit in ranked] == [(hit.docid, hit.score) for hit in computed]
+            for stage in CHAIN:
+                stored = query[stage.model]["likelihoods"]
+                found = own[stage.model]["likelihoods"]
+                largest = max([largest, *(abs(found[docid] - stored[docid]) for docid in found if docid in stored)])
+            top += len({hit.docid for hit in ranked[:10]} & {hit.docid for hit in rank(CHAIN, query)[0][:10]})
+        lines.append(
+            f"{one.name}: {same} of {len(asked)} lists are equal; against the stored likelihoods, the largest "
+            f"difference is {largest:.3f}, and {top} of {10 * len(asked)} hits are in both first tens"
+        )
     return "\n".join(lines)
+
+
+def with_likelihoods(query: Mapping[str, Any], ranked: Sequence[RankedHit]) -> dict[str, Any]:
+    """The record of a query with the likelihoods that a cascade has found."""
+    own = dict(query)
+    for place, stage in enumerate(CHAIN):
+        found = {hit.docid: hit.stages[place].likelihood for hit in ranked if hit.stages is not None}
+        kept = {docid: likelihood for docid, likelihood in found.items() if likelihood is not None}
+        own[stage.model] = {"likelihoods": kept, "tokens": dict.fromkeys(kept, 0)}
+    return own

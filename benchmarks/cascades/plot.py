@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.cascades.chains import Point, front, over_all
-from benchmarks.cascades.score import LARGE, LARGE_DEPTH, SMALL
+from benchmarks.cascades.score import LARGE, SMALL
 from pyserini_qpeft.evaluation.plots.drawing import BLACK, BLUE, GREEN, RED, save_plot
 
 
@@ -49,7 +49,7 @@ def quarter(points: Sequence[Point]) -> list[Point]:
 def draw(measured: Mapping[str, Sequence[Point]], file: Path) -> None:
     """Draw a panel for each collection, and one for all."""
     panels = {**measured, "mean of the collections": over_all(measured)}
-    columns = min(3, len(panels))
+    columns = 2 if len(panels) in (2, 4) else min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.4 * columns, 3.4 * rows), layout="constrained")
     for axes, (name, points) in zip(figure.subplots(rows, columns, squeeze=False).flat, panels.items(), strict=False):
@@ -58,7 +58,7 @@ def draw(measured: Mapping[str, Sequence[Point]], file: Path) -> None:
         axes.set(title=f"{name}{of}", xscale="log", xlabel="seconds per query, one core", ylabel="nDCG@10")
     for axes in figure.axes[len(panels) :]:
         axes.set_visible(False)
-    figure.axes[0].legend(fontsize=8)
+    figure.axes[len(panels) - 1].legend(fontsize=8)
     save_plot(figure, file)
 
 
@@ -86,4 +86,4 @@ def _of(points: Sequence[Point], model: str) -> list[Point]:
 
 
 def _full(points: Sequence[Point]) -> Point:
-    return next(point for point in _of(points, LARGE) if point.chain[0].depth == LARGE_DEPTH)
+    return max(_of(points, LARGE), key=lambda point: point.chain[0].depth)

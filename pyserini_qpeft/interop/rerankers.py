@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.interop import needs
 
 with needs("rerankers"):
@@ -54,7 +55,8 @@ class RerankersRanker(BaseRanker):  # type: ignore[misc]
             ValueError: `doc_ids` or `metadata` differ in length from `docs`.
         """
         documents = _documents([docs] if isinstance(docs, str | Document) else docs, doc_ids, metadata)
-        ranked = self.reranker.rerank(query, [document.text for document in documents])
+        texts = [as_text(document.text, f"text {place}") for place, document in enumerate(documents, start=1)]
+        ranked = self.reranker.rerank(query, texts)
         results = [
             Result(document=documents[hit.first_stage_rank - 1], score=hit.score, rank=hit.rank) for hit in ranked
         ]

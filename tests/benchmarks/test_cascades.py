@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.cascades.chains import Chain, Point, Stage, chains, front, rank
+from benchmarks.cascades.check import CHAIN, with_likelihoods
 from benchmarks.cascades.plot import quarter
 from benchmarks.cascades.score import LARGE, SMALL
 from pyserini_qpeft import CascadeReranker, FusionConfig, RerankConfig
@@ -32,6 +33,17 @@ def test_a_chain_ranks_as_the_real_cascade(depths: tuple[int, int]) -> None:
     real = CascadeReranker(stages).rerank("q", HITS)
     assert [(hit.docid, hit.score) for hit in computed] == [(hit.docid, hit.score) for hit in real]
     assert tokens == [3 * depth for depth in depths]
+
+
+def test_the_likelihoods_of_a_real_cascade_give_its_list_again() -> None:
+    stages = [
+        DrawnReranker(seed, RerankConfig(depth=stage.depth, fusion=FusionConfig(weight=stage.weight)))
+        for seed, stage in enumerate(CHAIN)
+    ]
+    real = CascadeReranker(stages).rerank("q", HITS)
+    record = with_likelihoods({"qid": "q", "hits": [(docid, score) for docid, _, score in HITS]}, real)
+    assert [(hit.docid, hit.score) for hit in rank(CHAIN, record)[0]] == [(hit.docid, hit.score) for hit in real]
+    assert len(record[LARGE]["likelihoods"]) == CHAIN[1].depth
 
 
 points = st.lists(st.tuples(st.floats(0, 9), st.floats(0, 1)), min_size=1, max_size=20)
