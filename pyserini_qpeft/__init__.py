@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
     from pyserini_qpeft.candidates.records import Candidate
     from pyserini_qpeft.cascade.reranker import CascadeReranker
     from pyserini_qpeft.data.ranked_hits import RankedHits
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AdaptiveReranker": "adaptive.reranker",
     "Candidate": "candidates.records",
     "CascadeReranker": "cascade.reranker",
     "FusionConfig": "reranking.fusion",
@@ -38,6 +40,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AdaptiveReranker",
     "Candidate",
     "CascadeReranker",
     "FusionConfig",

@@ -50,7 +50,9 @@ class AdaptiveReranker(AbstractReranker):
         self.last_report = ScoringReport()
         check_adaptive(self.config)
         # Gives likelihoods only: order, threshold and tail are decided when reading has stopped.
-        reading = replace(self.config, depth=None, below_depth="keep", fusion=None, minimum_probability=None)
+        reading = replace(
+            self.config, depth=None, below_depth="keep", fusion=None, minimum_probability=None, milliseconds=None
+        )
         self._reader = QPeftReranker(reranker.scorer, reading)
 
     @property
@@ -82,49 +84,43 @@ class AdaptiveReranker(AbstractReranker):
         on_scored: "OnScored | None" = None,
         deadline: Deadline | None = None,
     ) -> Iterator[Reranked]:
-        """See `AbstractReranker.rerank_query_batches`. `on_scored` counts hits that need not be read as done.
-
-        Raises:
-            QPeftError: There is a deadline.
-        """
-        if deadline is not None:
-            raise QPeftError("adaptive depth cannot be used with a time limit: leave one of them out.")
+        """See `AbstractReranker.rerank_query_batches`. `on_scored` counts hits that need not be read as done."""
         self.last_report = report = report if report is not None else ScoringReport()
         texts, places = text_source(searcher, corpus), count(1)
+        limit = self.config.milliseconds if deadline is None else None
+        options: dict[str, Any] = {"hints": hints, "report": report, "on_scored": on_scored, "deadline": deadline}
         for batch in batches:
             reading = [_Reading(ask(request, next(places), texts, self.config.depth)) for request in batch]
-            for one in self._read(reading, hints=hints, report=report, on_scored=on_scored):
-                yield with_probabilities(one.finish(self.config, hints=hints), self.config).first(k)
+            # With a time limit, the time of a query begins when the query before it is done.
+            for part in [reading] if limit is None else [[one] for one in reading]:
+                end = deadline if limit is None else Deadline.after(limit)
+                self._read(part, **{**options, "deadline": end})
+                for one in part:
+                    yield with_probabilities(one.finish(self.config, hints=hints), self.config).first(k)
 
-    def _read(
-        self, reading: list["_Reading"], *, hints: bool, report: ScoringReport, on_scored: "OnScored | None"
-    ) -> list["_Reading"]:
-        """Read block after block, each for all queries that go on, so that batches of the model stay full."""
-        going = [one for one in reading if one.asked.head]
-        while going:
-            blocks = [one.next_block(self.rule) for one in going]
-            lists = self._reader.rerank_query_batches([blocks], hints=hints, report=report, on_scored=on_scored)
-            for one, found in zip(going, lists, strict=True):
+    def _read(self, reading: list["_Reading"], **options: Any) -> None:
+        """Read block after block, each for all queries that are not done, so that batches of the model stay full."""
+        left = [one for one in reading if one.asked.head]
+        while left:
+            blocks = [one.next_block(self.rule) for one in left]
+            for one, found in zip(left, self._reader.rerank_query_batches([blocks], **options), strict=True):
                 one.add(found)
-            stopped = [one for one in going if self.rule.stops(one.likelihoods, one.first_stage, self.config.fusion)]
-            if on_scored is not None and (unread := sum(one.unread for one in stopped)):
-                on_scored(unread)
-            going = [one for one in going if not any(one is other for other in stopped)]
-        return reading
+                one.done = one.done or self.rule.stops(one.likelihoods, one.first_stage, self.config.fusion)
+            if options["on_scored"] is not None and (unread := sum(one.unread for one in left if one.done)):
+                options["on_scored"](unread)
+            left = [one for one in left if not one.done]
 
 
 def check_adaptive(config: RerankConfig) -> None:
-    """Refuse settings that adaptive depth cannot be used with.
+    """Refuse settings that adaptive depth cannot follow.
 
     Raises:
-        QPeftError: The fusion is `rrf`, which fuses ranks, or there is a time limit.
+        QPeftError: The fusion is `rrf`.
     """
     if config.fusion is not None and config.fusion.method == "rrf":
         raise QPeftError(
             "adaptive depth cannot be used with rrf, which fuses ranks: choose the fusion zscore, minmax or linear."
         )
-    if config.milliseconds is not None:
-        raise QPeftError("adaptive depth cannot be used with a time limit (milliseconds): leave one of them out.")
 
 
 @dataclass(slots=True)
@@ -136,12 +132,16 @@ class _Reading:
         hits: The hits that were read, in the first stage's order.
         hints: Their hint tokens.
         prior: Likelihood of the query without a passage, if it is known.
+        left_out: Hits of the last block for which there was no time.
+        done: Whether reading has stopped.
     """
 
     asked: Asked
     hits: list[RankedHit] = field(default_factory=list)
     hints: list[list[str] | None] = field(default_factory=list)
     prior: float | None = None
+    left_out: int = 0
+    done: bool = False
 
     @property
     def first_stage(self) -> list[float]:
@@ -153,7 +153,8 @@ class _Reading:
 
     @property
     def unread(self) -> int:
-        return len(self.asked.head) - len(self.hits)
+        """Hits that were not read, without those that were counted as left out for lack of time."""
+        return len(self.asked.head) - len(self.hits) - self.left_out
 
     def next_block(self, rule: StoppingRule) -> Request:
         head, read = self.asked.head, len(self.hits)
@@ -161,8 +162,11 @@ class _Reading:
         return self.asked.query, block
 
     def add(self, found: Reranked) -> None:
-        """Take the hits of a block, which come in the order of their likelihoods."""
-        places = sorted(range(len(found.hits)), key=lambda place: found.hits[place].first_stage_rank)
+        """Take the hits of a block, which come in the order of their likelihoods; stop if the time was too short."""
+        read = [place for place, hit in enumerate(found.hits) if hit.likelihood is not None]
+        places = sorted(read, key=lambda place: found.hits[place].first_stage_rank)
+        self.left_out = len(found.hits) - len(read)
+        self.done = self.left_out > 0
         self.hits += [found.hits[place] for place in places]
         self.hints += [None if found.hints is None else found.hints[place] for place in places]
         self.prior = found.prior

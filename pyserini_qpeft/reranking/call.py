@@ -83,7 +83,7 @@ class RerankCall:
         self._report.seconds += time.perf_counter() - start
         return scored
 
-    def priors(self, batch: Sequence[Asked]) -> dict[str, float]:
+    def _priors(self, batch: Sequence[Asked]) -> dict[str, float]:
         """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed."""
         needed = self._hints or self._config.calibration is not None
         queries = list(dict.fromkeys(asked.query for asked in batch if asked.head and needed))
@@ -103,7 +103,7 @@ class RerankCall:
             NonFiniteScoreError: The model's score of a hit is not finite.
         """
         scored = self.score([(asked.query, candidate) for asked in batch for candidate in asked.head])
-        priors = self.priors(batch)
+        priors = self._priors(batch)
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
@@ -112,7 +112,7 @@ class RerankCall:
 
     def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
         """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
-        priors = self.priors([asked])
+        priors = self._priors([asked])
         read, scored = score_in_time(asked, self.score, deadline, pace)
         if self._on_scored is not None:
             self._on_scored(len(asked.head) - len(read.head))

@@ -165,7 +165,7 @@ class Scheduler:
         self._hand_out(turn, scored)
 
     def _hand_out(self, turn: Turn, scored: Scored) -> None:
-        probabilities = scored.probabilities or [None] * len(scored.scores)
+        probabilities: Sequence[float | None] = scored.probabilities or [None] * len(scored.scores)
         rest = iter(zip(scored.scores, probabilities, scored.tokens, scored.cut, strict=True))
         for job, places in turn.parts:
             for place in places:

@@ -10,6 +10,7 @@ from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.data.records import ScoredDoc
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.reranking.rerank_run import RunConfig, rerank_run
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -111,6 +112,22 @@ def test_no_hits_and_a_depth_of_0_read_nothing(plain: QPeftReranker):
     assert AdaptiveReranker(plain, RULE).rerank("a query", []) == []
     unread = AdaptiveReranker(configured(plain, depth=0), RULE).rerank(QUERIES[0], hits(QUERIES[0]))
     assert [hit.docid for hit in unread] == [docid for docid, _, _ in hits(QUERIES[0])]
+
+
+def test_a_time_limit_ends_reading_too_and_gives_the_list_of_the_hits_that_were_read(plain: QPeftReranker):
+    hurried = AdaptiveReranker(configured(plain, milliseconds=1e-6), RULE)
+    counts: list[int] = []
+    (nothing,) = hurried.rerank_query_batches([[(QUERIES[0], hits(QUERIES[0]))]], on_scored=counts.append)
+    assert nothing.passages == 0
+    assert sum(counts) == 12
+    assert [hit.docid for hit in nothing.hits] == [docid for docid, _, _ in hits(QUERIES[0])]
+    patient = AdaptiveReranker(configured(plain, milliseconds=1e9), RULE)
+    found = [one.passages for one in patient.rerank_query_batches([[(query, hits(query)) for query in QUERIES]])]
+    assert all(read <= depth for read, depth in zip(found, depths(plain), strict=True))
+    late = AdaptiveReranker(plain, RULE).rerank_query_batches(
+        [[(QUERIES[0], hits(QUERIES[0]))]], deadline=Deadline.after(0)
+    )
+    assert [one.passages for one in late] == [0]
 
 
 def test_rrf_is_refused_before_anything_is_read(plain: QPeftReranker):

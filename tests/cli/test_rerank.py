@@ -146,16 +146,55 @@ def test_what_a_ray_cluster_cannot_do_is_refused_before_anything_is_loaded(told,
     assert "cannot be used with --engine ray" in told(*given, *options)
 
 
-def test_adaptive_depth_has_no_time_limit(told, arguments):
-    assert "time limit" in told(*arguments(milliseconds=50), "--adaptive")
-
-
 def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file):
     assert qpeft(*arguments(milliseconds=1)).code == 0
     found, given = lists(written), lists(run_file)
     assert {qid: sorted(docid for docid, _ in hits) for qid, hits in found.items()} == {
         qid: sorted(docid for docid, _ in hits) for qid, hits in given.items()
     }
+
+
+def test_probable_hits_alone_are_kept_and_the_calibration_may_be_named(qpeft, told, arguments, written, tmp_path):
+    (tmp_path / "curve.json").write_text('{"slope": 2.0, "intercept": 0.5}')
+    named = arguments(output_format="jsonl", calibration=tmp_path / "curve.json")
+    assert qpeft(*named).code == 0
+    hits = {
+        (record["qid"], hit["docid"]): hit["probability"]
+        for record in map(json.loads, written.read_text().splitlines())
+        for hit in record["hits"]
+    }
+    assert all(0 < probability < 1 for probability in hits.values())
+    minimum = sorted(hits.values())[len(hits) // 2]
+    assert qpeft(*named, "--minimum-probability", minimum).code == 0
+    records = list(map(json.loads, written.read_text().splitlines()))
+    kept = {(record["qid"], hit["docid"]) for record in records for hit in record["hits"]}
+    assert kept == {key for key, probability in hits.items() if probability >= minimum - 1e-9}
+    assert all([hit["rank"] for hit in one["hits"]] == list(range(1, len(one["hits"]) + 1)) for one in records)
+    assert "needs a calibration" in told(*arguments(minimum_probability=0.5, output=written.with_name("none")))
+
+
+def test_adaptive_depth_reads_less_and_keeps_every_hit(qpeft, told, arguments, written, lists, run_file, tmp_path):
+    (tmp_path / "rule.json").write_text(
+        '{"intercept": 0, "required": -1, "read": 0, "agreement": 0, "threshold": 9, "k": 1, "block": 1}'
+    )
+    done = qpeft(*arguments(adaptive=tmp_path / "rule.json"))
+    assert done.code == 0, done.err
+    queries = len(lists(run_file))
+    assert f"{queries} queries, {queries} passages" in done.err
+    found, given = lists(written), lists(run_file)
+    assert {qid: sorted(docid for docid, _ in hits) for qid, hits in found.items()} == {
+        qid: sorted(docid for docid, _ in hits) for qid, hits in given.items()
+    }
+    # The rule of the package wants the first 10 hits, and these lists are shorter.
+    assert qpeft(*arguments(), "--adaptive").code == 0
+    shipped = lists(written)
+    assert qpeft(*arguments()).code == 0
+    assert {qid: [docid for docid, _ in hits] for qid, hits in shipped.items()} == {
+        qid: [docid for docid, _ in hits] for qid, hits in lists(written).items()
+    }
+    assert "cannot be used with rrf" in told(*arguments(fusion="rrf"), "--adaptive")
+    assert "--engine ray" in told(*arguments(engine="ray"), "--adaptive")
+    assert "adaptive cannot be used with a cascade" in told(*arguments(model=None, cascade="tiny@3"), "--adaptive")
 
 
 def test_fusion_mixes_in_the_first_stage_and_is_the_default(qpeft, arguments, written, lists, run_file, model):

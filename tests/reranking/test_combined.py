@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft import CascadeReranker, QPeftError, QPeftReranker, RerankConfig, WindowConfig
+from pyserini_qpeft import CascadeReranker, FusionConfig, QPeftError, QPeftReranker, RerankConfig, WindowConfig
 from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.calibration.calibration import Calibration
@@ -72,17 +72,25 @@ def test_probabilities_of_a_cascade_are_those_of_the_last_stage(plain: QPeftRera
             assert hit.probability == pytest.approx(expected[hit.docid], abs=1e-5)
 
 
-def test_a_time_limit_keeps_probabilities(plain: QPeftReranker) -> None:
-    calibration = Calibration(2.0, 0.1)
-    in_time = reranker(plain, calibration=calibration, milliseconds=60_000.0)
-    assert_same(in_time.rerank(QUERY, HITS), reranker(plain, calibration=calibration).rerank(QUERY, HITS))
+def test_a_time_limit_that_is_long_enough_changes_nothing(plain: QPeftReranker) -> None:
+    settings = {"calibration": Calibration(2.0, 0.1), "windows": WINDOWS}
+    expected = reranker(plain, **settings).rerank(QUERY, HITS)
+    in_time = reranker(plain, **settings, milliseconds=60_000.0)
+    assert_same(in_time.rerank(QUERY, HITS), expected)
+    assert_same(AdaptiveReranker(in_time, ALWAYS).rerank(QUERY, HITS), expected)
+    stages = [reranker(plain, depth=4), AdaptiveReranker(reranker(plain, depth=3), ALWAYS)]
+    unlimited = CascadeReranker(stages).rerank(QUERY, HITS)
+    assert_same(CascadeReranker(stages, milliseconds=60_000.0).rerank(QUERY, HITS), unlimited)
+
+
+def test_without_time_every_hit_keeps_its_place(plain: QPeftReranker) -> None:
+    late = AdaptiveReranker(reranker(plain, milliseconds=1e-6), ALWAYS)
+    assert [hit.docid for hit in late.rerank(QUERY, HITS)] == [docid for docid, _, _ in HITS]
 
 
 def test_what_contradicts_each_other_is_refused(plain: QPeftReranker) -> None:
-    with pytest.raises(QPeftError, match="time limit"):
-        AdaptiveReranker(reranker(plain, milliseconds=5.0))
-    with pytest.raises(QPeftError, match="time limit"):
-        CascadeReranker([AdaptiveReranker(reranker(plain, depth=3))], milliseconds=5.0).rerank(QUERY, HITS)
+    with pytest.raises(QPeftError, match="rrf"):
+        AdaptiveReranker(reranker(plain, fusion=FusionConfig("rrf")))
     threshold = reranker(plain, calibration=Calibration(1.0, 0.0), minimum_probability=0.5)
     with pytest.raises(QPeftError, match="drops no hits by their probability"):
         CascadeReranker([threshold])
