@@ -14,7 +14,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-_NAME = "sdpa_grouped"
+GROUPED = "sdpa_grouped"
+"""The name of this attention. Another thread may see it in a configuration, in place of "sdpa"."""
+
 _PLAIN = "sdpa"
 
 
@@ -40,8 +42,8 @@ def _attention(
     return seen.transpose(1, 2).contiguous(), None
 
 
-AttentionInterface.register(_NAME, _attention)
-AttentionMaskInterface.register(_NAME, sdpa_mask)
+AttentionInterface.register(GROUPED, _attention)
+AttentionMaskInterface.register(GROUPED, sdpa_mask)
 
 
 @contextmanager
@@ -54,10 +56,10 @@ def grouped_attention(config: Any) -> Iterator[None]:
     Args:
         config: The configuration of a model on a CPU.
     """
-    if config._attn_implementation not in (_PLAIN, _NAME):
+    if config._attn_implementation not in (_PLAIN, GROUPED):
         yield
         return
-    config._attn_implementation = _NAME
+    config._attn_implementation = GROUPED
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from pyserini_qpeft.scoring import grouped_attention as module
 from pyserini_qpeft.scoring.grouped_attention import grouped_attention
+from pyserini_qpeft.scoring.packed_rows import why_not_packed
 
 
 class Layer:
@@ -36,3 +37,9 @@ def test_the_setting_of_a_model_is_put_back() -> None:
     config._attn_implementation = "eager"
     with grouped_attention(config):
         assert config._attn_implementation == "eager"
+
+
+def test_a_scorer_that_starts_while_another_thread_scores_packs_its_pairs() -> None:
+    model = tiny_model()
+    with grouped_attention(model.config):
+        assert why_not_packed(model, None, 1024) is None
