@@ -30,7 +30,8 @@ def merge_lora(model: Any, folder: Path) -> None:
         return
     for layer in layers:
         changed = layer.get_base_layer()
-        changed.weight = torch.nn.Parameter(changed.weight.data, requires_grad=False)
+        for name, weight in list(changed.named_parameters(recurse=False)):
+            setattr(changed, name, torch.nn.Parameter(weight.data, requires_grad=False))
     try:
         model.merge_adapter(safe_merge=True)
     except ValueError as error:
@@ -40,5 +41,5 @@ def merge_lora(model: Any, folder: Path) -> None:
 def _is_plain(layer: Any) -> bool:
     import torch
 
-    weight = layer.weight.data
-    return type(weight) is torch.Tensor and weight.is_floating_point()
+    weight = getattr(layer, "weight", None)  # a module with experts has several weights
+    return weight is not None and type(weight.data) is torch.Tensor and weight.is_floating_point()

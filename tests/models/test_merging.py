@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
+from tiny import tiny_model
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import with_adapter
@@ -89,5 +90,29 @@ def test_quantized_weights_are_left_alone() -> None:
     layers = [layer for layer in lora.modules() if isinstance(layer, LoraLayer)]
     quantized = layers[0].get_base_layer()
     quantized.weight = torch.nn.Parameter(quantized.weight.data.to(torch.int8), requires_grad=False)
+    merge_lora(lora, Path("folder"))
+    assert not any(layer.merged for layer in layers)
+
+
+def test_biases_that_a_lora_changes_are_not_those_of_other_models() -> None:
+    model = tiny_model("gpt2")
+    config = LoraConfig(target_modules=["c_proj"], init_lora_weights=False, lora_bias=True)
+    biases = {name: weight for name, weight in model.named_parameters() if name.endswith("c_proj.bias")}
+    before = {name: weight.clone() for name, weight in biases.items()}
+    lora = get_peft_model(model, config)
+    for name, weight in lora.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    merge_lora(lora, Path("folder"))
+    assert all(layer.merged for layer in lora.modules() if isinstance(layer, LoraLayer))
+    assert biases
+    assert all(torch.equal(weight, before[name]) for name, weight in biases.items())
+
+
+def test_a_lora_of_weights_without_a_layer_of_their_own_stays_beside_them() -> None:
+    experts = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
+    lora = get_peft_model(tiny_model("mixtral"), LoraConfig(target_modules=[], target_parameters=experts))
+    layers = [layer for layer in lora.modules() if isinstance(layer, LoraLayer)]
+    assert layers
     merge_lora(lora, Path("folder"))
     assert not any(layer.merged for layer in layers)
