@@ -146,6 +146,17 @@ def check_adapter_folder(folder: Path) -> None:
     check_safetensors(folder / _WEIGHTS)
 
 
+def base_weights_in(folder: Path) -> set[str]:
+    """The names, in the base model, of all weights in the files of an adapter. Most of them are the adapter's own."""
+    from safetensors import safe_open
+
+    names: set[str] = set()
+    for file in folder.rglob(_WEIGHTS):  # that of a LoRA in the folder too
+        with safe_open(str(file), framework="pt") as weights:
+            names.update(weights.keys())
+    return {name.removeprefix("base_model.model.").replace(".base_layer.", ".") for name in names}
+
+
 def _inside(folder: Path, lora_folder: str) -> Path:
     lora = folder / lora_folder
     if not lora.resolve().is_relative_to(folder.resolve()):

@@ -2,8 +2,10 @@
 
 import copy
 import ctypes
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.models.config import ModelConfig
@@ -93,7 +95,7 @@ class Scoring:
         self._scorers: dict[str, LikelihoodScorer] = {}
         self._priors: dict[tuple[str, str], float] = {}
         for name, folder in folders.items():
-            model = bare if folder is None else with_adapter(_same_weights(bare), folder)
+            model = bare if folder is None else with_adapter(_same_weights(bare, folder), folder)
             frozen = model.requires_grad_(False).eval()
             # Adapters that leave the reading of passages as it is share one passage cache.
             others = list(self._scorers.values())
@@ -168,14 +170,21 @@ def _return_free_memory() -> None:
 
     Compiled shapes stay in memory between the tensors of many batches, and the gaps would keep growing.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 
 
-def _same_weights(model: Any) -> Any:
-    """A copy of a model's modules around the same weights, so that an adapter changes the copy alone."""
-    weights = [*model.parameters(), *model.buffers()]
+def _same_weights(model: Any, folder: Path) -> Any:
+    """A copy of a model's modules around the same weights, so that an adapter changes the copy alone.
+
+    Weights of the model that are in the adapter's files, such as biases that were trained with a LoRA, are copied too:
+    loading the adapter writes over them.
+    """
+    from pyserini_qpeft.models.adapters import base_weights_in
+
+    replaced = base_weights_in(folder)
+    own = {id(weight) for name, weight in model.named_parameters(remove_duplicate=False) if name in replaced}
+    weights = [weight for weight in (*model.parameters(), *model.buffers()) if id(weight) not in own]
     return copy.deepcopy(model, {id(weight): weight for weight in weights})
 
 

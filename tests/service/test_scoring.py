@@ -1,6 +1,7 @@
 """The real scoring process: many adapters over one base model, with the scores that the reranker gives."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_requests_of_many_clients_get_the_scores_of_the_reranker(
     asyncio.run(checked())
 
 
-def test_an_adapter_changes_its_own_modules_alone() -> None:
+def test_an_adapter_changes_its_own_modules_alone(tmp_path: Path) -> None:
     """A LoRA replaces layers of the model that it is put on."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -74,12 +75,49 @@ def test_an_adapter_changes_its_own_modules_alone() -> None:
     model = tiny_model()
     ids = torch.tensor([[1, 5, 9, 11]])
     before = model(ids).logits
-    copied = _same_weights(model)
+    copied = _same_weights(model, tmp_path)
     lora = get_peft_model(copied, LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
     assert not torch.allclose(lora(ids).logits, before)
     assert torch.equal(model(ids).logits, before)
     shared = {weight.data_ptr() for weight in model.parameters()}
     assert shared <= {weight.data_ptr() for weight in lora.parameters()}
+
+
+def test_biases_that_an_adapter_brings_are_its_own(tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from pyserini_qpeft.models.adapters import with_adapter
+
+    trained = get_peft_model(tiny_model("gpt2"), LoraConfig(target_modules=["c_attn"], bias="all"))
+    with torch.no_grad():
+        for name, weight in trained.named_parameters():
+            if name.endswith("bias"):
+                weight.add_(0.5)
+    trained.save_pretrained(str(tmp_path))
+    model = tiny_model("gpt2")
+    ids = torch.tensor([[1, 5, 9, 11]])
+    before = model(ids).logits
+    lora = with_adapter(_same_weights(model, tmp_path), tmp_path)
+    torch.testing.assert_close(lora(ids).logits, trained.eval()(ids).logits)
+    assert not torch.allclose(lora(ids).logits, before)
+    assert torch.equal(model(ids).logits, before)
+    kept = {id(weight) for weight in model.parameters()} & {id(weight) for weight in lora.parameters()}
+    assert kept, "the other weights are shared"
+
+
+def test_a_system_whose_c_library_cannot_be_named_keeps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes
+    import sys
+
+    from pyserini_qpeft.service.scoring import _return_free_memory
+
+    def refuse(name: object) -> None:
+        raise TypeError("argument of type 'NoneType' is not iterable")
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    _return_free_memory()
 
 
 def test_a_text_is_cut_at_a_number_of_tokens() -> None:
