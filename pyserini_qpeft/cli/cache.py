@@ -150,7 +150,8 @@ def _clear(args: argparse.Namespace) -> None:
     folder = _existing(args)
     model = getattr(args, "model", None)
     if model is not None and model not in (known := sorted({one.model for one in folder.models()})):
-        raise QPeftError(f"{folder.folder} holds no passages of the model {model!r} (but of: {', '.join(known)}).")
+        others = f"but of: {', '.join(known)}" if known else "and of no other"
+        raise QPeftError(f"{folder.folder} holds no passages of the model {model!r} ({others}).")
     count, size = folder.clear(model)
     print(f"{folder.folder}: {count:,} passages removed, {size_text(size)}", file=sys.stderr)
 

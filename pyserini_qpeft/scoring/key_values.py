@@ -128,6 +128,7 @@ class BatchMemory:
         """A tensor with any numbers in it, valid until the next call."""
         size = math.prod(shape)
         if self._memory is None or len(self._memory) < size:
+            self._memory = None  # before there is more: both together may not fit
             self._memory = torch.empty(size, dtype=dtype, device=device)
         return self._memory[:size].view(shape)
 

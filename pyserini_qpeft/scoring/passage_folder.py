@@ -1,36 +1,26 @@
-"""The folder of stored passages: its files, the bytes that they take, and its limit. No torch here.
-
-    FOLDER/passages.json                the limit, and the bytes of all stored passages
-    FOLDER/MODEL/model.json             what `qpeft cache --list` shows of the model
-    FOLDER/MODEL/PASSAGE.safetensors    the key-values of one passage
-
-MODEL is the fingerprint of the model (and "-int8" if its passages are kept as integers), PASSAGE a hash of the
-passage's tokens. Only files with such names are ever removed.
-"""
+"""The folder of stored passages: the bytes that they take, and its limit. No torch here."""
 
 import contextlib
 import json
 import os
-import re
-import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.locks import locked
+from pyserini_qpeft.scoring.passage_files import MODEL, UNFINISHED, about, files_of, write_whole
 from pyserini_qpeft.scoring.sizes import size_text
 
-_MODEL = re.compile(r"[0-9a-f]{24}(-int8)?")
-_PASSAGE = re.compile(r"[0-9a-f]{32}\.safetensors")
-_UNFINISHED = re.compile(r"([0-9a-f]{32}|model|passages)\.[0-9a-f]{8}\.part")
 _FREE_BYTES = 1 << 30
 _FREE_SHARE = 0.05
 _SLACK = 0.05
 """This share of the limit is freed beyond what is needed, so that not every new passage looks through the folder."""
+_CLOCK_STEP_NS = 1_000_000_000
+"""Time stamps of files may be behind the clock by this much."""
 
 
 class DoesNotFitFolderError(QPeftError):
@@ -58,13 +48,6 @@ class StoredModel:
     used: float
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    bytes: int
-    used: int
-
-
 class PassageFolder:
     """A folder of stored passages that several processes may use at once.
 
@@ -85,6 +68,7 @@ class PassageFolder:
         self.folder = folder
         self._lock = folder / "passages.lock"
         self._note = folder / "passages.json"
+        self._spared_from: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if limit is not None and limit != self.limit:
@@ -103,7 +87,7 @@ class PassageFolder:
     @property
     def bytes(self) -> int:
         """Bytes that the passages of all models take."""
-        return sum(file.bytes for model in self._models() for file in _files(model))
+        return sum(file.bytes for model in self._models() for file in files_of(model))
 
     @property
     def room(self) -> int:
@@ -122,6 +106,10 @@ class PassageFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self._lock, wait=True):
             yield
+
+    def spare_used_from_now(self) -> None:
+        """Passages that are used or stored from now on are removed only for others that do not fit beside them."""
+        self._spared_from = time.time_ns() - _CLOCK_STEP_NS
 
     def reserve(self, needed: int) -> None:
         """Counts `needed` bytes that are about to be written, and removes the oldest passages if they do not fit.
@@ -152,9 +140,9 @@ class PassageFolder:
         count = size = 0
         with self.writing():
             for folder in self._models():
-                if model is not None and _about(folder).get("model") != model:
+                if model is not None and about(folder).get("model") != model:
                     continue
-                for file in _files(folder):
+                for file in files_of(folder):
                     file.path.unlink(missing_ok=True)
                     count, size = count + 1, size + file.bytes
                 (folder / "model.json").unlink(missing_ok=True)
@@ -167,12 +155,12 @@ class PassageFolder:
         """What the folder holds, by model, the largest first."""
         listed = []
         for folder in self._models():
-            files, about = list(_files(folder)), _about(folder)
+            files, note = list(files_of(folder)), about(folder)
             listed.append(
                 StoredModel(
-                    model=str(about.get("model") or "unknown"),
-                    dtype=str(about.get("dtype") or "unknown"),
-                    kept_as=str(about.get("kept_as") or "unknown"),
+                    model=str(note.get("model") or "unknown"),
+                    dtype=str(note.get("dtype") or "unknown"),
+                    kept_as=str(note.get("kept_as") or "unknown"),
                     passages=len(files),
                     bytes=sum(file.bytes for file in files),
                     used=max((file.used for file in files), default=0) / 1e9,
@@ -182,7 +170,7 @@ class PassageFolder:
 
     def _make_room(self, needed: int, limit: int | None) -> int:
         """Removes the oldest passages until `needed` bytes fit; returns the bytes of those that stay."""
-        files = sorted((file for model in self._models() for file in _files(model)), key=lambda file: file.used)
+        files = sorted((file for model in self._models() for file in files_of(model)), key=lambda file: file.used)
         total = sum(file.bytes for file in files)
         disk = total + self.free
         allowed = disk if limit is None else min(limit, disk)
@@ -193,7 +181,8 @@ class PassageFolder:
             )
         if total + needed > allowed:
             for file in files:
-                if total + needed <= allowed * (1 - _SLACK):
+                spared = self._spared_from is not None and file.used >= self._spared_from
+                if total + needed <= (allowed if spared else allowed * (1 - _SLACK)):
                     break
                 with contextlib.suppress(OSError):  # Windows does not remove a file that a process is reading
                     file.path.unlink(missing_ok=True)
@@ -208,7 +197,7 @@ class PassageFolder:
 
     def _models(self) -> list[Path]:
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as found:
-            return sorted(Path(one) for one in found if _MODEL.fullmatch(one.name) and one.is_dir())
+            return sorted(Path(one) for one in found if MODEL.fullmatch(one.name) and one.is_dir())
         return []
 
     def _remove_unfinished(self) -> None:
@@ -216,7 +205,7 @@ class PassageFolder:
         with contextlib.suppress(OSError), locked(self._lock):
             for folder in (self.folder, *self._models()):
                 for name in os.listdir(folder):
-                    if _UNFINISHED.fullmatch(name):
+                    if UNFINISHED.fullmatch(name):
                         (folder / name).unlink(missing_ok=True)
 
     def _read_note(self) -> tuple[int | None, int | None]:
@@ -224,42 +213,9 @@ class PassageFolder:
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
             limit, known = note.get("limit"), note.get("bytes")
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             return None, None
         return limit if isinstance(limit, int) else None, known if isinstance(known, int) else None
 
     def _write_note(self, limit: int | None, known: int | None) -> None:
         write_whole(self._note, {"limit": limit, "bytes": known})
-
-
-def unfinished(file: Path) -> Path:
-    """A name beside a file, under which it is written first. A killed process may leave it; the next one removes it."""
-    return file.with_suffix(f".{secrets.token_hex(4)}.part")
-
-
-def write_whole(file: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file that is complete or absent at any time."""
-    draft = unfinished(file)
-    try:
-        draft.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _files(model: Path) -> Iterator[_File]:
-    with contextlib.suppress(FileNotFoundError), os.scandir(model) as found:
-        for one in found:
-            # Another process may remove a file meanwhile.
-            with contextlib.suppress(FileNotFoundError):
-                if _PASSAGE.fullmatch(one.name) and one.is_file(follow_symlinks=False):
-                    state = one.stat(follow_symlinks=False)
-                    yield _File(Path(one.path), state.st_size, state.st_mtime_ns)
-
-
-def _about(model: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

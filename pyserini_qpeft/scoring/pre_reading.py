@@ -74,6 +74,7 @@ class PreReader:
                 counted until that is certain.
         """
         folder = self.folder
+        folder.spare_used_from_now()
         limit, room = folder.limit, folder.room if folder.limit is None else None
         passages = tokens = size = missing = missing_tokens = missing_size = 0
         for group in self._groups(texts):
@@ -125,7 +126,7 @@ class PreReader:
             on_read(len(rows))
 
     def _absent(self, group: Sequence[TokenIds]) -> list[TokenIds]:
-        found = {key for key, _ in self._stored.load([ids.tobytes() for ids in group])}
+        found = self._stored.stored(ids.tobytes() for ids in group)
         return [ids for ids in group if ids.tobytes() not in found]
 
     def _groups(self, texts: Iterable[str]) -> Iterator[list[TokenIds]]:

@@ -222,7 +222,7 @@ def _cache_of(model: PairModel, config: ScoringConfig, others: Iterable[Likeliho
     if not caches or why_not_cached(model.model, model.adapter) is not None:
         return None
     fingerprint = model_fingerprint(model.model)
-    return next((cache for cache in caches if cache.model == fingerprint), None)
+    return next((cache for cache in caches if cache.model == fingerprint and cache.budget.device == model.device), None)
 
 
 def _passage_cache(

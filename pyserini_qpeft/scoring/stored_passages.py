@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -13,12 +13,14 @@ from safetensors.torch import save_file
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.key_values import KeyValueLayout, KeyValues
-from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder, unfinished, write_whole
+from pyserini_qpeft.scoring.passage_files import unfinished, write_whole
+from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder
 
 logger = logging.getLogger(__name__)
 
 _HEADER_BYTES = 512
 _TOKEN_BYTES = 8
+_SHORTAGES = ("out of memory", "cannot allocate memory", "too many open files")
 
 
 class StoredPassages:
@@ -64,23 +66,12 @@ class StoredPassages:
             Those passages that are stored, each with its key-values.
         """
         for key in keys:
-            file = self._file(key)
-            try:
-                with safe_open(file, framework="pt", device=str(self.device)) as opened:
-                    tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
-                    belongs = opened.metadata() == self._metadata(file)
-                found = self.layout.recognise(tensors, len(key) // _TOKEN_BYTES) if belongs else None
-                reason = "it holds something else"
-            except FileNotFoundError:
-                continue
-            except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-                found, reason = None, str(error)
-            if found is None:
-                self._is_broken(key, reason)
-                continue
-            with contextlib.suppress(OSError):  # a folder that may only be read
-                os.utime(file)
-            yield key, found
+            if (found := self._read(key, self.device)) is not None:
+                yield key, found
+
+    def stored(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those passages that are stored; they count as used now. None of them is moved to the device."""
+        return {key for key in keys if self._read(key, torch.device("cpu")) is not None}
 
     def save(self, passages: Mapping[bytes, KeyValues]) -> None:
         """Stores key-values; passages that are stored already are left as they are.
@@ -108,6 +99,27 @@ class StoredPassages:
     def file_bytes(self, tokens: int) -> int:
         """Bytes that the file of a passage of `tokens` tokens takes at most."""
         return tokens * self.layout.bytes_per_token + _HEADER_BYTES
+
+    def _read(self, key: bytes, device: torch.device) -> KeyValues | None:
+        file = self._file(key)
+        try:
+            with safe_open(file, framework="pt", device=str(device)) as opened:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+                belongs = opened.metadata() == self._metadata(file)
+            found = self.layout.recognise(tensors, len(key) // _TOKEN_BYTES) if belongs else None
+            reason = "it holds something else"
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+            found, reason = None, str(error)
+            if any(shortage in reason.lower() for shortage in _SHORTAGES):
+                return None  # the file may be whole
+        if found is None:
+            self._is_broken(key, reason)
+            return None
+        with contextlib.suppress(OSError):  # a folder that may only be read
+            os.utime(file)
+        return found
 
     def _write(self, file: Path, kept: KeyValues) -> None:
         draft = unfinished(file)

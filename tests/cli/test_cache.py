@@ -92,4 +92,4 @@ def test_a_corpus_that_does_not_fit_is_refused(told, beir, model, tmp_path):
 def test_a_model_without_stored_passages_is_named(told, beir, tmp_path):
     (tmp_path / "cache").mkdir()
     arguments = ("--passage-cache-folder", tmp_path / "cache", "--clear", "--model", "nobody")
-    assert "holds no passages of the model 'nobody'" in told("cache", *arguments)
+    assert "holds no passages of the model 'nobody' (and of no other)" in told("cache", *arguments)

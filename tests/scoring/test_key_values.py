@@ -1,5 +1,6 @@
 """Key-values as a cache keeps them: the same numbers, or 8-bit integers within the bound that the module states."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.scoring.config import ScoringConfig
-from pyserini_qpeft.scoring.key_values import KeyValueLayout
+from pyserini_qpeft.scoring.key_values import BatchMemory, KeyValueLayout
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 SHAPE = (2, 2, 1, 3, 5, 4)
@@ -95,3 +96,16 @@ def test_scores_from_integers_are_near_and_do_not_depend_on_what_the_cache_holds
     for other in found[1:]:
         # Rounding of a number that stands between two integers may go either way.
         np.testing.assert_allclose(other, found[0], atol=2e-3)
+
+
+def test_memory_for_a_larger_batch_replaces_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, empty = BatchMemory(), torch.empty
+    memory.take((2, 3), torch.float32, torch.device("cpu"))
+    before = weakref.ref(memory._memory)
+
+    def checked(*arguments: Any, **settings: Any) -> torch.Tensor:
+        assert before() is None, "both together may not fit"
+        return empty(*arguments, **settings)
+
+    monkeypatch.setattr(torch, "empty", checked)
+    assert memory.take((4, 3), torch.float32, torch.device("cpu")).shape == (4, 3)

@@ -183,3 +183,12 @@ def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytes
     got = scorer.score(scorer.sequences(POOL))
     np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
     assert scorer.row_scorer.budget.tokens <= 60
+
+
+def test_a_model_on_another_device_has_a_cache_of_its_own() -> None:
+    config = ScoringConfig(passage_cache_bytes=1 << 20)
+    first = LikelihoodScorer(tiny_model(), TOKENIZER, config)
+    assert LikelihoodScorer(tiny_model(), TOKENIZER, config, others=[first]).cache is first.cache
+    assert first.cache is not None
+    first.cache.budget.device = torch.device("meta")
+    assert LikelihoodScorer(tiny_model(), TOKENIZER, config, others=[first]).cache is not first.cache

@@ -114,14 +114,15 @@ def test_what_cannot_be_held_is_refused_before_anything_is_read(
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_passages_of_other_models_make_room_and_those_of_the_corpus_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [1.0, 1.02, 1.5])
+def test_passages_of_other_models_make_room_and_those_of_the_corpus_stay(tmp_path: Path, share: float) -> None:
     other = LikelihoodScorer(tiny_model(seed=5), TOKENIZER, ScoringConfig(passage_cache_folder=tmp_path))
     PreReader(other).read(TEXTS)
     size = PreReader(other).plan(TEXTS).bytes
-    reader = PreReader(scorer_of(tmp_path, passage_cache_limit=int(size * 1.5), batch_tokens=150))
+    reader = PreReader(scorer_of(tmp_path, passage_cache_limit=int(size * share), batch_tokens=150))
     reader.plan(TEXTS)
     reader.read(TEXTS)
-    assert reader.folder.bytes <= size * 1.5
+    assert reader.folder.bytes <= size * share
     assert reader.plan(TEXTS).missing == 0
     assert PreReader(other).plan(TEXTS).missing > 0
 

@@ -14,9 +14,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.scoring import stored_passages
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.key_values import KeyValueLayout
 from pyserini_qpeft.scoring.model_fingerprint import model_fingerprint
@@ -230,6 +232,31 @@ def test_what_one_process_stores_another_sees_at_once(tmp_path: Path) -> None:
     late.save({key(1, 2, 3): kept(3, 5.0)})
     ((_, found),) = early.load([key(1, 2, 3), key(4)])
     assert torch.equal(found.states, kept(3, 5.0).states)
+
+
+@pytest.mark.parametrize("reason", ["Cannot allocate memory (os error 12)", "Too many open files (os error 24)"])
+def test_a_file_that_cannot_be_opened_for_want_of_memory_is_not_broken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SafetensorError(reason)
+
+    stored = store(tmp_path)
+    stored.save({key(1): kept(1)})
+    before = [file.stat().st_ino for file in passages(tmp_path)]
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr(stored_passages, "safe_open", fail)
+        assert dict(stored.load([key(1)])) == {}
+        stored.save({key(1): kept(1)})
+    assert not caplog.records
+    assert [file.stat().st_ino for file in passages(tmp_path)] == before, "it is not written again"
+    assert dict(stored.load([key(1)])).keys() == {key(1)}
+
+
+def test_what_is_stored_is_found_without_the_device_of_the_model(tmp_path: Path) -> None:
+    stored = StoredPassages(PassageFolder(tmp_path), MODEL, LAYOUT, torch.device("cuda"))
+    stored.save({key(1): kept(1)})
+    assert stored.stored([key(1), key(2)]) == {key(1)}
 
 
 def test_unfinished_files_of_a_killed_process_are_removed_by_the_next_one(tmp_path: Path) -> None:
