@@ -13,11 +13,9 @@ from typing import Any
 from accelerate import PartialState
 from transformers import EarlyStoppingCallback, TrainingArguments
 
-from pyserini_qpeft.data.dpr import read_examples
-from pyserini_qpeft.data.examples import TrainingExample, fingerprint, overlap
+from pyserini_qpeft.data.examples import TrainingExample, fingerprint
 from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.runs import read_run
-from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER
 from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.scoring.config import ScoringConfig
@@ -42,9 +40,9 @@ from pyserini_qpeft.training.checkpoints import (
 )
 from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
 from pyserini_qpeft.training.dev import DevSet
-from pyserini_qpeft.training.losses.compute import learns_from_negatives, learns_without_negatives
 from pyserini_qpeft.training.pair_scorer import PairScorer
-from pyserini_qpeft.training.sampling import TrainingGroups, draw
+from pyserini_qpeft.training.reading import check_negatives, read_training_examples
+from pyserini_qpeft.training.sampling import TrainingGroups
 from pyserini_qpeft.training.trainer import AdapterTrainer
 
 logger = logging.getLogger(__name__)
@@ -72,8 +70,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
         return None
     place.check(resume=resume)
     check_adapter(config.adapter)
-    examples, dev_examples = _read(config)
-    _check_negatives(examples, config)
+    examples, dev_examples = read_training_examples(config)
+    check_negatives(examples, config)
     arguments = trainer_arguments(config, place.folder, len(examples))
     processes = PartialState()
     base, tokenizer = load_model(replace(config.base, adapter=NO_ADAPTER, device=str(arguments.device)))
@@ -153,41 +151,6 @@ def _train(
         with saving_errors(place.folder):
             place.finish(_written(model, record, place.folder / "adapter"))
     return record
-
-
-def _read(config: TrainConfig) -> tuple[list[TrainingExample], list[TrainingExample]]:
-    examples, _ = read_examples(config.train)
-    examples = draw(examples, config.sampling.max_queries, config.seed)
-    if not config.dev:
-        return examples, []
-    dev, _ = read_examples(config.dev)
-    dev = draw(dev, config.sampling.dev_queries, seed=0)
-    shared = overlap(dev, examples)
-    if shared.queries or shared.passages:
-        logger.warning(
-            "dev overlaps train: %d of %d dev queries and %d positive passages of dev are also in train, so the dev "
-            "figures are too high",
-            shared.queries,
-            len(dev),
-            shared.passages,
-        )
-    return examples, dev
-
-
-def _check_negatives(examples: Sequence[TrainingExample], config: TrainConfig) -> None:
-    """Looks for queries from which the loss cannot learn, because they have no negatives.
-
-    Raises:
-        QPeftError: No query has negatives, and the loss has no gradient without them.
-    """
-    if config.sampling.in_batch > 1 or not learns_from_negatives(config.loss):
-        return
-    without = sum(not (example.negatives and config.sampling.negatives) for example in examples)
-    advice = "use the passages of other queries (--in-batch 2 or more), or find hard negatives with qpeft mine"
-    if without == len(examples) and not learns_without_negatives(config.loss):
-        raise QPeftError(f"no training query has a negative, and the loss {config.loss.loss} needs them: {advice}.")
-    if without:
-        logger.warning("%d of %d training queries have no negative: %s", without, len(examples), advice)
 
 
 def _keeps_passages(wanted: OptimizationConfig, model: Any) -> bool:
