@@ -71,6 +71,7 @@ class FoundHit:
         rank: Place in the final list, from 1.
         score: What the list is sorted by.
         likelihood: Mean log-likelihood; None if it was not reranked.
+        probability: Calibrated probability of relevance; None if it was not reranked, or without a calibration.
         first_stage_rank: Place in the first stage's list, from 1.
     """
 
@@ -78,6 +79,7 @@ class FoundHit:
     rank: int
     score: float
     likelihood: float | None
+    probability: float | None
     first_stage_rank: int
 
 
@@ -115,14 +117,16 @@ async def search_and_rerank(service: Service, question: Question) -> Found:
     searched = time.perf_counter()
     first_stage = [hit.score for hit in hits]
     if not question.rerank:
-        found = [FoundHit(hit, place + 1, hit.score, None, place + 1) for place, hit in enumerate(hits)]
+        found = [FoundHit(hit, place + 1, hit.score, None, None, place + 1) for place, hit in enumerate(hits)]
         return Found(found, 0, searched - began, 0.0)
     head = hits[: question.depth]
     job = await service.scored(model.name, [(question.query, hit.text) for hit in head])
     fusion = question.fusion and question.fusion.for_model(service.config.model.model)
     ranking = rank_hits(job.scores, first_stage, fusion, depth=len(head))
+    unread = [None] * (len(hits) - len(head))
+    likelihoods, probabilities = [*job.scores, *unread], [*job.probabilities, *unread]
     found = [
-        FoundHit(hits[place], rank, score, job.scores[place] if place < len(head) else None, place + 1)
+        FoundHit(hits[place], rank, score, likelihoods[place], probabilities[place], place + 1)
         for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1)
     ]
     return Found(found[: question.k], job.tokens, searched - began, time.perf_counter() - searched)

@@ -68,6 +68,7 @@ class Hit(BaseModel):
     rank: int = Field(description="Place in the final list, from 1.")
     score: float = Field(description="What the list is sorted by: the fused score, or the likelihood.")
     likelihood: float | None = Field(description="Mean natural-log probability of the query's tokens.")
+    probability: float | None = Field(description="Probability of relevance, if the model has a calibration.")
     first_stage_score: float
     first_stage_rank: int
     title: str | None = None

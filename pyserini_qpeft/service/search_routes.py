@@ -59,6 +59,7 @@ def _hits(found: Found, *, texts: bool) -> list[dict[str, Any]]:
             "rank": one.rank,
             "score": one.score,
             "likelihood": one.likelihood,
+            "probability": one.probability,
             "first_stage_score": one.hit.score,
             "first_stage_rank": one.first_stage_rank,
         }

@@ -18,6 +18,11 @@ def score_of(model: str, query: str, text: str) -> float:
     return -int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1
 
 
+def probability_of(text: str) -> float:
+    """The probability that a calibrated model gives."""
+    return 1 / (1 + len(text))
+
+
 def begun(file: Path) -> Path:
     """The file that exists as soon as the worker waits for `file`."""
     return file.with_suffix(".begun")
@@ -72,6 +77,7 @@ class StandInScoring:
             [score_of(model, *pair) for pair in pairs],
             [10] * len(pairs),
             [len(text) > 1024 for _, text in pairs],
+            [probability_of(text) for _, text in pairs] if pairs[0][0] == "calibrated" else None,
         )
 
     def explain(self, model: str, query: str, text: str) -> object:
