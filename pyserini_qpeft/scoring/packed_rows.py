@@ -13,7 +13,6 @@ from pyserini_qpeft.qpeft.likelihood import query_likelihood
 from pyserini_qpeft.qpeft.template import TokenIds
 from pyserini_qpeft.qpeft.tuner import NO_HINT
 from pyserini_qpeft.scoring.batch import Row, collate, padded
-from pyserini_qpeft.scoring.grouped_attention import GROUPED
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
 from pyserini_qpeft.scoring.sequences import PairSequence
 
@@ -69,7 +68,7 @@ def why_not_packed(model: Any, adapter: QPeftConfig | None, max_length: int) -> 
         reason = why_not_cached(model, adapter)
         if reason is not None:
             return reason
-        if model.config._attn_implementation not in ("sdpa", GROUPED, "eager"):
+        if model.config._attn_implementation not in ("sdpa", "eager"):
             return f"its attention ({model.config._attn_implementation}) does not take a mask"
         matches = _packed_scores_match(model, max_length)
     except Exception as error:  # a model's own code may fail in any way on a mask that it does not expect

@@ -47,7 +47,7 @@ class PairModel:
             cached: Key-values of the passages, if the batch begins after them.
         """
         if cached is not None and self.device.type == "cpu" and not torch.is_grad_enabled():
-            with grouped_attention(self.causal_model.config):
+            with grouped_attention():
                 return self._likelihood(batch, cached)
         return self._likelihood(batch, cached)
 
