@@ -48,13 +48,16 @@ def rows(name: str, fitted_on: list[Query], measured_on: list[Query]) -> list[li
     relevant = np.concatenate([one[2] for one in measured_on])
     table = []
     for place, words in enumerate(("gain", "likelihood")):
-        curve = fit_calibration([(one[place], one[2]) for one in fitted_on])
+        cells = [name, str(len(measured_on)), str(len(relevant)), f"{relevant.mean():.3f}", words]
+        try:
+            curve = fit_calibration([(one[place], one[2]) for one in fitted_on])
+        except QPeftError:  # relevant hits do not have the higher numbers
+            table.append([*cells, "no curve", "–", "–", "–"])
+            continue
         found = measure_reliability(
             curve.probabilities(np.concatenate([one[place] for one in measured_on]), 0.0), relevant
         )
         numbers = (found.mean, found.brier, found.skill, found.error)
-        share = f"{found.relevant:.3f}"
-        cells = [name, str(len(measured_on)), str(found.hits), share, words]
         table.append([*cells, *(f"{number:.3f}" for number in numbers)])
     return table
 

@@ -10,7 +10,7 @@ import pytest
 
 from pyserini_qpeft.cli.__main__ import verbs
 
-WRITES_NOTHING_OVER = {"completion", "explain", "demo", "mcp", "models", "serve"}
+WRITES_NOTHING_OVER = {"cache", "completion", "explain", "demo", "mcp", "models", "serve"}
 """Verbs that write nothing, or only into a folder of their own."""
 
 COMMANDS = {

@@ -204,4 +204,4 @@ def test_threads_write_and_read_one_folder_of_passages(
     wanted = bare.score(bare.sequences(POOL))
     for got in in_threads([lambda one=one: one.score(one.sequences(POOL)) for one in scorers]):  # type: ignore[misc]
         np.testing.assert_allclose(got, wanted, atol=1e-5)
-    assert all(file.suffix == ".safetensors" for file in tmp_path.rglob("*") if file.is_file())
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} == {".safetensors", ".json"}
