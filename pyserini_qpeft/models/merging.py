@@ -7,10 +7,11 @@ from pyserini_qpeft.errors import QPeftError
 
 
 def merge_lora(model: Any, folder: Path) -> None:
-    """Merges the LoRA of a model; nothing changes for another kind of adapter or for quantized weights.
+    """Merges the LoRA of a model.
 
-    Other models that share the weights keep theirs. The merged weights are W + BA, rounded to the dtype of the base
-    model (LoRA, arXiv 2106.09685, section 4.1).
+    Nothing changes for another kind of adapter, or if weights are quantized or kept on disk. Other models that share
+    the weights keep theirs. The merged weights are W + BA, rounded to the dtype of the base model (LoRA, arXiv
+    2106.09685, section 4.1).
 
     Args:
         model: A `PeftModel` whose LoRA was just loaded.
@@ -42,4 +43,6 @@ def _is_plain(layer: Any) -> bool:
     import torch
 
     weight = getattr(layer, "weight", None)  # a module with experts has several weights
-    return weight is not None and type(weight.data) is torch.Tensor and weight.is_floating_point()
+    if weight is None or weight.is_meta:  # a merged weight that was kept on disk would stay in memory
+        return False
+    return type(weight.data) is torch.Tensor and weight.is_floating_point()

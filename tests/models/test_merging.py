@@ -94,6 +94,16 @@ def test_quantized_weights_are_left_alone() -> None:
     assert not any(layer.merged for layer in layers)
 
 
+def test_weights_that_are_kept_on_disk_are_left_alone() -> None:
+    model, _ = base()
+    lora = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    layers = [layer for layer in lora.modules() if isinstance(layer, LoraLayer)]
+    kept = layers[0].get_base_layer()
+    kept.weight = torch.nn.Parameter(kept.weight.data.to("meta"), requires_grad=False)
+    merge_lora(lora, Path("folder"))
+    assert not any(layer.merged for layer in layers)
+
+
 def test_biases_that_a_lora_changes_are_not_those_of_other_models() -> None:
     model = tiny_model("gpt2")
     config = LoraConfig(target_modules=["c_proj"], init_lora_weights=False, lora_bias=True)
