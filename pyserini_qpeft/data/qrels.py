@@ -66,7 +66,7 @@ def _of_irds(path: PathLike) -> Qrels:
     qrels: Qrels = {}
     for qid, docid, grade in irds_qrels(path):
         grades = qrels.setdefault(qid, {})
-        grades[docid] = max(grade, grades.get(docid, 0))  # some collections judge a passage several times
+        grades[docid] = max(grade, grades.get(docid, grade))  # some collections judge a passage several times
     return qrels
 
 
