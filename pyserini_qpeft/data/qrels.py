@@ -56,9 +56,9 @@ def read_qrels(path: PathLike) -> Qrels:
     if not qrels:
         raise QPeftError(f"{path} is empty, where qrels were expected")
     if repeated:
-        _LOG.warning("%s: %d lines repeat an earlier one and count once", path, repeated)
+        _LOG.warning("%s: lines that repeat an earlier one and count once: %d", path, repeated)
     if negative:
-        _LOG.warning("%s: %d grades are negative and count as not relevant", path, negative)
+        _LOG.warning("%s: negative grades, which count as not relevant: %d", path, negative)
     return qrels
 
 
