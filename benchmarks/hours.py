@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tabulate import tabulate
@@ -11,12 +12,36 @@ from benchmarks.arithmetic import Arithmetic, Reading
 
 QUERIES = {"dev": 6_980, "train": 808_731}
 DEPTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes of a model.
+
+    Attributes:
+        width: Width of the hidden states.
+        inner: Width of the MLP.
+        layers: Layers.
+        heads: Heads.
+        shared: Heads of keys and values.
+        vocabulary: Tokens of the vocabulary.
+        tied: Whether input and output embeddings are the same weights.
+    """
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    shared: int
+    vocabulary: int
+    tied: bool = True
+
+
 _MODELS = {
-    "135 M (SmolLM2)": dict(width=576, inner=1536, layers=30, heads=9, shared=3, vocabulary=49_152, tied=True),
-    "1 B (Llama 3.2)": dict(width=2048, inner=8192, layers=16, heads=32, shared=8, vocabulary=128_256, tied=True),
-    "7 B (Llama 2)": dict(width=4096, inner=11_008, layers=32, heads=32, shared=32, vocabulary=32_000, tied=False),
+    "135 M (SmolLM2)": Sizes(width=576, inner=1536, layers=30, heads=9, shared=3, vocabulary=49_152),
+    "1 B (Llama 3.2)": Sizes(width=2048, inner=8192, layers=16, heads=32, shared=8, vocabulary=128_256),
+    "7 B (Llama 2)": Sizes(width=4096, inner=11_008, layers=32, heads=32, shared=32, vocabulary=32_000, tied=False),
 }
-"""Sizes of the models: width of the hidden states, of the MLP, layers, heads, heads of keys and values, vocabulary."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +72,7 @@ def table(passage: int, query: int, prompt: int, peak: float, share: float) -> s
     pair = Reading(tokens=passage + query + prompt, predicted=query)
     rows = []
     for name, sizes in _MODELS.items():
-        operations = Arithmetic.of(_model(**sizes)).operations([pair])
+        operations = Arithmetic.of(_model(sizes)).operations([pair])
         per_second = peak * 1e12 * share / operations
         hours = [_rounded(queries * DEPTH / per_second / 3600) for queries in QUERIES.values()]
         rows.append([name, _rounded(operations / 1e9), _rounded(per_second), *hours])
@@ -55,19 +80,19 @@ def table(passage: int, query: int, prompt: int, peak: float, share: float) -> s
     return tabulate(rows, heads, tablefmt="pipe", disable_numparse=True)
 
 
-def _model(*, width: int, inner: int, layers: int, heads: int, shared: int, vocabulary: int, tied: bool) -> Any:
+def _model(sizes: Sizes) -> Any:
     """A model without memory for its weights."""
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig
 
     config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        intermediate_size=inner,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=shared,
-        tie_word_embeddings=tied,
+        vocab_size=sizes.vocabulary,
+        hidden_size=sizes.width,
+        intermediate_size=sizes.inner,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.shared,
+        tie_word_embeddings=sizes.tied,
     )
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(config)

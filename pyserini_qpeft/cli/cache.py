@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.passage_folder import PassageFolder
     from pyserini_qpeft.scoring.pre_reading import PreReader
 
-HELP = "read a corpus into a passage cache on disk, so that later queries need not; list or clear such a cache"
+HELP = "read the passages of a corpus into a passage cache on disk in advance; list or clear such a cache"
 
 _SCORING = ("passage_cache_folder", "passage_cache_limit", "passage_cache_dtype", "passage_tokens", "batch_tokens")
 
@@ -145,10 +145,11 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _clear(args: argparse.Namespace) -> None:
+    from pyserini_qpeft.models.registry import shown_name
     from pyserini_qpeft.scoring.sizes import size_text
 
     folder = _existing(args)
-    model = getattr(args, "model", None)
+    model = shown_name(args.model) if "model" in args else None
     if model is not None and model not in (known := sorted({one.model for one in folder.models()})):
         others = f"but of: {', '.join(known)}" if known else "and of no other"
         raise QPeftError(f"{folder.folder} holds no passages of the model {model!r} ({others}).")

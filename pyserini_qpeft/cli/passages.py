@@ -26,10 +26,11 @@ def read_hits(args: argparse.Namespace) -> tuple[Path, Run]:
     """The hits that the options name, and the file that they are from.
 
     Raises:
-        QPeftError: No run is named, or passages are to be unfolded and there are none.
+        QPeftError: No run is named, no docid of the run of passages is that of a passage, or passages are to be
+            unfolded and there are none.
     """
     from pyserini_qpeft.data.runs import read_run
-    from pyserini_qpeft.windows.passage_run import FoldedRun
+    from pyserini_qpeft.windows.passage_run import SEPARATOR, FoldedRun
 
     source = args.run or args.passages_from
     if source is None:
@@ -38,5 +39,11 @@ def read_hits(args: argparse.Namespace) -> tuple[Path, Run]:
         if getattr(args, "unfold", False):
             raise QPeftError("--unfold has no effect without --passages-from.")
         return source, read_run(source)
+    passages = read_run(args.passages_from)
+    if not any(SEPARATOR in hit.docid for hits in passages.values() for hit in hits):
+        raise QPeftError(
+            f"{args.passages_from} has no passages, whose docids are like doc{SEPARATOR}3: a run of documents is named "
+            "with --run."
+        )
     documents = None if args.run is None else read_run(args.run)
-    return source, FoldedRun(read_run(args.passages_from), documents)
+    return source, FoldedRun(passages, documents)

@@ -199,7 +199,7 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
             raise QPeftError(f"{name} is given with a cascade: each stage has its own, {FORM}.")
     for name in _WITHOUT_CASCADE:
         if getattr(args, name, None) is not None:
-            raise QPeftError(f"{name} cannot be used with a cascade: leave one of them out.")
+            raise QPeftError(f"{name.replace('_', '-')} cannot be used with a cascade: leave one of them out.")
     return Reranking(model, config, read_cascade(args.cascade, model, config))
 
 

@@ -56,9 +56,9 @@ def read_qrels(path: PathLike) -> Qrels:
     if not qrels:
         raise QPeftError(f"{path} is empty, where qrels were expected")
     if repeated:
-        _LOG.warning("%s: %d lines repeat an earlier one and count once", path, repeated)
+        _LOG.warning("%s: lines that repeat an earlier one and count once: %d", path, repeated)
     if negative:
-        _LOG.warning("%s: %d grades are negative and count as not relevant", path, negative)
+        _LOG.warning("%s: negative grades, which count as not relevant: %d", path, negative)
     return qrels
 
 
@@ -66,7 +66,7 @@ def _of_irds(path: PathLike) -> Qrels:
     qrels: Qrels = {}
     for qid, docid, grade in irds_qrels(path):
         grades = qrels.setdefault(qid, {})
-        grades[docid] = max(grade, grades.get(docid, 0))  # some collections judge a passage several times
+        grades[docid] = max(grade, grades.get(docid, grade))  # some collections judge a passage several times
     return qrels
 
 

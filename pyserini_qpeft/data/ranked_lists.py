@@ -63,8 +63,15 @@ def _hit(hit: Any, place: int, where: str) -> RankedHit:
 
 def _stages(read: Any, where: str) -> tuple[StageScore, ...]:
     try:
-        return tuple(StageScore(int(one["rank"]), float(one["score"]), one["likelihood"]) for one in read)
-    except (KeyError, TypeError, ValueError):
+        return tuple(
+            StageScore(
+                int(one["rank"]),
+                as_score(one["score"], where),
+                None if one["likelihood"] is None else as_score(one["likelihood"], where),
+            )
+            for one in read
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise QPeftError(f"{where}: each of its stages needs rank, score and likelihood") from None
 
 

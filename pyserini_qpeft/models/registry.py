@@ -82,6 +82,12 @@ def loaded_name(model: Any) -> str:
     return str(getattr(model.config, "name_or_path", ""))
 
 
+def shown_name(model: str) -> str:
+    """The name of a model as users know it: that of its record, or its hub id or folder if it has no record."""
+    record = find_model(model)
+    return model if record is None else record.name
+
+
 def user_file() -> Path:
     """The file in which a user names models; it need not exist."""
     if named := os.environ.get("QPEFT_MODELS"):

@@ -8,7 +8,7 @@ from pyserini_qpeft.calibration.calibration_file import calibration_of
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import loaded_adapter
 from pyserini_qpeft.models.config import NO_ADAPTER
-from pyserini_qpeft.models.registry import find_model, loaded_name
+from pyserini_qpeft.models.registry import loaded_name, shown_name
 from pyserini_qpeft.reranking.config import RerankConfig
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ def describe(scorer: "LikelihoodScorer", config: RerankConfig) -> str:
     """Model, adapter, dtype, depth, fusion and windows, as `name=value`, separated by commas."""
     model = scorer.model
     name, loaded, fusion = loaded_name(model), loaded_adapter(model), config.fusion
-    record = find_model(name)
     adapter = loaded.name if loaded else "of the model" if hasattr(model, "peft_config") else NO_ADAPTER
     parts = {
-        "model": repr(record.name if record else name),
+        "model": repr(shown_name(name)),
         "adapter": repr(adapter),
         "dtype": str(model.dtype).removeprefix("torch."),
         "depth": "all" if config.depth is None else config.depth,

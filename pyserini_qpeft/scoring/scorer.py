@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.registry import loaded_name, passage_tokens
+from pyserini_qpeft.models.registry import loaded_name, passage_tokens, shown_name
 from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.hints.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate, TokenIds
@@ -245,5 +245,5 @@ def _passage_cache(
     stored, fingerprint = None, model_fingerprint(model.model)
     if config.passage_cache_folder is not None:
         folder = PassageFolder(Path(config.passage_cache_folder), config.passage_cache_limit)
-        stored = StoredPassages(folder, fingerprint, layout, budget.device, loaded_name(model.model))
+        stored = StoredPassages(folder, fingerprint, layout, budget.device, shown_name(loaded_name(model.model)))
     return PassageCache(read, builder.padding_id, layout, budget, config.cache_bytes, fingerprint, stored, alone=alone)

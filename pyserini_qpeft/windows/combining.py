@@ -7,8 +7,8 @@ With likelihoods l_1 … l_n of its windows, best first, a document has
     first     the likelihood of its first window
     smooth    t · log(1/n · Σ exp(l_i / t)), from the mean of all windows (large t) to the best one (small t)
 
-The smooth maximum is the log-likelihood of a mixture of the windows: with t = 1 / (tokens of the query) it is the
-likelihood of a query that is asked about any one window.
+With t = 1 / (tokens of the query), the smooth maximum is the likelihood under a mixture of the windows, all with the
+same share.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tiny import WORDS, save_tiny_model
 
-from benchmarks.cached_passages import main
+from benchmarks.cached_passages.__main__ import main
 
 
 def test_every_way_is_measured_and_gives_the_same_scores(tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ def test_a_corpus_that_does_not_fit_is_refused(told, beir, model, tmp_path):
     assert stored(tmp_path) == set()
 
 
+def test_a_model_with_a_name_is_listed_and_removed_by_it(qpeft, beir, tmp_path):
+    folder = ["--passage-cache-folder", tmp_path / "cache"]
+    assert qpeft("cache", *folder, "--corpus", beir, "--quiet").code == 0  # the shipped model
+    assert qpeft("cache", *folder, "--list").out.splitlines()[1].split()[0] == "tiny"
+    assert "6 passages removed" in qpeft("cache", *folder, "--clear", "--model", "tiny").err
+
+
 def test_a_model_without_stored_passages_is_named(told, beir, tmp_path):
     (tmp_path / "cache").mkdir()
     arguments = ("--passage-cache-folder", tmp_path / "cache", "--clear", "--model", "nobody")

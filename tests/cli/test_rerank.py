@@ -137,7 +137,7 @@ def test_a_cascade_that_cannot_be_is_told(told, arguments, model):
     assert "stage 2 of the cascade rescores 5 hits" in told(*arguments(model=None, cascade="tiny@3,tiny@5"))
     assert "adaptive cannot be used with a cascade" in told(*arguments(model=None, cascade="tiny@3"), "--adaptive")
     threshold = ("--minimum-probability", "0.5")
-    assert "minimum_probability cannot be used" in told(*arguments(model=None, cascade="tiny@3"), *threshold)
+    assert "minimum-probability cannot be used" in told(*arguments(model=None, cascade="tiny@3"), *threshold)
 
 
 @pytest.mark.parametrize("options", [("--cascade", "tiny@3"), ("--adaptive",), ("--milliseconds", "50")])

@@ -157,6 +157,7 @@ def test_a_document_without_passages_in_the_run_is_read_itself(qpeft, passages, 
         (["--run", "RUN", "--windows", "best"], "invalid choice: 'best'"),
         (["--run", "RUN", "--unfold"], "--unfold has no effect without --passages-from"),
         (["--passages-from", "RUN", "--windows", "none"], "leave out --windows none"),
+        (["--passages-from", "RUN"], "has no passages, whose docids are like doc#3"),
         ([], "name a run with --run or --passages-from"),
     ],
 )

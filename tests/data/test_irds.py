@@ -72,7 +72,7 @@ def test_corpus_queries_and_qrels_are_read() -> None:
     assert dict(Corpus.open(Path(NAME), {"2"})) == {"2": "Paris is a city"}
     assert [document.title for document in iter_documents(NAME)] == ["Nile", ""]
     assert read_topics(NAME) == {"q1": "which river"}
-    assert read_qrels(NAME) == {"q1": {"1": 2, "2": 0}}
+    assert read_qrels(NAME) == {"q1": {"1": 2, "2": -1}}
 
 
 def test_the_command_line_takes_the_names(tmp_path: Path, capsys: Any) -> None:

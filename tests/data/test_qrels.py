@@ -73,8 +73,8 @@ def test_negative_grades_and_repeated_lines_are_read_with_a_note(qrels_file, cap
 
     assert read_qrels(path) == {"1": {"a": -2, "b": 1}, "2": {"c": 1}}
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: 1 lines repeat an earlier one and count once",
-        f"{path}: 1 grades are negative and count as not relevant",
+        f"{path}: lines that repeat an earlier one and count once: 1",
+        f"{path}: negative grades, which count as not relevant: 1",
     ]
 
 

@@ -48,6 +48,16 @@ def test_a_broken_window_is_a_mistake_with_its_place(tmp_path, windows):
         read_ranked_lists(tmp_path / "run")
 
 
+@pytest.mark.parametrize("stages", [[5], 3, [{"rank": 1}], [{"rank": 1, "score": 1.0, "likelihood": "?"}]])
+def test_a_broken_stage_is_a_mistake_with_its_place(tmp_path, stages):
+    record = {"qid": "1", "hits": [{"docid": "a", "score": 1, "first_stage_score": 1, "first_stage_rank": 1}]}
+    record["hits"][0]["stages"] = stages
+    path = tmp_path / "run.jsonl"
+    path.write_text(json.dumps(record))
+    with pytest.raises(QPeftError, match=r"run\.jsonl:1: hit 1 \(a\)"):
+        read_ranked_lists(path)
+
+
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_first_stage_score_that_is_not_finite_is_null_in_json_and_comes_back_as_nan(tmp_path, score):
     write_run(tmp_path / "run", [RankedList("1", "a query", [RankedHit("a", -1.5, 1, score, 1)])], "jsonl")

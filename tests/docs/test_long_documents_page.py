@@ -4,7 +4,7 @@ from pathlib import Path
 
 from blocks import fenced, run_python
 
-PAGE = "docs/long_documents.md"
+PAGE = "docs/long-documents.md"
 
 
 def test_the_program_shows_the_passage_that_answers(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Queries over passages that were read before, and what 8-bit integers lose."""
