@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.reranking.scored import Scored
 
@@ -117,13 +116,4 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
         parts.append(score([(asked.query, candidate) for candidate in block]))
         pace.measured(asked.query, block, time.monotonic() - start)
         done += count
-    return _read_until(asked, done), Scored.joined(parts)
-
-
-def _read_until(asked: Asked, count: int) -> Asked:
-    """The same query with its first `count` hits as its head."""
-    unread = [
-        RankedHit(hit.docid, hit.score, place, first_stage_score=hit.score, first_stage_rank=place, text=hit.text)
-        for place, hit in enumerate(asked.head[count:], start=count + 1)
-    ]
-    return replace(asked, head=asked.head[:count], tail=[*unread, *asked.tail])
+    return asked.until(done), Scored.joined(parts)

@@ -94,3 +94,30 @@ def test_what_contradicts_each_other_is_refused(plain: QPeftReranker) -> None:
     threshold = reranker(plain, calibration=Calibration(1.0, 0.0), minimum_probability=0.5)
     with pytest.raises(QPeftError, match="drops no hits by their probability"):
         CascadeReranker([threshold])
+
+
+def test_a_stage_after_adaptive_depth_has_the_texts_of_the_hits_that_were_not_read(plain: QPeftReranker) -> None:
+    at_once = StoppingRule(1.0, -2.0, 0.0, 0.0, 1e9, k=2, block=2)
+    corpus = {docid: text for docid, text, _ in HITS}
+    cascade = CascadeReranker([AdaptiveReranker(reranker(plain), at_once), reranker(plain, depth=4)])
+    found = cascade.rerank(QUERY, [(docid, score) for docid, _, score in HITS], corpus=corpus)
+    assert [stage.passages for stage in cascade.stage_reports] == [2, 4]
+    assert sum(hit.likelihood is not None for hit in found) == 4
+
+
+def test_adaptive_depth_reads_the_query_without_a_passage_once(plain: QPeftReranker) -> None:
+    whole = reranker(plain, calibration=Calibration(2.0, 0.1))
+    adaptive = AdaptiveReranker(whole, ALWAYS)
+    whole.rerank(QUERY, HITS)
+    adaptive.rerank(QUERY, HITS)
+    assert adaptive.last_report.tokens == whole.last_report.tokens
+
+
+def test_adaptive_depth_warns_of_first_stage_scores_that_say_nothing(
+    plain: QPeftReranker, caplog: pytest.LogCaptureFixture
+) -> None:
+    hits = [(docid, text, float("nan")) for docid, text, _ in HITS]
+    expected = reranker(plain).rerank(QUERY, hits)
+    caplog.clear()
+    assert_same(AdaptiveReranker(reranker(plain), ALWAYS).rerank(QUERY, hits), expected)
+    assert len(caplog.records) == 1
