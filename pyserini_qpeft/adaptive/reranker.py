@@ -84,7 +84,7 @@ class AdaptiveReranker(AbstractReranker):
             # With a time limit, the time of a query begins when the query before it is done.
             for part in [asked] if limit is None else [[one] for one in asked]:
                 end = deadline if limit is None else Deadline.after(limit)
-                priors = call.priors(part)
+                priors = call.priors(part, end)
                 for read in self._read(part, call, end):
                     if on_scored is not None and read.unread:
                         on_scored(read.unread)

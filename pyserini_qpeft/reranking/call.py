@@ -83,9 +83,13 @@ class RerankCall:
         self._report.seconds += time.perf_counter() - start
         return scored
 
-    def priors(self, batch: Sequence[Asked]) -> dict[str, float]:
-        """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed."""
-        needed = self._hints or self._config.calibration is not None
+    def priors(self, batch: Sequence[Asked], deadline: Deadline | None = None) -> dict[str, float]:
+        """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed.
+
+        After the deadline no hit is rescored, so it is needed for none.
+        """
+        in_time = deadline is None or deadline.seconds_left() > 0
+        needed = in_time and (self._hints or self._config.calibration is not None)
         queries = list(dict.fromkeys(asked.query for asked in batch if asked.head and needed))
         if not queries:
             return {}
@@ -112,7 +116,7 @@ class RerankCall:
 
     def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
         """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
-        priors = self.priors([asked])
+        priors = self.priors([asked], deadline)
         read, scored = score_in_time(asked, self.score, deadline, pace)
         if self._on_scored is not None:
             self._on_scored(len(asked.head) - len(read.head))

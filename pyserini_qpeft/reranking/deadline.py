@@ -18,6 +18,9 @@ _MARGIN = 1.15
 _MEMORY = 0.7
 """What the measurements before count, compared with the last one."""
 
+_DOUBT = 0.9
+"""What a pace counts after each query of which no hit would fit, so that a pace that was slow once is tried again."""
+
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
 
@@ -67,9 +70,9 @@ class Pace:
         """
         if seconds <= 0:
             return 0
-        if not self._characters:
-            return min(1, len(candidates))
         with self._lock:
+            if not self._seconds:
+                return min(1, len(candidates))
             characters = seconds / _MARGIN * self._characters / self._seconds
         ends = np.cumsum([self._size(query, candidate) for candidate in candidates[:_BLOCK]])
         return int(np.searchsorted(ends, characters, side="right"))
@@ -79,6 +82,11 @@ class Pace:
         with self._lock:
             self._characters = _MEMORY * self._characters + sum(self._size(query, one) for one in candidates)
             self._seconds = _MEMORY * self._seconds + seconds
+
+    def doubt(self) -> None:
+        """Expect scoring to take a little less time, because nothing was measured for lack of time."""
+        with self._lock:
+            self._seconds *= _DOUBT
 
     def _size(self, query: str, candidate: Candidate) -> int:
         characters = len(candidate.text)
@@ -110,10 +118,12 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
     while done < len(asked.head):
         count = pace.fitting(asked.query, asked.head[done:], deadline.seconds_left())
         if not count:
+            if not done and deadline.seconds_left() > 0:
+                pace.doubt()
             break
         block = asked.head[done : done + count]
-        start = time.monotonic()
+        start = time.perf_counter()
         parts.append(score([(asked.query, candidate) for candidate in block]))
-        pace.measured(asked.query, block, time.monotonic() - start)
+        pace.measured(asked.query, block, time.perf_counter() - start)
         done += count
     return asked.until(done), Scored.joined(parts)
