@@ -216,14 +216,8 @@ def _figures(
 ) -> "Iterator[tuple[str, Figure]]":
     from pyserini_qpeft.evaluation.figures import evaluation_figures
     from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
-    from pyserini_qpeft.evaluation.sweep import from_ranked_lists, of_cascade
+    from pyserini_qpeft.evaluation.sweep import two_stage_runs
     from pyserini_qpeft.reranking.config_file import read_rerank_config
 
-    two_stages = {
-        name: from_ranked_lists(ranked)
-        for name, ranked in lists.items()
-        if any(hit.likelihood is not None for one in ranked for hit in one.hits)
-        and not any(of_cascade(one.hits) for one in ranked)
-    }
     chosen = None if config is None else read_rerank_config(config)
-    return evaluation_figures(Evaluation(comparison, two_stages, qrels, chosen))
+    return evaluation_figures(Evaluation(comparison, two_stage_runs(lists, qrels), qrels, chosen))

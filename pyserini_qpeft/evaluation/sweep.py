@@ -1,5 +1,6 @@
 """Rankings at other depths and fusion weights, for hits that are scored already; no model is needed."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_logger = logging.getLogger(__name__)
 
 DEFAULT_DEPTHS = (5, 10, 20, 50, 100, 200, 500, 1000)
 DEFAULT_WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
@@ -52,6 +55,32 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
                 )
         run[ranked.qid] = [TwoStageHit(hit.docid, hit.first_stage_score, hit.likelihood) for hit in hits]
     return run
+
+
+def two_stage_runs(lists: Mapping[str, Sequence[RankedList]], qrels: Qrels) -> dict[str, TwoStageRun]:
+    """Both stages of the judged queries of several runs, for plots of fusion weight and depth.
+
+    A run without likelihoods, or of a cascade, is left out. So is one that cannot be ranked anew: a list was cut,
+    or its first hit was not rescored. A warning says so.
+
+    Args:
+        lists: Reranked lists by the name of the run.
+        qrels: The qrels.
+    """
+    found = {}
+    for name, ranked in lists.items():
+        judged = [one for one in ranked if one.qid in qrels]
+        hits = [hit for one in judged for hit in one.hits]
+        if of_cascade(hits) or all(hit.likelihood is None for hit in hits):
+            continue
+        try:
+            run = from_ranked_lists(judged)
+            reach(run)
+        except QPeftError as mistake:
+            _logger.warning("%s is not in the plots of fusion weight and depth: %s", name, mistake)
+            continue
+        found[name] = run
+    return found
 
 
 def of_cascade(hits: Sequence[RankedHit]) -> bool:
