@@ -13,7 +13,7 @@ _SCORE, _EMPTY = '"first_stage_score"', '"hits": []'
 
 
 def holds_ranked_lists(path: PathLike) -> bool:
-    """Whether a run is JSONL with the scores of both stages, as `qpeft rerank` writes it."""
+    """Whether a run is JSONL with the scores of both stages, as `qpeft rerank` writes it; its lists may be empty."""
     start = first_line(path, what="a run")
     if start.lstrip()[0] != "{":
         return False
@@ -22,7 +22,7 @@ def holds_ranked_lists(path: PathLike) -> bool:
     # The first list is empty, so the first that is not shows the format.
     some = (hits for _, _, record in records_by_qid(path, what="a run") if (hits := record.get("hits")))
     first = next(some, None)
-    return isinstance(first, list) and isinstance(first[0], dict) and _SCORE.strip('"') in first[0]
+    return first is None or (isinstance(first, list) and isinstance(first[0], dict) and _SCORE.strip('"') in first[0])
 
 
 def read_ranked_lists(path: PathLike) -> list[RankedList]:

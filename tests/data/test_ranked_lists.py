@@ -32,7 +32,7 @@ def test_lists_are_recognised_if_the_first_of_them_is_empty(tmp_path):
     (tmp_path / "other").write_text('{"qid": "1", "hits": []}\n{"qid": "2", "hits": [{"docid": "a", "score": 1}]}\n')
     assert not holds_ranked_lists(tmp_path / "other")
     (tmp_path / "none").write_text('{"qid": "1", "hits": []}\n')
-    assert not holds_ranked_lists(tmp_path / "none")
+    assert holds_ranked_lists(tmp_path / "none")
 
 
 def test_windows_are_written_with_the_best_of_them_and_read_back(tmp_path):
