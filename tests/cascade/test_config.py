@@ -71,6 +71,7 @@ def test_mistakes_name_the_stage(words: str, message: str) -> None:
         ("{}", "expected a list of stages"),
         ('[{"model": "tiny"}]', "stage 1 must be an object with at least model and depth"),
         ('[{"model": "tiny", "depth": 3, "dept": 3}]', "stage 1: unknown setting 'dept'.*Did you mean 'depth'"),
+        ('[{"model": "tiny", "depth": 3, "adapter": 5}]', "stage 1: adapter must be a name or null, and is 5"),
         ('[{"model": "tiny", "depth": "3"}]', "stage 1: depth must be a whole number"),
     ],
 )
