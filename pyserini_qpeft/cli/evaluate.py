@@ -183,6 +183,7 @@ def _write(
 ) -> None:
     from pyserini_qpeft.data.files import atomic_write
     from pyserini_qpeft.evaluation import tables
+    from pyserini_qpeft.evaluation.exports import to_csv, to_json
     from pyserini_qpeft.evaluation.report import to_html
 
     wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
@@ -191,9 +192,9 @@ def _write(
     for path in args.output:
         match path.suffix:
             case ".csv":
-                text = tables.to_csv(comparison)
+                text = to_csv(comparison)
             case ".json":
-                text = tables.to_json(comparison)
+                text = to_json(comparison)
             case ".html":
                 title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
                 text = to_html(title, shown, notes, figures.items())

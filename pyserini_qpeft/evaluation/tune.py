@@ -131,6 +131,8 @@ def calibrate(lists: Iterable[RankedList], dev_qrels: Qrels) -> Calibration:
 
 def _dev_queries(run: TwoStageRun, dev_qrels: Qrels) -> TwoStageRun:
     dev = judged_only(run, dev_qrels)
-    if not any(dev.values()):
+    if not dev:
         raise QPeftError(_NO_DEV_QUERY)
+    if not any(dev.values()):
+        raise QPeftError("the list of every dev query is empty: rerank them again, and keep all hits")
     return dev

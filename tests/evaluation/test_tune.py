@@ -80,6 +80,8 @@ def test_unscored_hits_limit_the_depths_that_are_tried(run, qrels):
 def test_a_run_without_a_dev_query_is_refused(run):
     with pytest.raises(QPeftError, match="no query of the run is in the dev qrels"):
         tune(run, {"other": {"a": 1}})
+    with pytest.raises(QPeftError, match="the list of every dev query is empty"):
+        tune({"q0": []}, {"q0": {"a": 1}})
 
 
 def reranked(run: TwoStageRun, prior: float | None) -> list[RankedList]:
