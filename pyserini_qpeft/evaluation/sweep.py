@@ -46,15 +46,25 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
             raise QPeftError(
                 f"query {ranked.qid}: the list is that of a cascade of several models; give a run of one model"
             )
-        hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
-        for place, hit in enumerate(hits, start=1):
-            if hit.first_stage_rank != place:
-                raise QPeftError(
-                    f"query {ranked.qid}: the first stage's hit {place} is not in the reranked list; "
-                    "write all hits of the first stage"
-                )
+        hits = in_first_stage_order(ranked)
         run[ranked.qid] = [TwoStageHit(hit.docid, hit.first_stage_score, hit.likelihood) for hit in hits]
     return run
+
+
+def in_first_stage_order(ranked: RankedList) -> list[RankedHit]:
+    """The hits of a reranked list in the order of the first stage.
+
+    Raises:
+        QPeftError: One is missing: the list was cut after reranking, such as by a minimum probability.
+    """
+    hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
+    for place, hit in enumerate(hits, start=1):
+        if hit.first_stage_rank != place:
+            raise QPeftError(
+                f"query {ranked.qid}: the first stage's hit {place} is not in the reranked list; "
+                "write all hits of the first stage"
+            )
+    return hits
 
 
 def two_stage_runs(lists: Mapping[str, Sequence[RankedList]], qrels: Qrels) -> dict[str, TwoStageRun]:
