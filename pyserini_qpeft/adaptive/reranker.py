@@ -1,27 +1,22 @@
 """A reranker that stops reading a query's hits when its first hits can hardly change any more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.adaptive.rule_file import read_rule
-from pyserini_qpeft.candidates.hits import first_stage_hits
-from pyserini_qpeft.data.ranked_hits import RankedHits
-from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.abstract import AbstractReranker
+from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
-from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
-from pyserini_qpeft.reranking.probability import with_probabilities
-from pyserini_qpeft.reranking.ranking import rank_hits
-from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, ranked_hits, text_source
+from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite, text_source
 from pyserini_qpeft.reranking.reranker import QPeftReranker
+from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
@@ -49,11 +44,6 @@ class AdaptiveReranker(AbstractReranker):
         self.rule = read_rule() if rule is None else rule
         self.last_report = ScoringReport()
         check_adaptive(self.config)
-        # Gives likelihoods only: order, threshold and tail are decided when reading has stopped.
-        reading = replace(
-            self.config, depth=None, below_depth="keep", fusion=None, minimum_probability=None, milliseconds=None
-        )
-        self._reader = QPeftReranker(reranker.scorer, reading)
 
     @property
     def query_batch_pairs(self) -> int:
@@ -86,29 +76,40 @@ class AdaptiveReranker(AbstractReranker):
     ) -> Iterator[Reranked]:
         """See `AbstractReranker.rerank_query_batches`. `on_scored` counts hits that need not be read as done."""
         self.last_report = report = report if report is not None else ScoringReport()
+        call = RerankCall(self.reranker.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
         texts, places = text_source(searcher, corpus), count(1)
         limit = self.config.milliseconds if deadline is None else None
-        options: dict[str, Any] = {"hints": hints, "report": report, "on_scored": on_scored, "deadline": deadline}
         for batch in batches:
-            reading = [_Reading(ask(request, next(places), texts, self.config.depth)) for request in batch]
+            asked = [ask(request, next(places), texts, self.config.depth) for request in batch]
             # With a time limit, the time of a query begins when the query before it is done.
-            for part in [reading] if limit is None else [[one] for one in reading]:
+            for part in [asked] if limit is None else [[one] for one in asked]:
                 end = deadline if limit is None else Deadline.after(limit)
-                self._read(part, **{**options, "deadline": end})
-                for one in part:
-                    yield with_probabilities(one.finish(self.config, hints=hints), self.config).first(k)
+                priors = call.priors(part, end)
+                for read in self._read(part, call, end):
+                    if on_scored is not None and read.unread:
+                        on_scored(read.unread)
+                    yield call.ranked(read.asked.until(read.count), Scored.joined(read.parts), priors)
 
-    def _read(self, reading: list["_Reading"], **options: Any) -> None:
+    def _read(self, batch: Sequence[Asked], call: RerankCall, deadline: Deadline | None) -> "list[_Reading]":
         """Read block after block, each for all queries that are not done, so that batches of the model stay full."""
+        reading = [_Reading(asked) for asked in batch]
         left = [one for one in reading if one.asked.head]
         while left:
             blocks = [one.next_block(self.rule) for one in left]
-            for one, found in zip(left, self._reader.rerank_query_batches([blocks], **options), strict=True):
-                one.add(found)
-                one.done = one.done or self.rule.stops(one.likelihoods, one.first_stage, self.config.fusion)
-            if options["on_scored"] is not None and (unread := sum(one.unread for one in left if one.done)):
-                options["on_scored"](unread)
+            if deadline is None:
+                scored = call.score([(block.query, candidate) for block in blocks for candidate in block.head])
+                stops = list(accumulate(len(block.head) for block in blocks))
+                parts = [scored.part(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+            else:
+                pace = self.reranker.pace
+                parts = [score_in_time(block, call.score, deadline, pace)[1] for block in blocks]
+            for one, block, part in zip(left, blocks, parts, strict=True):
+                one.add(part)
+                in_time = len(part.likelihoods) == len(block.head)
+                refuse_non_finite(block.until(len(part.likelihoods)), part.likelihoods)
+                one.done = not in_time or self.rule.stops(one.likelihoods, one.first_stage, self.config.fusion)
             left = [one for one in left if not one.done]
+        return reading
 
 
 def check_adaptive(config: RerankConfig) -> None:
@@ -129,18 +130,14 @@ class _Reading:
 
     Attributes:
         asked: The query and its hits.
-        hits: The hits that were read, in the first stage's order.
-        hints: Their hint tokens.
-        prior: Likelihood of the query without a passage, if it is known.
-        left_out: Hits of the last block for which there was no time.
+        parts: What was found about the hits that were read, block by block.
+        likelihoods: Their likelihoods, in the first stage's order.
         done: Whether reading has stopped.
     """
 
     asked: Asked
-    hits: list[RankedHit] = field(default_factory=list)
-    hints: list[list[str] | None] = field(default_factory=list)
-    prior: float | None = None
-    left_out: int = 0
+    parts: list[Scored] = field(default_factory=list)
+    likelihoods: list[float] = field(default_factory=list)
     done: bool = False
 
     @property
@@ -148,48 +145,18 @@ class _Reading:
         return [one.score for one in self.asked.head]
 
     @property
-    def likelihoods(self) -> list[float]:
-        return [hit.likelihood for hit in self.hits if hit.likelihood is not None]
+    def count(self) -> int:
+        return len(self.likelihoods)
 
     @property
     def unread(self) -> int:
-        """Hits that were not read, without those that were counted as left out for lack of time."""
-        return len(self.asked.head) - len(self.hits) - self.left_out
+        return len(self.asked.head) - self.count
 
-    def next_block(self, rule: StoppingRule) -> Request:
-        head, read = self.asked.head, len(self.hits)
-        block = head[read : rule.next_stop(read, len(head))]
-        return self.asked.query, block
+    def next_block(self, rule: StoppingRule) -> Asked:
+        """The hits that are read before the next decision, as a query of their own."""
+        head = self.asked.head
+        return replace(self.asked, head=head[self.count : rule.next_stop(self.count, len(head))], tail=[])
 
-    def add(self, found: Reranked) -> None:
-        """Take the hits of a block, which come in the order of their likelihoods; stop if the time was too short."""
-        read = [place for place, hit in enumerate(found.hits) if hit.likelihood is not None]
-        places = sorted(read, key=lambda place: found.hits[place].first_stage_rank)
-        self.left_out = len(found.hits) - len(read)
-        self.done = self.left_out > 0
-        self.hits += [found.hits[place] for place in places]
-        self.hints += [None if found.hints is None else found.hints[place] for place in places]
-        self.prior = found.prior
-
-    def finish(self, config: RerankConfig, *, hints: bool) -> Reranked:
-        """The list of the query at the depth where reading stopped."""
-        head, read = self.asked.head, len(self.hits)
-        tail = [*first_stage_hits([(one.docid, one.score) for one in head[read:]], first_rank=read + 1)]
-        asked = replace(self.asked, head=head[:read], tail=[*tail, *self.asked.tail])
-        likelihoods = np.asarray(self.likelihoods, dtype=np.float32)
-        scores = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]
-        ranking = rank_hits(likelihoods.tolist(), scores, config.fusion, depth=read, below_depth=config.below_depth)
-        hits = RankedHits(
-            hit
-            if hit.likelihood is None
-            else replace(
-                self.hits[place],
-                score=hit.score,
-                rank=hit.rank,
-                first_stage_score=hit.first_stage_score,
-                first_stage_rank=hit.first_stage_rank,
-            )
-            for place, hit in zip(ranking.order, ranked_hits(asked, likelihoods, ranking), strict=True)
-        )
-        kept = [self.hints[place] if place < read else None for place in ranking.order] if hints else None
-        return Reranked(hits, kept, read, self.prior)
+    def add(self, part: Scored) -> None:
+        self.parts.append(part)
+        self.likelihoods += part.likelihoods.tolist()

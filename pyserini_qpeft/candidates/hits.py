@@ -88,7 +88,7 @@ def _joined(docid: str, score: float, passages: Sequence[Candidate]) -> Candidat
 
 
 def _parts(windows: Sequence[ScoredWindow]) -> tuple[Part, ...]:
-    """The passages that a document was given as when it was ranked before, such as by an earlier stage of a cascade."""
+    """The passages that a document was given as when it was ranked before; those that were read then."""
     parts: dict[str, Part] = {}
     for window in windows:
         if window.docid is not None:

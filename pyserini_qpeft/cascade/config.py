@@ -19,7 +19,7 @@ FORM = "MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT]"
 """How a stage is written."""
 
 _STAGE = re.compile(
-    r"(?P<model>.+?)(?:\+(?P<adapter>[^+]+))?@(?P<depth>[0-9]+)(?::(?P<fusion>[a-z]+))?(?::(?P<weight>[0-9.]+))?"
+    r"(?P<model>.+?)(?:\+(?P<adapter>[^+]+))?@(?P<depth>[0-9]+)(?::(?P<fusion>[a-z]+))?(?::(?P<weight>[0-9]+\.?[0-9]*|\.[0-9]+))?"
 )
 _FILE_NAMES = {"model", "adapter", "depth", "fusion"}
 
@@ -143,6 +143,8 @@ def _from_file(path: str, place: int, read: Any, model: ModelConfig, config: Rer
         raise QPeftError(f"{where} must be an object with at least model and depth")
     if unknown := sorted(read.keys() - _FILE_NAMES):
         raise QPeftError(f"{where}: unknown setting {unknown[0]!r}.{did_you_mean(unknown[0], _FILE_NAMES)}")
+    if not isinstance(read.get("adapter"), str | None):
+        raise QPeftError(f"{where}: adapter must be a name or null, and is {read['adapter']!r}")
     try:
         own = as_rerank_config({name: read[name] for name in ("depth", "fusion") if name in read})
     except QPeftError as mistake:

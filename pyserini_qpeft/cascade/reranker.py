@@ -5,7 +5,9 @@ from dataclasses import fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
-from pyserini_qpeft.candidates.hit_lists import listed
+from pyserini_qpeft.candidates.hit_lists import TextHit, listed
+from pyserini_qpeft.candidates.hits import to_candidates
+from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.cascade.config import CascadeConfig, check_stages, read_cascade
 from pyserini_qpeft.cascade.flow import InStages, through
 from pyserini_qpeft.data.fields import as_text
@@ -13,7 +15,7 @@ from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.reranking.protocol import Reranker
-from pyserini_qpeft.reranking.requests import Request, Reranked
+from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
@@ -139,15 +141,14 @@ class CascadeReranker(AbstractReranker):
         self.stage_reports = reports = tuple(ScoringReport() for _ in self.stages)
         earlier = replace(total)
         limit = self.config.milliseconds if deadline is None else None
+        texts, given = text_source(searcher, corpus), _given(batches)
         # With a time limit, each query goes through all stages before the next one begins.
-        given = _given(batches)
         flows = [given] if limit is None else ([[one]] for batch in given for one in batch)
         for flow in flows:
             end = deadline if limit is None else Deadline.after(limit)
+            flow = ([_with_texts(one, texts, self.config.depth) for one in batch] for batch in flow)
             for place, stage in enumerate(self.stages):
                 options: dict[str, Any] = {"report": reports[place], "on_scored": on_scored, "deadline": end}
-                if place == 0:
-                    options |= {"searcher": searcher, "corpus": corpus}
                 if place == len(self.stages) - 1:
                     options |= {"k": k, "hints": hints}
                 flow = through(stage, flow, **options)
@@ -171,6 +172,16 @@ def _given(batches: Iterable[Iterable[Request]]) -> Iterator[list[InStages]]:
     places = count(1)
     for batch in batches:
         yield [InStages(as_text(query, f"the query of request {next(places)}"), listed(hits)) for query, hits in batch]
+
+
+def _with_texts(asked: InStages, texts: TextSource | None, depth: int | None) -> InStages:
+    """The query with the hits of the first stage as candidates, so that each stage gets them whole.
+
+    A text alone stays one, because it has no first-stage score that could be missing.
+    """
+    head = to_candidates(asked.given[:depth], texts)
+    kept = [hit if isinstance(hit, TextHit) else one for hit, one in zip(asked.given, head, strict=False)]
+    return replace(asked, given=[*kept, *asked.given[len(head) :]])
 
 
 def _add_up(total: ScoringReport, reports: Sequence[ScoringReport]) -> None:

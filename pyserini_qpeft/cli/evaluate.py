@@ -183,6 +183,7 @@ def _write(
 ) -> None:
     from pyserini_qpeft.data.files import atomic_write
     from pyserini_qpeft.evaluation import tables
+    from pyserini_qpeft.evaluation.exports import to_csv, to_json
     from pyserini_qpeft.evaluation.report import to_html
 
     wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
@@ -191,9 +192,9 @@ def _write(
     for path in args.output:
         match path.suffix:
             case ".csv":
-                text = tables.to_csv(comparison)
+                text = to_csv(comparison)
             case ".json":
-                text = tables.to_json(comparison)
+                text = to_json(comparison)
             case ".html":
                 title = f"{', '.join(comparison.scores)}: {comparison.measures[0]} and more"
                 text = to_html(title, shown, notes, figures.items())
@@ -216,14 +217,8 @@ def _figures(
 ) -> "Iterator[tuple[str, Figure]]":
     from pyserini_qpeft.evaluation.figures import evaluation_figures
     from pyserini_qpeft.evaluation.plots.evaluation import Evaluation
-    from pyserini_qpeft.evaluation.sweep import from_ranked_lists, of_cascade
+    from pyserini_qpeft.evaluation.sweep import two_stage_runs
     from pyserini_qpeft.reranking.config_file import read_rerank_config
 
-    two_stages = {
-        name: from_ranked_lists(ranked)
-        for name, ranked in lists.items()
-        if any(hit.likelihood is not None for one in ranked for hit in one.hits)
-        and not any(of_cascade(one.hits) for one in ranked)
-    }
     chosen = None if config is None else read_rerank_config(config)
-    return evaluation_figures(Evaluation(comparison, two_stages, qrels, chosen))
+    return evaluation_figures(Evaluation(comparison, two_stage_runs(lists, qrels), qrels, chosen))

@@ -9,11 +9,20 @@ from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredWindow, Sta
 from pyserini_qpeft.data.requests import records_by_qid
 from pyserini_qpeft.errors import QPeftError
 
+_SCORE, _EMPTY = '"first_stage_score"', '"hits": []'
+
 
 def holds_ranked_lists(path: PathLike) -> bool:
-    """Whether a run is JSONL with the scores of both stages, as `qpeft rerank` writes it."""
+    """Whether a run is JSONL with the scores of both stages, as `qpeft rerank` writes it; its lists may be empty."""
     start = first_line(path, what="a run")
-    return start.lstrip()[0] == "{" and '"first_stage_score"' in start
+    if start.lstrip()[0] != "{":
+        return False
+    if _EMPTY not in start:
+        return _SCORE in start
+    # The first list is empty, so the first that is not shows the format.
+    some = (hits for _, _, record in records_by_qid(path, what="a run") if (hits := record.get("hits")))
+    first = next(some, None)
+    return first is None or (isinstance(first, list) and isinstance(first[0], dict) and _SCORE.strip('"') in first[0])
 
 
 def read_ranked_lists(path: PathLike) -> list[RankedList]:

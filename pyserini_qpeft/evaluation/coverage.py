@@ -90,7 +90,7 @@ def remarks(name: str, coverage: Coverage) -> Sequence[str]:
     if coverage.unjudged_queries:
         extra = counted(coverage.unjudged_queries, "query is", "queries are")
         sentences.append(f"{extra} in {name} but not in the qrels, and left out.")
-    if coverage.unknown_docids == coverage.docids:
+    if coverage.docids and coverage.unknown_docids == coverage.docids:
         sentences.append(f"no docid of {name} is in the qrels: check that both use the same docids.")
     elif coverage.unknown_docids:
         sentences.append(

@@ -99,7 +99,7 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
 
     parsed = parse_measures(measures)
     judged = [qid for qid in qrels if run.get(qid)]
-    if not judged:
+    if not run.keys() & qrels.keys():
         raise QPeftError(
             f"no query of the run is in the qrels (run: {examples(run)}; qrels: {examples(qrels)}); "
             "give the qrels of the same topics"

@@ -1,5 +1,6 @@
 """Rankings at other depths and fusion weights, for hits that are scored already; no model is needed."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_logger = logging.getLogger(__name__)
 
 DEFAULT_DEPTHS = (5, 10, 20, 50, 100, 200, 500, 1000)
 DEFAULT_WEIGHTS = tuple(round(step * 0.05, 2) for step in range(21))
@@ -43,15 +46,51 @@ def from_ranked_lists(lists: Iterable[RankedList]) -> TwoStageRun:
             raise QPeftError(
                 f"query {ranked.qid}: the list is that of a cascade of several models; give a run of one model"
             )
-        hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
-        for place, hit in enumerate(hits, start=1):
-            if hit.first_stage_rank != place:
-                raise QPeftError(
-                    f"query {ranked.qid}: the first stage's hit {place} is not in the reranked list; "
-                    "write all hits of the first stage"
-                )
+        hits = in_first_stage_order(ranked)
         run[ranked.qid] = [TwoStageHit(hit.docid, hit.first_stage_score, hit.likelihood) for hit in hits]
     return run
+
+
+def in_first_stage_order(ranked: RankedList) -> list[RankedHit]:
+    """The hits of a reranked list in the order of the first stage.
+
+    Raises:
+        QPeftError: One is missing: the list was cut after reranking, such as by a minimum probability.
+    """
+    hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
+    for place, hit in enumerate(hits, start=1):
+        if hit.first_stage_rank != place:
+            raise QPeftError(
+                f"query {ranked.qid}: the first stage's hit {place} is not in the reranked list; "
+                "write all hits of the first stage"
+            )
+    return hits
+
+
+def two_stage_runs(lists: Mapping[str, Sequence[RankedList]], qrels: Qrels) -> dict[str, TwoStageRun]:
+    """Both stages of the judged queries of several runs, for plots of fusion weight and depth.
+
+    A run without likelihoods, or of a cascade, is left out. So is one that cannot be ranked anew: a list was cut,
+    or its first hit was not rescored. A warning says so.
+
+    Args:
+        lists: Reranked lists by the name of the run.
+        qrels: The qrels.
+    """
+    found = {}
+    for name, ranked in lists.items():
+        judged = [one for one in ranked if one.qid in qrels]
+        hits = [hit for one in judged for hit in one.hits]
+        if of_cascade(hits) or all(hit.likelihood is None for hit in hits):
+            continue
+        try:
+            run = from_ranked_lists(judged)
+            reach(run)
+        except QPeftError as mistake:
+            _logger.warning("%s is not in the plots of fusion weight and depth: %s", name, mistake)
+            continue
+        found[name] = run
+    return found
 
 
 def of_cascade(hits: Sequence[RankedHit]) -> bool:

@@ -1,9 +1,8 @@
-"""A comparison as text: for the console, Markdown, LaTeX, CSV and JSON."""
+"""A comparison as tables for people: for the console, Markdown and LaTeX."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pyserini_qpeft.evaluation.comparison import Comparison
 from pyserini_qpeft.evaluation.coverage import counted, remarks
@@ -127,38 +126,6 @@ def to_latex(tables: Sequence[Section], notes: Sequence[str]) -> str:
     return _document(tables, notes, "latex_booktabs", title=lambda name: f"% {name}", note=lambda said: f"% {said}")
 
 
-def to_csv(comparison: Comparison) -> str:
-    """Return CSV with a row for each run and measure: the mean, and the difference from the baseline."""
-    means = comparison.means().reset_index().melt(id_vars="run", var_name="measure", value_name="mean")
-    differences = comparison.differences_frame()
-    if not differences.empty:
-        means = means.merge(differences, how="left", on=["run", "measure"], sort=False)
-        means = means.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
-    return str(means.to_csv(index=False, lineterminator="\n"))
-
-
-def to_json(comparison: Comparison) -> str:
-    """Return JSON with means, values per query, coverage, differences, answers, latency, reliability and notes."""
-    record = {
-        "baseline": comparison.baseline,
-        "significance": asdict(comparison.significance),
-        "runs": {
-            name: {
-                "mean": frame.mean().to_dict(),
-                "coverage": asdict(comparison.coverage[name]),
-                "answers": _answers_record(comparison, name),
-                "latency": asdict(comparison.latency[name]) if name in comparison.latency else None,
-                "reliability": asdict(comparison.reliability[name]) if name in comparison.reliability else None,
-                "per_query": frame.to_dict(orient="index"),
-            }
-            for name, frame in comparison.scores.items()
-        },
-        "differences": [asdict(one) for one in comparison.differences],
-        "notes": notes(comparison),
-    }
-    return json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def _measures(comparison: Comparison) -> Section:
     first = comparison.significance.tests[0]
     marked = {
@@ -211,12 +178,6 @@ def _reliability(comparison: Comparison) -> Section:
     return Section("Probabilities of relevance", heads, tuple(rows))
 
 
-def _answers_record(comparison: Comparison, name: str) -> dict[str, object] | None:
-    if name not in comparison.answers:
-        return None
-    return {str(queries): values.to_dict() for queries, values in comparison.answers[name].iterrows()}
-
-
 def _document(
     tables: Sequence[Section],
     notes: Sequence[str],
@@ -254,11 +215,3 @@ def _test_name(test: str, config: SignificanceConfig) -> str:
 def _round(value: float) -> float:
     # Adding 0.0 turns -0.0 into 0.0.
     return round(value, 4) + 0.0
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -14,6 +14,7 @@ from pyserini_qpeft.evaluation.sweep import (
     DEFAULT_WEIGHTS,
     TwoStageRun,
     depths_within,
+    in_first_stage_order,
     judged_only,
     rank,
     sweep,
@@ -110,13 +111,14 @@ def calibrate(lists: Iterable[RankedList], dev_qrels: Qrels) -> Calibration:
         dev_qrels: Qrels of the dev queries; a grade above 0 is relevant, and a hit without a grade is not.
 
     Raises:
-        QPeftError: There is no dev query, a prior is missing, or there is nothing to learn from the hits.
+        QPeftError: There is no dev query, a prior is missing, a list was cut after reranking, or there is nothing to
+            learn from the hits.
     """
     queries = []
     for one in lists:
         if one.qid not in dev_qrels:
             continue
-        scored = [(hit.docid, hit.likelihood) for hit in one.hits if hit.likelihood is not None]
+        scored = [(hit.docid, hit.likelihood) for hit in in_first_stage_order(one) if hit.likelihood is not None]
         if scored and one.prior is None:
             raise QPeftError(
                 f"query {one.qid}: the run does not hold the likelihood of the query without a passage (prior): rerank "
@@ -131,6 +133,8 @@ def calibrate(lists: Iterable[RankedList], dev_qrels: Qrels) -> Calibration:
 
 def _dev_queries(run: TwoStageRun, dev_qrels: Qrels) -> TwoStageRun:
     dev = judged_only(run, dev_qrels)
-    if not any(dev.values()):
+    if not dev:
         raise QPeftError(_NO_DEV_QUERY)
+    if not any(dev.values()):
+        raise QPeftError("the list of every dev query is empty: rerank them again, and keep all hits")
     return dev

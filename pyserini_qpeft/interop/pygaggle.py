@@ -50,13 +50,13 @@ class PygaggleReranker:
             A copy of each text with its new score, in the same order.
 
         Raises:
-            QPeftError: The reranker drops hits below its depth, so some texts have no score.
+            QPeftError: The reranker drops hits, so some texts have no score.
         """
         ranked = self._ranked(query, texts)
         if len(ranked) != len(texts):
             raise QPeftError(
                 f"the reranker kept {len(ranked)} of {len(texts)} texts, and rescore returns a score for each: "
-                'set below_depth="keep", or call rerank.'
+                'set below_depth="keep" and no minimum_probability, or call rerank.'
             )
         return _copies(texts, sorted(ranked, key=lambda hit: hit.first_stage_rank))
 

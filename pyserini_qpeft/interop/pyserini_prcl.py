@@ -49,7 +49,7 @@ class PrclReranker:
             The scores in descending order, and the docids in the same order; equal scores keep their order.
 
         Raises:
-            QPeftError: The lists differ in length, a docid has no text, or the reranker drops hits below its depth
+            QPeftError: The lists differ in length, a docid has no text, or the reranker drops hits
                 (Pyserini needs a score for every docid).
         """
         if len(doc_ids) != len(search_scores):
@@ -61,7 +61,7 @@ class PrclReranker:
         if len(ranked) != len(hits):
             raise QPeftError(
                 f"the reranker kept {len(ranked)} of {len(hits)} hits, and Pyserini needs a score for each: "
-                'set below_depth="keep".'
+                'set below_depth="keep" and no minimum_probability.'
             )
         return [float(hit.score) for hit in ranked], [doc_ids[hit.first_stage_rank - 1] for hit in ranked]
 

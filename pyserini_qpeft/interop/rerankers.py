@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.data.fields import as_text
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.interop import needs
 
 with needs("rerankers"):
@@ -29,8 +30,17 @@ class RerankersRanker(BaseRanker):  # type: ignore[misc]
         self.verbose = verbose
 
     def score(self, query: str, doc: str) -> float:
-        """Return the likelihood of a query given one passage."""
-        return float(self.reranker.rerank(query, [doc])[0].score)
+        """Return the likelihood of a query given one passage.
+
+        Raises:
+            QPeftError: The reranker reads no hit (depth 0), or drops this one for its low probability.
+        """
+        likelihood = next((hit.likelihood for hit in self.reranker.rerank(query, [doc])), None)
+        if likelihood is None:
+            raise QPeftError(
+                "the reranker gives this passage no likelihood: set a depth above 0 and no minimum_probability."
+            )
+        return likelihood
 
     def rank(
         self,

@@ -17,8 +17,8 @@ def load_reranker(
         adapter: As for `QPeftReranker.from_pretrained`.
         device: As for `QPeftReranker.from_pretrained`.
         dtype: As for `QPeftReranker.from_pretrained`.
-        config: `depth`, `below_depth` and `fusion`, as in the file that `qpeft tune` writes. What it does not name has
-            its default.
+        config: `depth`, `below_depth`, `fusion` and `windows`, as in the file that `qpeft tune` writes. What it does
+            not name has its default.
 
     Raises:
         QPeftError: The model cannot be loaded, or a setting is unknown or has a wrong value.

@@ -14,7 +14,7 @@ from pyserini_qpeft.evaluation import plots, tables
 from pyserini_qpeft.evaluation.comparison import Comparison, ComparisonConfig
 from pyserini_qpeft.evaluation.comparison import compare as compare_runs
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, of_cascade
+from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, two_stage_runs
 from pyserini_qpeft.evaluation.tune import TuneConfig, Tuned, tune
 from pyserini_qpeft.notebook.results import Results
 from pyserini_qpeft.reranking.config import RerankConfig
@@ -123,7 +123,7 @@ def compare(
             raise QPeftError(f"{name} and {first} are results of different queries; see Results.only.")
     qrels = results[first].qrels
     runs = {name: one.run for name, one in results.items()}
-    two_stages = {name: from_ranked_lists(one.lists) for name, one in results.items() if _has_likelihoods(one)}
+    two_stages = two_stage_runs({name: one.lists for name, one in results.items()}, qrels)
     compared = compare_runs(runs, qrels, ComparisonConfig(measures=measures, baseline=baseline))
     return Compared(compared, two_stages, qrels, chosen)
 
@@ -165,7 +165,3 @@ def plot(compared: Compared, kind: str, name: str | None = None) -> Plot:
     if not figures:
         raise QPeftError(f"these results have nothing to draw as {kind}: are they reranked?")
     return Plot(figures[others.index(name) if name is not None and len(figures) > 1 else 0])
-
-
-def _has_likelihoods(results: Results) -> bool:
-    return any(hit.likelihood is not None and not of_cascade([hit]) for hits in results.values() for hit in hits)

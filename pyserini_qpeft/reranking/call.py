@@ -83,9 +83,13 @@ class RerankCall:
         self._report.seconds += time.perf_counter() - start
         return scored
 
-    def _priors(self, batch: Sequence[Asked]) -> dict[str, float]:
-        """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed."""
-        needed = self._hints or self._config.calibration is not None
+    def priors(self, batch: Sequence[Asked], deadline: Deadline | None = None) -> dict[str, float]:
+        """The likelihood of each query without a passage, of those that have hits to rescore, if it is needed.
+
+        After the deadline no hit is rescored, so it is needed for none.
+        """
+        in_time = deadline is None or deadline.seconds_left() > 0
+        needed = in_time and (self._hints or self._config.calibration is not None)
         queries = list(dict.fromkeys(asked.query for asked in batch if asked.head and needed))
         if not queries:
             return {}
@@ -103,20 +107,20 @@ class RerankCall:
             NonFiniteScoreError: The model's score of a hit is not finite.
         """
         scored = self.score([(asked.query, candidate) for asked in batch for candidate in asked.head])
-        priors = self._priors(batch)
+        priors = self.priors(batch)
         start = 0
         for asked in batch:
             stop = start + len(asked.head)
-            yield self._list(asked, scored.part(start, stop), priors)
+            yield self.ranked(asked, scored.part(start, stop), priors)
             start = stop
 
     def rank_in_time(self, asked: Asked, deadline: Deadline, pace: Pace) -> Reranked:
         """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
-        priors = self._priors([asked])
+        priors = self.priors([asked], deadline)
         read, scored = score_in_time(asked, self.score, deadline, pace)
         if self._on_scored is not None:
             self._on_scored(len(asked.head) - len(read.head))
-        return self._list(read, scored, priors)
+        return self.ranked(read, scored, priors)
 
     def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         given = next((one for _, one in pairs if one.parts), None)
@@ -154,7 +158,17 @@ class RerankCall:
         best = [sequences[place] for place in windowed.best(scores)]
         return Scored(windowed.combined(scores), best, windowed.windows(scores))
 
-    def _list(self, asked: Asked, scored: Scored, priors: Mapping[str, float]) -> Reranked:
+    def ranked(self, asked: Asked, scored: Scored, priors: Mapping[str, float]) -> Reranked:
+        """The final list of one query.
+
+        Args:
+            asked: The query and its hits.
+            scored: What was found about the hits of its head.
+            priors: Likelihoods of queries without a passage, see `priors`.
+
+        Raises:
+            NonFiniteScoreError: The model's score of a hit is not finite.
+        """
         refuse_non_finite(asked, scored.likelihoods)
         ranking = self._ranking(asked, scored.likelihoods)
         hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)

@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.reranking.scored import Scored
 
@@ -18,6 +17,9 @@ _MARGIN = 1.15
 
 _MEMORY = 0.7
 """What the measurements before count, compared with the last one."""
+
+_DOUBT = 0.9
+"""What a pace counts after each query of which no hit would fit, so that a pace that was slow once is tried again."""
 
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
@@ -68,9 +70,9 @@ class Pace:
         """
         if seconds <= 0:
             return 0
-        if not self._characters:
-            return min(1, len(candidates))
         with self._lock:
+            if not self._seconds:
+                return min(1, len(candidates))
             characters = seconds / _MARGIN * self._characters / self._seconds
         ends = np.cumsum([self._size(query, candidate) for candidate in candidates[:_BLOCK]])
         return int(np.searchsorted(ends, characters, side="right"))
@@ -80,6 +82,11 @@ class Pace:
         with self._lock:
             self._characters = _MEMORY * self._characters + sum(self._size(query, one) for one in candidates)
             self._seconds = _MEMORY * self._seconds + seconds
+
+    def doubt(self) -> None:
+        """Expect scoring to take a little less time, because nothing was measured for lack of time."""
+        with self._lock:
+            self._seconds *= _DOUBT
 
     def _size(self, query: str, candidate: Candidate) -> int:
         characters = len(candidate.text)
@@ -111,19 +118,12 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
     while done < len(asked.head):
         count = pace.fitting(asked.query, asked.head[done:], deadline.seconds_left())
         if not count:
+            if not done and deadline.seconds_left() > 0:
+                pace.doubt()
             break
         block = asked.head[done : done + count]
-        start = time.monotonic()
+        start = time.perf_counter()
         parts.append(score([(asked.query, candidate) for candidate in block]))
-        pace.measured(asked.query, block, time.monotonic() - start)
+        pace.measured(asked.query, block, time.perf_counter() - start)
         done += count
-    return _read_until(asked, done), Scored.joined(parts)
-
-
-def _read_until(asked: Asked, count: int) -> Asked:
-    """The same query with its first `count` hits as its head."""
-    unread = [
-        RankedHit(hit.docid, hit.score, place, first_stage_score=hit.score, first_stage_rank=place, text=hit.text)
-        for place, hit in enumerate(asked.head[count:], start=count + 1)
-    ]
-    return replace(asked, head=asked.head[:count], tail=[*unread, *asked.tail])
+    return asked.until(done), Scored.joined(parts)

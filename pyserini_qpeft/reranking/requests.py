@@ -37,6 +37,14 @@ class Asked:
     tail: list[RankedHit]
     scored: bool = True
 
+    def until(self, count: int) -> "Asked":
+        """The same query with its first `count` hits as its head. The others join the tail and keep their texts."""
+        unread = [
+            RankedHit(hit.docid, hit.score, place, first_stage_score=hit.score, first_stage_rank=place, text=hit.text)
+            for place, hit in enumerate(self.head[count:], start=count + 1)
+        ]
+        return replace(self, head=self.head[:count], tail=[*unread, *self.tail])
+
 
 @dataclass(frozen=True, slots=True)
 class Reranked:

@@ -51,13 +51,14 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         config: As given, with the settings of the scorer; a fusion weight and a calibration that were left open are
             those that come with the model.
         last_report: Counts and time of the call that began last.
+        pace: How long scoring takes, for time limits.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
         self.scorer = scorer
         self.config = settle(config or RerankConfig(), scorer)
         self.last_report = ScoringReport()
-        self._pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
+        self.pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
 
     @classmethod
     def from_pretrained(
@@ -193,7 +194,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
                 continue
             for request in batch:
                 end = deadline or Deadline.after(self.config.milliseconds or 0)
-                yield call.rank_in_time(ask(request, next(places), texts, depth), end, self._pace)
+                yield call.rank_in_time(ask(request, next(places), texts, depth), end, self.pace)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""

@@ -1,5 +1,6 @@
 """Settings of windows: how long documents are cut, and how the likelihoods of the windows become one."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -67,8 +68,8 @@ class WindowConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} of windows must be at least 1, not {value}.")
-        if not self.temperature > 0:
-            raise QPeftError(f"the temperature of windows must be above 0, not {self.temperature}.")
+        if not 0 < self.temperature < math.inf:
+            raise QPeftError(f"the temperature of windows must be above 0 and finite, not {self.temperature}.")
 
     @property
     def read(self) -> int | None:

@@ -55,6 +55,8 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("tiny@10,tiny@20", "stage 2 of the cascade rescores 20 hits, and stage 1 only 10 hits"),
         ("tiny@10:zscor", "stage 'tiny@10:zscor': unknown fusion method 'zscor'.*Did you mean 'zscore'"),
         ("tiny@10:none:0.3", "no effect without fusion"),
+        ("tiny@10:0.9.9", "cannot read the stage 'tiny@10:0.9.9'"),
+        ("tiny@10:.", "cannot read the stage 'tiny@10:.'"),
         ("tiny@10:2.5", "stage 'tiny@10:2.5': fusion weight must be between 0 and 1"),
     ],
 )
@@ -69,6 +71,7 @@ def test_mistakes_name_the_stage(words: str, message: str) -> None:
         ("{}", "expected a list of stages"),
         ('[{"model": "tiny"}]', "stage 1 must be an object with at least model and depth"),
         ('[{"model": "tiny", "depth": 3, "dept": 3}]', "stage 1: unknown setting 'dept'.*Did you mean 'depth'"),
+        ('[{"model": "tiny", "depth": 3, "adapter": 5}]', "stage 1: adapter must be a name or null, and is 5"),
         ('[{"model": "tiny", "depth": "3"}]', "stage 1: depth must be a whole number"),
     ],
 )

@@ -159,3 +159,25 @@ def test_seconds_that_rerank_wrote_become_latency_columns(qpeft, run_file, beir,
     assert head.split("  ")[-1].strip() == "ms/query (95th %)"
     assert rows[0].split()[-1] == "–"
     assert float(rows[1].split()[-1]) > 0
+
+
+@pytest.mark.parametrize(
+    ("hits", "reason"),
+    [
+        ([RankedHit("a", -2.0, 1, 3.0, 2, "t", -2.0, 0.9)], "the first stage's hit 1 is not in the reranked list"),
+        ([RankedHit("a", 3.0, 1, 3.0, 1), RankedHit("b", 2.0, 2, 2.0, 2)], "document a, has no likelihood"),
+    ],
+    ids=["a minimum of the probability", "a time limit"],
+)
+def test_a_run_that_cannot_be_ranked_anew_is_left_out_of_two_plots_only(folder: Path, hits, reason, caplog):
+    whole = [RankedHit("b", -1.0, 1, 2.0, 2, "t", -1.0), RankedHit("a", -2.0, 2, 3.0, 1, "t", -2.0)]
+    for name, ranked in (("some", [whole, hits]), ("whole", [whole, whole])):
+        lists = [RankedList(qid, "a query", one) for qid, one in zip(("q1", "q2"), ranked, strict=True)]
+        write_run(folder / f"{name}.jsonl", lists, "jsonl")
+    files = ["@run.txt", "@some.jsonl", "@whole.jsonl"]
+    assert evaluate(folder, *files, "--qrels", "@qrels.tsv", "--output", "@out.json", "--plots", "@plots") == 0
+    assert (folder / "out.json").exists()
+    assert len(list((folder / "plots").glob("*.png"))) > 2
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("some is not in the plots of fusion weight and depth: query q2: ")
+    assert reason in warning

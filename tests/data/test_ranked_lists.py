@@ -24,6 +24,17 @@ def test_lists_read_back_as_they_were_written(tmp_path):
     assert read_ranked_lists(tmp_path / "run.gz") == lists
 
 
+def test_lists_are_recognised_if_the_first_of_them_is_empty(tmp_path):
+    lists = [RankedList("1", "a query", [], []), RankedList("2", "é", HITS, [None] * 3)]
+    write_run(tmp_path / "run", lists, "jsonl")
+    assert holds_ranked_lists(tmp_path / "run")
+    assert read_ranked_lists(tmp_path / "run") == lists
+    (tmp_path / "other").write_text('{"qid": "1", "hits": []}\n{"qid": "2", "hits": [{"docid": "a", "score": 1}]}\n')
+    assert not holds_ranked_lists(tmp_path / "other")
+    (tmp_path / "none").write_text('{"qid": "1", "hits": []}\n')
+    assert holds_ranked_lists(tmp_path / "none")
+
+
 def test_windows_are_written_with_the_best_of_them_and_read_back(tmp_path):
     windows = (ScoredWindow(0, 5, -2.5), ScoredWindow(6, 7, -1.5, "a#1"), ScoredWindow(8, 9, -1.5))
     hit = RankedHit("a", -1.5, 1, 9.25, 2, text="naïve 🙂\ntext", likelihood=-1.5, windows=windows)

@@ -112,3 +112,6 @@ def test_coverage_counts_depth_gaps_and_what_nobody_judged():
 def test_docids_of_another_numbering_are_remarked():
     found = cover({"q": [ScoredDoc("1", 1.0)]}, {"q": {"doc1": 1}})
     assert remarks("bm25", found) == ["no docid of bm25 is in the qrels: check that both use the same docids."]
+    assert remarks("bm25", cover({"q": []}, {"q": {"doc1": 1}})) == [
+        "1 judged query is missing from bm25 and scored as 0 (as in trec_eval -c)."
+    ]

@@ -82,6 +82,13 @@ def test_no_query_in_common_is_a_mistake():
         score_queries(run_from({"1": {"a": 1.0}}), {"q1": {"a": 1}})
 
 
+def test_a_run_of_empty_lists_counts_as_nothing():
+    assert score_queries({"q1": []}, {"q1": {"a": 1}, "q2": {"a": 1}}, ["RR@10", "Bpref"]).to_numpy().tolist() == [
+        [0.0, 0.0],
+        [0.0, 0.0],
+    ]
+
+
 def test_a_score_that_is_no_number_is_a_mistake():
     with pytest.raises(QPeftError, match="document b is not a number"):
         score_queries({"q": [ScoredDoc("a", 1.0), ScoredDoc("b", float("nan"))]}, {"q": {"a": 1}})

@@ -12,6 +12,7 @@ import pytest
 from pyserini_qpeft.data.records import Run, ScoredDoc
 from pyserini_qpeft.evaluation import Comparison, ComparisonConfig, Difference, SignificanceConfig, compare
 from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
+from pyserini_qpeft.evaluation.exports import to_csv, to_json
 from pyserini_qpeft.evaluation.latency import summarise_latency
 from pyserini_qpeft.evaluation.report import to_html
 from pyserini_qpeft.evaluation.tables import (
@@ -19,8 +20,6 @@ from pyserini_qpeft.evaluation.tables import (
     notes,
     number_shown,
     sections,
-    to_csv,
-    to_json,
     to_latex,
     to_markdown,
     to_text,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,8 @@ def test_unscored_hits_limit_the_depths_that_are_tried(run, qrels):
 def test_a_run_without_a_dev_query_is_refused(run):
     with pytest.raises(QPeftError, match="no query of the run is in the dev qrels"):
         tune(run, {"other": {"a": 1}})
+    with pytest.raises(QPeftError, match="the list of every dev query is empty"):
+        tune({"q0": []}, {"q0": {"a": 1}})
 
 
 def reranked(run: TwoStageRun, prior: float | None) -> list[RankedList]:
@@ -105,6 +108,13 @@ def test_a_calibration_is_fitted_to_the_rescored_hits_of_dev_queries_alone(run, 
     )
     assert calibrate(reranked(tailed, -9.0), dev) == expected
     assert expected.queries == 15
+
+
+def test_a_calibration_is_not_fitted_to_the_hits_that_a_minimum_probability_has_left(run, qrels):
+    whole, *others = reranked(run, -9.0)
+    cut = replace(whole, hits=[*whole.hits[:3], *whole.hits[4:]])
+    with pytest.raises(QPeftError, match="query q0: the first stage's hit 4 is not in the reranked list"):
+        calibrate([cut, *others], qrels)
 
 
 def test_a_calibration_needs_dev_queries_and_their_priors(run, qrels):

@@ -12,6 +12,8 @@ from rerankers import Document
 from rerankers.models.ranker import BaseRanker
 from rerankers.results import RankedResults
 
+from pyserini_qpeft import QPeftReranker, RerankConfig
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.interop.rerankers import RerankersRanker
 
@@ -80,3 +82,11 @@ def test_too_few_ids_and_images_are_refused(ranker, query):
         ranker.rank(query, ["a", "b"], doc_ids=["1"])
     with pytest.raises(QPeftError, match="text"):
         ranker.rank(query, [Document(document_type="image", base64="aGk=")])
+
+
+def test_a_single_passage_that_the_reranker_drops_or_does_not_read_has_no_score(reranker, query):
+    settings = ({"depth": 0}, {"minimum_probability": 1.0, "calibration": Calibration(1.0, -50.0)})
+    for one in settings:
+        ranker = RerankersRanker(QPeftReranker(reranker.scorer, RerankConfig(**one)))
+        with pytest.raises(QPeftError, match="gives this passage no likelihood"):
+            ranker.score(query, "Paris")

@@ -9,6 +9,7 @@ from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.data.ranked_hits import RankedHits
+from pyserini_qpeft.data.records import ScoredDoc
 
 TEXTS = [
     "The Nile flows through Egypt. " * 9 + "It is the longest river.",
@@ -94,3 +95,45 @@ def test_what_contradicts_each_other_is_refused(plain: QPeftReranker) -> None:
     threshold = reranker(plain, calibration=Calibration(1.0, 0.0), minimum_probability=0.5)
     with pytest.raises(QPeftError, match="drops no hits by their probability"):
         CascadeReranker([threshold])
+
+
+def test_a_stage_after_adaptive_depth_has_the_texts_of_the_hits_that_were_not_read(plain: QPeftReranker) -> None:
+    at_once = StoppingRule(1.0, -2.0, 0.0, 0.0, 1e9, k=2, block=2)
+    corpus = {docid: text for docid, text, _ in HITS}
+    cascade = CascadeReranker([AdaptiveReranker(reranker(plain), at_once), reranker(plain, depth=4)])
+    found = cascade.rerank(QUERY, [(docid, score) for docid, _, score in HITS], corpus=corpus)
+    assert [stage.passages for stage in cascade.stage_reports] == [2, 4]
+    assert sum(hit.likelihood is not None for hit in found) == 4
+
+
+def test_each_stage_has_all_passages_of_a_document_whatever_the_one_before_read(plain: QPeftReranker) -> None:
+    whole = reranker(plain, fusion=None, windows=WINDOWS)
+    passages = [ScoredDoc(f"D0#{place}", 5.0 - place, text) for place, text in enumerate(TEXTS[:3])]
+    hits = [ScoredDoc("D0", 5.0, passages=tuple(passages)), ScoredDoc("D1", 1.0, passages=(ScoredDoc("D1#0", 1.0),))]
+    corpus = {"D1#0": TEXTS[4]}
+    expected = whole.rerank(QUERY, hits, corpus=corpus)
+    at_once = StoppingRule(1.0, -2.0, 0.0, 0.0, 1e9, k=1, block=1)
+    for first in (reranker(plain, windows=WindowConfig("first", size=12)), AdaptiveReranker(whole, at_once)):
+        found = CascadeReranker([first, whole]).rerank(QUERY, hits, corpus=corpus)
+        assert_same(found, expected)
+        assert [[window.docid for window in hit.windows] for hit in found] == [
+            [window.docid for window in hit.windows] for hit in expected
+        ]
+
+
+def test_adaptive_depth_reads_the_query_without_a_passage_once(plain: QPeftReranker) -> None:
+    whole = reranker(plain, calibration=Calibration(2.0, 0.1))
+    adaptive = AdaptiveReranker(whole, ALWAYS)
+    whole.rerank(QUERY, HITS)
+    adaptive.rerank(QUERY, HITS)
+    assert adaptive.last_report.tokens == whole.last_report.tokens
+
+
+def test_adaptive_depth_warns_of_first_stage_scores_that_say_nothing(
+    plain: QPeftReranker, caplog: pytest.LogCaptureFixture
+) -> None:
+    hits = [(docid, text, float("nan")) for docid, text, _ in HITS]
+    expected = reranker(plain).rerank(QUERY, hits)
+    caplog.clear()
+    assert_same(AdaptiveReranker(reranker(plain), ALWAYS).rerank(QUERY, hits), expected)
+    assert len(caplog.records) == 1

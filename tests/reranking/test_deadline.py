@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
@@ -27,7 +28,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        for clock in ("monotonic", "perf_counter"):
+            monkeypatch.setattr(time, clock, lambda: self.now)
 
     def score(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         self.now += 0.1 * len(pairs)
@@ -70,6 +72,24 @@ def test_a_pace_that_gets_slower_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     assert 0.5 <= clock.now <= 1.2
 
 
+def test_a_pace_that_was_slow_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace, hits = Clock(monkeypatch), Pace(), asked(10)
+    pace.measured("query", hits.head[:1], 30.0)
+    read = []
+    for _ in range(60):
+        clock.now = 0.0
+        read.append(len(score_in_time(hits, clock.score, Deadline(0.5), pace)[0].head))
+        assert clock.now <= 0.5
+    assert read[0] == 0
+    assert read[-1] == 4
+
+
+def test_scoring_that_takes_no_time_at_all_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace, hits = Clock(monkeypatch), Pace(), asked(3)
+    pace.measured("query", hits.head, 0.0)
+    assert len(score_in_time(hits, clock.score, Deadline(1.0), pace)[0].head) == 3
+
+
 @pytest.fixture(scope="module")
 def reranker(tiny_model_dir: Path) -> QPeftReranker:
     return QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", device="cpu")
@@ -91,6 +111,13 @@ def test_when_the_time_is_up_before_the_first_hit_the_list_is_the_first_stages(r
     found = next(reranker.rerank_query_batches(batches, deadline=Deadline(0.0), report=report, on_scored=counts.append))
     assert [(hit.docid, hit.score, hit.likelihood) for hit in found.hits] == [(one[0], one[2], None) for one in HITS]
     assert (found.passages, report.passages, sum(counts)) == (0, 0, len(HITS))
+
+
+def test_after_the_deadline_the_model_reads_nothing(reranker: QPeftReranker) -> None:
+    calibrated = QPeftReranker(reranker.scorer, replace(reranker.config, calibration=Calibration(1.0, 0.0)))
+    report = ScoringReport()
+    next(calibrated.rerank_query_batches([[("which river", HITS)]], deadline=Deadline(0.0), report=report, hints=True))
+    assert report.tokens == 0
 
 
 def test_a_limit_that_is_not_above_0_is_refused() -> None:

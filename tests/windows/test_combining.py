@@ -89,6 +89,7 @@ def test_the_smooth_maximum_goes_from_the_mean_to_the_best() -> None:
         ({"most": 0}, "most of windows must be at least 1"),
         ({"temperature": 0.0}, "above 0"),
         ({"temperature": math.nan}, "above 0"),
+        ({"temperature": math.inf}, "finite"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_one_sentence(settings: Any, sentence: str) -> None:
