@@ -240,7 +240,7 @@ def _default(field: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    escaped: Mapping[int, str] = str.maketrans({"|": r"\|", "<": "&lt;", "*": r"\*", "_": r"\_"})
+    escaped: Mapping[int, str] = str.maketrans({"|": r"\|", "[": r"\[", "<": "&lt;", "*": r"\*", "_": r"\_"})
     return " ".join(text.split()).translate(escaped)
 
 
