@@ -40,7 +40,8 @@ def running(app: Any) -> Iterator[str]:
     """A server on a free port of this machine, and its address."""
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    # A browser that was closed in the middle of a request must not keep the server, and with it the tests, for ever.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
     thread.start()
     try:
