@@ -19,8 +19,10 @@ from safetensors.torch import load_file
 from pyserini_qpeft import QPeftReranker
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.models.merging import merge_lora
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.training import run as training_run
+from pyserini_qpeft.training.adapters import lora_underneath
 from pyserini_qpeft.training.checkpoints import RunDirectory
 from pyserini_qpeft.training.config import TrainConfig
 from pyserini_qpeft.training.losses.config import LossConfig
@@ -238,6 +240,10 @@ def test_what_was_trained_is_what_is_loaded_and_the_base_stays(
 
     loaded = QPeftReranker.from_pretrained(config.base.model, config.output, device="cpu", dtype="float32")
     again = type(loaded)(type(loaded.scorer)(kept["model"].eval(), loaded.scorer.encoder.tokenizer))
+    # What is loaded has its LoRA merged.
+    for model in (kept["model"], lora_underneath(kept["model"])):
+        if model is not None:
+            merge_lora(model, config.output)
     assert_same_weights(loaded.scorer.model, kept["model"])
     scores = loaded.score("capital france", PASSAGES)
     # Equal weights at other places in memory: kernels may sum in another order.
