@@ -1,9 +1,9 @@
 """A time limit: hits are scored from the first on until the time is up, and the others stay below."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.reranking import deadline
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.reranking.scored import Scored
@@ -28,8 +29,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        for clock in ("monotonic", "perf_counter"):
-            monkeypatch.setattr(time, clock, lambda: self.now)
+        # Only where it is read: event loops in other threads would wait for hours.
+        clocks = SimpleNamespace(monotonic=lambda: self.now, perf_counter=lambda: self.now)
+        monkeypatch.setattr(deadline, "time", clocks)
 
     def score(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         self.now += 0.1 * len(pairs)
