@@ -258,19 +258,6 @@ def test_what_was_trained_is_what_is_loaded_and_the_base_stays(
     assert str(tiny_model_dir.parent) not in card
 
 
-def test_a_lora_underneath_can_be_merged(configured: Make) -> None:
-    from peft import PeftModel
-
-    config = configured(adapter={"variant": "attention", "lora": True})
-    train(config)
-    loaded = QPeftReranker.from_pretrained(config.base.model, config.output, device="cpu", dtype="float32")
-    scores = loaded.score("capital france", PASSAGES)
-    merged = loaded.scorer.model.base_model.model.merge_and_unload()
-    model = PeftModel.from_pretrained(merged, str(config.output)).eval()
-    again = type(loaded)(type(loaded.scorer)(model, loaded.scorer.encoder.tokenizer))
-    np.testing.assert_allclose(again.score("capital france", PASSAGES), scores, atol=1e-5)
-
-
 def test_training_stops_on_dev_and_keeps_the_best(configured: Make, dev_file: Path) -> None:
     schedule = {"epochs": 12, "patience": 2, "best_by": "loss", "learning_rate": 0.2, "scheduler": "constant"}
     record = train(configured(dev=dev_file, optimization=schedule))
