@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.adaptive.rule_file import read_rule
@@ -14,13 +14,11 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
-from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite, text_source
+from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
 class AdaptiveReranker(AbstractReranker):
@@ -63,31 +61,23 @@ class AdaptiveReranker(AbstractReranker):
         return f"{type(self).__name__}({self.reranker!r}, {self.rule!r})"
 
     def rerank_query_batches(
-        self,
-        batches: Iterable[Iterable[Request]],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
-        hints: bool = False,
-        report: ScoringReport | None = None,
-        on_scored: "OnScored | None" = None,
-        deadline: Deadline | None = None,
+        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
     ) -> Iterator[Reranked]:
-        """See `AbstractReranker.rerank_query_batches`. `on_scored` counts hits that need not be read as done."""
-        self.last_report = report = report if report is not None else ScoringReport()
-        call = RerankCall(self.reranker.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
-        texts, places = text_source(searcher, corpus), count(1)
-        limit = self.config.milliseconds if deadline is None else None
+        """See `AbstractReranker.rerank_query_batches`. Hits that need not be read count as scored."""
+        options = options or CallOptions()
+        self.last_report = options.report
+        call = RerankCall(self.reranker.scorer, self.config, options)
+        places = count(1)
+        limit = self.config.milliseconds if options.deadline is None else None
         for batch in batches:
-            asked = [ask(request, next(places), texts, self.config.depth) for request in batch]
+            asked = [ask(request, next(places), options.texts, self.config.depth) for request in batch]
             # With a time limit, the time of a query begins when the query before it is done.
             for part in [asked] if limit is None else [[one] for one in asked]:
-                end = deadline if limit is None else Deadline.after(limit)
+                end = options.deadline if limit is None else Deadline.after(limit)
                 priors = call.priors(part, end)
                 for read in self._read(part, call, end):
-                    if on_scored is not None and read.unread:
-                        on_scored(read.unread)
+                    if options.on_scored is not None and read.unread:
+                        options.on_scored(read.unread)
                     yield call.ranked(read.asked.until(read.count), Scored.joined(read.parts), priors)
 
     def _read(self, batch: Sequence[Asked], call: RerankCall, deadline: Deadline | None) -> "list[_Reading]":

@@ -8,6 +8,7 @@ from typing import Any
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import RankedHit, StageScore
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.protocol import Reranker
 from pyserini_qpeft.reranking.requests import Request, Reranked
 
@@ -65,13 +66,13 @@ class InStages:
         )
 
 
-def through(stage: Reranker, batches: Iterable[Sequence[InStages]], **options: Any) -> Iterator[list[InStages]]:
+def through(stage: Reranker, batches: Iterable[Sequence[InStages]], options: CallOptions) -> Iterator[list[InStages]]:
     """Send query batches through a stage. A batch is taken only when its lists are asked for.
 
     Args:
         stage: The stage.
         batches: The queries of each batch after the stage before.
-        **options: Passed on to `rerank_query_batches`.
+        options: Passed on to `rerank_query_batches`.
 
     Yields:
         The same batches after this stage.
@@ -84,7 +85,7 @@ def through(stage: Reranker, batches: Iterable[Sequence[InStages]], **options: A
             yield [one.request() for one in batch]
 
     done: list[InStages] = []
-    for reranked in stage.rerank_query_batches(requests(), **options):
+    for reranked in stage.rerank_query_batches(requests(), options):
         while not sent[0]:
             sent.popleft()
         done.append(sent[0][len(done)].after(reranked))

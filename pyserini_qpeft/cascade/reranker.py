@@ -14,14 +14,14 @@ from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.protocol import Reranker
-from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
+from pyserini_qpeft.reranking.requests import Request, Reranked
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.reranking.explanation import Explanation
-    from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
 class CascadeReranker(AbstractReranker):
@@ -122,36 +122,27 @@ class CascadeReranker(AbstractReranker):
         return found
 
     def rerank_query_batches(
-        self,
-        batches: Iterable[Iterable[Request]],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
-        hints: bool = False,
-        report: ScoringReport | None = None,
-        on_scored: "OnScored | None" = None,
-        deadline: Deadline | None = None,
+        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
     ) -> Iterator[Reranked]:
         """Send each query batch through all stages; see `AbstractReranker.rerank_query_batches`.
 
         The hints that are kept are those of the last stage.
         """
-        self.last_report = total = report if report is not None else ScoringReport()
+        options = options or CallOptions()
+        self.last_report = total = options.report
         self.stage_reports = reports = tuple(ScoringReport() for _ in self.stages)
         earlier = replace(total)
-        limit = self.config.milliseconds if deadline is None else None
-        texts, given = text_source(searcher, corpus), _given(batches)
+        limit = self.config.milliseconds if options.deadline is None else None
+        given = _given(batches)
         # With a time limit, each query goes through all stages before the next one begins.
         flows = [given] if limit is None else ([[one]] for batch in given for one in batch)
         for flow in flows:
-            end = deadline if limit is None else Deadline.after(limit)
-            flow = ([_with_texts(one, texts, self.config.depth) for one in batch] for batch in flow)
-            for place, stage in enumerate(self.stages):
-                options: dict[str, Any] = {"report": reports[place], "on_scored": on_scored, "deadline": end}
-                if place == len(self.stages) - 1:
-                    options |= {"k": k, "hints": hints}
-                flow = through(stage, flow, **options)
+            end = options.deadline if limit is None else Deadline.after(limit)
+            flow = ([_with_texts(one, options.texts, self.config.depth) for one in batch] for batch in flow)
+            last = replace(options, texts=None, deadline=end)
+            asked = [*[replace(last, k=None, hints=False)] * (len(self.stages) - 1), last]
+            for stage, own, report in zip(self.stages, asked, reports, strict=True):
+                flow = through(stage, flow, replace(own, report=report))
             for batch in flow:
                 _add_up(total, [earlier, *reports])
                 yield from (one.reranked() for one in batch)

@@ -9,6 +9,7 @@ from pyserini_qpeft.engines.ray_pool import Task, WorkerPool, first_line
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Request, Reranked
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -108,8 +109,8 @@ class _Worker:
 
     def rerank(self, batch: list[Request], hints: bool) -> tuple[list[Reranked], ScoringReport]:
         """Scores a query batch as a whole."""
-        report = ScoringReport()
-        return list(self._reranker.rerank_query_batches([batch], hints=hints, report=report)), report
+        options = CallOptions(hints=hints)
+        return list(self._reranker.rerank_query_batches([batch], options)), options.report
 
 
 def _ray() -> Any:

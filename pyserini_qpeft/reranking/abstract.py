@@ -3,20 +3,17 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyserini_qpeft.candidates.hit_lists import listed
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.config import RerankConfig
-from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.requests import Request, Reranked
+from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
 class AbstractReranker(ABC):
@@ -37,29 +34,13 @@ class AbstractReranker(ABC):
 
     @abstractmethod
     def rerank_query_batches(
-        self,
-        batches: Iterable[Iterable[Request]],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
-        hints: bool = False,
-        report: ScoringReport | None = None,
-        on_scored: "OnScored | None" = None,
-        deadline: Deadline | None = None,
+        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
     ) -> Iterator[Reranked]:
         """Rerank query batches, each scored as a whole, and yield the list of each query in order.
 
         Args:
             batches: The requests of each query batch, see `query_batches`.
-            k: As for `rerank`.
-            searcher: As for `rerank`.
-            corpus: As for `rerank`.
-            hints: Whether the hint tokens of each hit are kept.
-            report: Counts and time are added to it, query batch by query batch.
-            on_scored: Is called with the number of passages that were scored, after each batch of the model.
-            deadline: When scoring must end, see `score_in_time`. None: `RerankConfig.milliseconds` sets one for each
-                query, or there is none.
+            options: What is asked beyond the lists. None: all hits are returned, and each brings its text.
         """
 
     def passages(self, hits: int) -> int:
@@ -110,15 +91,15 @@ class AbstractReranker(ABC):
         total = sum(self.passages(len(hits)) for _, hits in asked)
         with passage_bar(total, shown=self.config.progress) as bar:
             batches = self._query_batches(asked)
-            reranked = self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus, on_scored=bar.update)
-            return [one.hits for one in reranked]
+            options = CallOptions(k=k, texts=text_source(searcher, corpus), on_scored=bar.update)
+            return [one.hits for one in self.rerank_query_batches(batches, options)]
 
     def rerank_stream(
         self, requests: Iterable[Request], *, k: int | None = None, searcher: Any = None, corpus: Any = None
     ) -> Iterator[RankedHits]:
         """Like `rerank_batch`, but yields the hits of each query when they are done, in bounded memory."""
         batches = self._query_batches((query, listed(hits)) for query, hits in requests)
-        for reranked in self.rerank_query_batches(batches, k=k, searcher=searcher, corpus=corpus):
+        for reranked in self.rerank_query_batches(batches, CallOptions(k=k, texts=text_source(searcher, corpus))):
             yield reranked.hits
 
     def _query_batches(self, requests: Iterable[tuple[str, list[Any]]]) -> Iterator[list[tuple[str, list[Any]]]]:

@@ -12,17 +12,16 @@ from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.probability import with_probabilities
 from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
 from pyserini_qpeft.reranking.scored import Scored
-from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows.cutting import WindowCutter
 from pyserini_qpeft.windows.pairs import WindowedPairs
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.scoring.row_scorer import OnScored
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _logger = logging.getLogger(__name__)
@@ -34,29 +33,14 @@ class RerankCall:
     Args:
         scorer: The model that scores pairs.
         config: How scores become a ranking.
-        report: Counts and time of scoring are added to it.
-        k: How many hits of each query are returned; None is all.
-        hints: Whether the hint tokens of each hit and the prior of each query are kept.
-        on_scored: Is called with the number of pairs that were scored, after each batch of the model, and with the
-            number of pairs that were left out for lack of time.
+        options: What the call asks for. Its texts and its deadline are used before, when requests are read.
     """
 
-    def __init__(
-        self,
-        scorer: "LikelihoodScorer",
-        config: RerankConfig,
-        report: ScoringReport,
-        *,
-        k: int | None = None,
-        hints: bool = False,
-        on_scored: "OnScored | None" = None,
-    ) -> None:
+    def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig, options: CallOptions) -> None:
         self._scorer = scorer
         self._config = config
-        self._report = report
-        self._k = k
-        self._hints = hints
-        self._on_scored = on_scored
+        self._options = options
+        self._report = options.report
         self._warned = False
 
     def likelihoods(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
@@ -89,7 +73,7 @@ class RerankCall:
         After the deadline no hit is rescored, so it is needed for none.
         """
         in_time = deadline is None or deadline.seconds_left() > 0
-        needed = in_time and (self._hints or self._config.calibration is not None)
+        needed = in_time and (self._options.hints or self._config.calibration is not None)
         queries = list(dict.fromkeys(asked.query for asked in batch if asked.head and needed))
         if not queries:
             return {}
@@ -118,8 +102,8 @@ class RerankCall:
         """Score the hits of one query until a deadline, see `score_in_time`; the others join the tail."""
         priors = self.priors([asked], deadline)
         read, scored = score_in_time(asked, self.score, deadline, pace)
-        if self._on_scored is not None:
-            self._on_scored(len(asked.head) - len(read.head))
+        if self._options.on_scored is not None:
+            self._options.on_scored(len(asked.head) - len(read.head))
         return self.ranked(read, scored, priors)
 
     def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
@@ -134,7 +118,7 @@ class RerankCall:
         report.tokens += sum(len(sequence) for sequence in sequences)
         report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
         report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
-        return Scored(self._scorer.score(sequences, self._on_scored), sequences, [()] * len(sequences))
+        return Scored(self._scorer.score(sequences, self._options.on_scored), sequences, [()] * len(sequences))
 
     def _by_window(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         config = self._config.windows
@@ -142,7 +126,7 @@ class RerankCall:
         size = config.size or self._scorer.encoder.passage_tokens
         windowed = WindowedPairs(pairs, WindowCutter(config, size, self._scorer.token_spans), config)
         sequences = self._scorer.sequences(windowed.passages)
-        on_scored = None if self._on_scored is None else in_documents(self._on_scored, windowed.starts)
+        on_scored = None if self._options.on_scored is None else in_documents(self._options.on_scored, windowed.starts)
         scores = self._scorer.score(sequences, on_scored)
         starts = windowed.starts
         unread = [
@@ -173,11 +157,11 @@ class RerankCall:
         ranking = self._ranking(asked, scored.likelihoods)
         hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)
         kept = None
-        if self._hints:
+        if self._options.hints:
             tokens = list(map(self._scorer.hint_tokens, scored.sequences))
             kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
         whole = Reranked(hits, kept, len(asked.head), priors.get(asked.query))
-        return with_probabilities(whole, self._config).first(self._k)
+        return with_probabilities(whole, self._config).first(self._options.k)
 
     def _ranking(self, asked: Asked, likelihoods: npt.NDArray[np.float32]) -> Ranking:
         first_stage = [*(one.score for one in asked.head), *(hit.first_stage_score for hit in asked.tail)]

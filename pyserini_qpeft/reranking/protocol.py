@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.config import RerankConfig
-from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Request, Reranked
-from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
-    from pyserini_qpeft.scoring.row_scorer import OnScored
 
 
 class Reranker(Protocol):
@@ -56,16 +54,7 @@ class Reranker(Protocol):
         ...
 
     def rerank_query_batches(
-        self,
-        batches: Iterable[Iterable[Request]],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
-        hints: bool = False,
-        report: ScoringReport | None = None,
-        on_scored: "OnScored | None" = None,
-        deadline: Deadline | None = None,
+        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
     ) -> Iterator[Reranked]:
         """Rerank query batches, each as a whole, and yield the list of each query in order; see
         `AbstractReranker.rerank_query_batches`."""

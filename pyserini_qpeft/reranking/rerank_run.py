@@ -15,6 +15,7 @@ from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.runs import formatter
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
 from pyserini_qpeft.reranking.fingerprint import config_settings, run_settings, texts_fingerprint
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
 from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
@@ -165,7 +166,8 @@ def rerank_run(
                 hints = config.format == "jsonl"
                 done: Iterator[tuple[str, Reranked]]
                 if engine is None:
-                    lists = reranker.rerank_query_batches(requests, hints=hints, report=report, on_scored=bar.update)
+                    options = CallOptions(hints=hints, report=report, on_scored=bar.update)
+                    lists = reranker.rerank_query_batches(requests, options)
                     done = zip(chain(*batches), lists, strict=True)
                 else:
                     done = _from_engine(engine, batches, requests, hints, report, bar.update)

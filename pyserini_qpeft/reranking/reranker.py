@@ -19,8 +19,9 @@ from pyserini_qpeft.reranking.deadline import Deadline, Pace
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
 from pyserini_qpeft.reranking.loaded import adapter_to_push, describe, settle
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.progress import passage_bar
-from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask, text_source
+from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows.config import USUAL_WINDOWS
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from pyserini_qpeft.models.config import Quantization
     from pyserini_qpeft.qpeft.template import PromptTemplate
-    from pyserini_qpeft.scoring.row_scorer import OnScored
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
@@ -173,28 +173,20 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         return await asyncio.to_thread(self.score, query, texts)
 
     def rerank_query_batches(
-        self,
-        batches: Iterable[Iterable[Request]],
-        *,
-        k: int | None = None,
-        searcher: Any = None,
-        corpus: Any = None,
-        hints: bool = False,
-        report: ScoringReport | None = None,
-        on_scored: "OnScored | None" = None,
-        deadline: Deadline | None = None,
+        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
     ) -> Iterator[Reranked]:
         """See `AbstractReranker.rerank_query_batches`."""
-        self.last_report = report = report if report is not None else ScoringReport()
-        call = RerankCall(self.scorer, self.config, report, k=k, hints=hints, on_scored=on_scored)
-        texts, places, depth = text_source(searcher, corpus), count(1), self.config.depth
+        options = options or CallOptions()
+        self.last_report = options.report
+        call = RerankCall(self.scorer, self.config, options)
+        places, depth = count(1), self.config.depth
         for batch in batches:
-            if deadline is None and self.config.milliseconds is None:
-                yield from call.rank([ask(request, next(places), texts, depth) for request in batch])
+            if options.deadline is None and self.config.milliseconds is None:
+                yield from call.rank([ask(request, next(places), options.texts, depth) for request in batch])
                 continue
             for request in batch:
-                end = deadline or Deadline.after(self.config.milliseconds or 0)
-                yield call.rank_in_time(ask(request, next(places), texts, depth), end, self.pace)
+                end = options.deadline or Deadline.after(self.config.milliseconds or 0)
+                yield call.rank_in_time(ask(request, next(places), options.texts, depth), end, self.pace)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
@@ -205,9 +197,10 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         return explain(self.scorer, as_text(query, "the query"), as_text(text, "the text"), self.config.windows)
 
     def _score(self, pairs: list[tuple[str, str]], *, progress: bool = False) -> npt.NDArray[np.float32]:
-        self.last_report = report = ScoringReport()
         size = self.scorer.query_batch_pairs
         with passage_bar(len(pairs), shown=progress) as bar:
-            call = RerankCall(self.scorer, self.config, report, on_scored=bar.update)
+            options = CallOptions(on_scored=bar.update)
+            self.last_report = options.report
+            call = RerankCall(self.scorer, self.config, options)
             blocks = [call.likelihoods(pairs[start : start + size]) for start in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)

@@ -11,6 +11,7 @@ from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.reranking.deadline import Deadline
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.rerank_run import RunConfig, rerank_run
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -52,13 +53,13 @@ def test_each_list_is_that_of_the_plain_reranker_at_the_depth_where_reading_stop
     full = configured(plain, **settings)
     report = ScoringReport()
     batch = [[(query, hits(query)) for query in QUERIES]]
-    lists = list(AdaptiveReranker(full, RULE).rerank_query_batches(batch, hints=True, report=report))
+    lists = list(AdaptiveReranker(full, RULE).rerank_query_batches(batch, CallOptions(hints=True, report=report)))
     expected_depths = depths(full)
     assert [one.passages for one in lists] == expected_depths
     assert report.passages == sum(expected_depths) < 12 * 3
     for one, query, depth in zip(lists, QUERIES, expected_depths, strict=True):
         (expected,) = configured(plain, **{**settings, "depth": depth}).rerank_query_batches(
-            [[(query, hits(query))]], hints=True
+            [[(query, hits(query))]], CallOptions(hints=True)
         )
         assert [hit.docid for hit in one.hits] == [hit.docid for hit in expected.hits]
         assert [hit.score for hit in one.hits] == pytest.approx([hit.score for hit in expected.hits], abs=1e-4)
@@ -102,7 +103,7 @@ def test_a_run_is_resumed_with_the_same_rule_only_and_the_bar_comes_to_its_end(p
     assert len((tmp_path / "run.txt").read_text().splitlines()) == 14 * 3
     counts: list[int] = []
     batch = [[(query, hits(query)) for query in QUERIES]]
-    list(adaptive.rerank_query_batches(batch, on_scored=counts.append))
+    list(adaptive.rerank_query_batches(batch, CallOptions(on_scored=counts.append)))
     assert sum(counts) == 12 * 3
     other = AdaptiveReranker(plain, StoppingRule(1.0, -2.0, -0.3, 0.0, 0.7, k=3, block=2))
     assert adaptive.settings() != other.settings()
@@ -118,7 +119,7 @@ def test_no_hits_and_a_depth_of_0_read_nothing(plain: QPeftReranker):
 def test_a_time_limit_ends_reading_too_and_gives_the_list_of_the_hits_that_were_read(plain: QPeftReranker):
     hurried = AdaptiveReranker(configured(plain, milliseconds=1e-6), RULE)
     counts: list[int] = []
-    (nothing,) = hurried.rerank_query_batches([[(QUERIES[0], hits(QUERIES[0]))]], on_scored=counts.append)
+    (nothing,) = hurried.rerank_query_batches([[(QUERIES[0], hits(QUERIES[0]))]], CallOptions(on_scored=counts.append))
     assert nothing.passages == 0
     assert sum(counts) == 12
     assert [hit.docid for hit in nothing.hits] == [docid for docid, _, _ in hits(QUERIES[0])]
@@ -126,7 +127,7 @@ def test_a_time_limit_ends_reading_too_and_gives_the_list_of_the_hits_that_were_
     found = [one.passages for one in patient.rerank_query_batches([[(query, hits(query)) for query in QUERIES]])]
     assert all(read <= depth for read, depth in zip(found, depths(plain), strict=True))
     late = AdaptiveReranker(plain, RULE).rerank_query_batches(
-        [[(QUERIES[0], hits(QUERIES[0]))]], deadline=Deadline.after(0)
+        [[(QUERIES[0], hits(QUERIES[0]))]], CallOptions(deadline=Deadline.after(0))
     )
     assert [one.passages for one in late] == [0]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pyserini_qpeft import CascadeReranker, FusionConfig, QPeftError, QPeftReranker, RerankConfig
 from pyserini_qpeft.data.records import Run, ScoredDoc, StageScore
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.rerank_run import RunConfig, rerank_run
 from pyserini_qpeft.reranking.resume import ResumableWriter
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -76,7 +77,7 @@ def test_query_batches_stay_together_in_every_stage_and_are_taken_one_at_a_time(
             yield [(query, iter(HITS)) for query in batch]
 
     report = ScoringReport(passages=100)
-    lists = cascade.rerank_query_batches(batches(), k=2, hints=True, report=report)
+    lists = cascade.rerank_query_batches(batches(), CallOptions(k=2, hints=True, report=report))
     first = next(lists)
     assert (taken, report.passages, first.passages) == ([["a", "b"]], 122, 11)
     rest = list(lists)

@@ -17,6 +17,7 @@ from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.reranking import deadline
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -110,7 +111,11 @@ def test_when_the_time_is_up_before_the_first_hit_the_list_is_the_first_stages(r
     counts: list[int] = []
     report = ScoringReport()
     batches = [[("which river", HITS)]]
-    found = next(reranker.rerank_query_batches(batches, deadline=Deadline(0.0), report=report, on_scored=counts.append))
+    found = next(
+        reranker.rerank_query_batches(
+            batches, CallOptions(deadline=Deadline(0.0), report=report, on_scored=counts.append)
+        )
+    )
     assert [(hit.docid, hit.score, hit.likelihood) for hit in found.hits] == [(one[0], one[2], None) for one in HITS]
     assert (found.passages, report.passages, sum(counts)) == (0, 0, len(HITS))
 
@@ -118,7 +123,11 @@ def test_when_the_time_is_up_before_the_first_hit_the_list_is_the_first_stages(r
 def test_after_the_deadline_the_model_reads_nothing(reranker: QPeftReranker) -> None:
     calibrated = QPeftReranker(reranker.scorer, replace(reranker.config, calibration=Calibration(1.0, 0.0)))
     report = ScoringReport()
-    next(calibrated.rerank_query_batches([[("which river", HITS)]], deadline=Deadline(0.0), report=report, hints=True))
+    next(
+        calibrated.rerank_query_batches(
+            [[("which river", HITS)]], CallOptions(deadline=Deadline(0.0), report=report, hints=True)
+        )
+    )
     assert report.tokens == 0
 
 

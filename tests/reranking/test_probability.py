@@ -7,6 +7,7 @@ import pytest
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.reranking.fingerprint import config_settings
+from pyserini_qpeft.reranking.options import CallOptions
 
 PASSAGES = {
     "d1": "Paris is the capital of France.",
@@ -61,15 +62,15 @@ def test_hint_tokens_stay_with_their_hits(plain: QPeftReranker):
     whole = configured(plain, calibration=CURVE)
     minimum = sorted(hit.probability for hit in whole.rerank(QUERY, HITS))[2]
     strict = configured(plain, calibration=CURVE, minimum_probability=minimum)
-    (everything,) = whole.rerank_query_batches([[(QUERY, HITS)]], hints=True)
-    (found,) = strict.rerank_query_batches([[(QUERY, HITS)]], hints=True)
+    (everything,) = whole.rerank_query_batches([[(QUERY, HITS)]], CallOptions(hints=True))
+    (found,) = strict.rerank_query_batches([[(QUERY, HITS)]], CallOptions(hints=True))
     hints = {hit.docid: tokens for hit, tokens in zip(everything.hits, everything.hints, strict=True)}
     assert found.hints == [hints[hit.docid] for hit in found.hits]
     assert found.passages == 4
 
 
 def test_the_prior_is_kept_for_runs_from_which_a_calibration_is_fitted(plain: QPeftReranker):
-    first, nothing = plain.rerank_query_batches([[(QUERY, HITS), ("no hits", [])]], hints=True)
+    first, nothing = plain.rerank_query_batches([[(QUERY, HITS), ("no hits", [])]], CallOptions(hints=True))
     assert first.prior == pytest.approx(plain.score(QUERY, [""])[0], abs=1e-5)
     assert nothing.prior is None
     (without,) = plain.rerank_query_batches([[(QUERY, HITS)]])

@@ -14,6 +14,7 @@ from tiny import adapted, tiny_tokenizer
 
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig, ScoringConfig
 from pyserini_qpeft.models.registry import fusion_weight
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
@@ -141,7 +142,8 @@ def test_each_call_has_a_report_of_its_own(reranker: QPeftReranker) -> None:
     reports = [ScoringReport(), ScoringReport()]
     batches = [[(QUERY, HITS[:2])], [(QUERY, HITS[:3])]]
     calls = [
-        reranker.rerank_query_batches([batch], report=report) for batch, report in zip(batches, reports, strict=True)
+        reranker.rerank_query_batches([batch], CallOptions(report=report))
+        for batch, report in zip(batches, reports, strict=True)
     ]
     for call in calls:
         next(call)
@@ -164,7 +166,7 @@ def test_four_threads_that_share_one_reranker_get_the_rankings_and_reports_of_on
         def call() -> dict[str, Any]:
             report = ScoringReport()
             requests = [(query, HITS), (other, HITS[2:]), (query, HITS[::-1])]
-            reported = shared.rerank_query_batches([requests[:2], requests[2:]], report=report)
+            reported = shared.rerank_query_batches([requests[:2], requests[2:]], CallOptions(report=report))
             return {
                 "lists": [
                     shared.rerank(query, HITS),
@@ -200,7 +202,7 @@ def test_the_progress_bar_counts_passages_and_moves_within_a_query_batch(
     configured(reranker, depth=4, scoring=scoring).rerank_batch([(QUERY, HITS)])
     assert capsys.readouterr().err == ""
     counts: list[int] = []
-    stream = shown.rerank_query_batches([[(QUERY, HITS), ("who sings", HITS)]], on_scored=counts.append)
+    stream = shown.rerank_query_batches([[(QUERY, HITS), ("who sings", HITS)]], CallOptions(on_scored=counts.append))
     assert counts == []
     next(stream)
     assert sum(counts) == 8
@@ -212,11 +214,11 @@ def test_hints_are_kept_when_asked_for_and_are_those_that_scored(tiny_model_dir:
     hinted = QPeftReranker.from_pretrained(
         tiny_model_dir, tmp_path, dtype="float32", config=RerankConfig(depth=3, fusion=FusionConfig(weight=0.4))
     )
-    (kept,) = hinted.rerank_query_batches([[(QUERY, HITS)]], hints=True)
+    (kept,) = hinted.rerank_query_batches([[(QUERY, HITS)]], CallOptions(hints=True))
     assert kept.hints is not None
     for hit, tokens in zip(kept.hits, kept.hints, strict=True):
         assert tokens == (hinted.hints(QUERY, [PASSAGES[hit.docid]])[0] if hit.first_stage_rank <= 3 else None)
-    (cut,) = hinted.rerank_query_batches([[(QUERY, HITS)]], hints=True, k=2)
+    (cut,) = hinted.rerank_query_batches([[(QUERY, HITS)]], CallOptions(hints=True, k=2))
     assert (cut.hits, cut.hints) == (kept.hits[:2], kept.hints[:2])
     (without,) = hinted.rerank_query_batches([[(QUERY, HITS)]])
     assert without.hints is None

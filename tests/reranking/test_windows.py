@@ -13,6 +13,7 @@ from tiny import WORDS, adapted, tiny_tokenizer
 
 from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig, RunConfig, ScoringConfig, rerank_run
 from pyserini_qpeft.data.records import ScoredDoc
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.windows.config import COMBINE, WindowConfig
 from pyserini_qpeft.windows.passage_run import FoldedRun
@@ -128,7 +129,7 @@ def test_the_report_counts_documents_windows_and_what_was_not_read(scorer: Likel
     texts = [LONG, "short", LONG]
     done: list[int] = []
     reranker = windowed(scorer)
-    (reranked,) = reranker.rerank_query_batches([[(QUERIES[0], texts)]], on_scored=done.append)
+    (reranked,) = reranker.rerank_query_batches([[(QUERIES[0], texts)]], CallOptions(on_scored=done.append))
     count = len(reranked.hits[0].windows)
     report = reranker.last_report
     assert reranked.passages == report.passages == sum(done) == 3
@@ -147,7 +148,7 @@ def test_the_report_counts_documents_windows_and_what_was_not_read(scorer: Likel
 
 def test_the_hints_of_a_document_are_those_of_its_best_window(scorer: LikelihoodScorer) -> None:
     reranker = windowed(scorer)
-    (reranked,) = reranker.rerank_query_batches([[(QUERIES[0], [LONG, "short"])]], hints=True)
+    (reranked,) = reranker.rerank_query_batches([[(QUERIES[0], [LONG, "short"])]], CallOptions(hints=True))
     assert reranked.hints is not None
     for hit, hints in zip(reranked.hits, reranked.hints, strict=True):
         best = hit.best_passage
