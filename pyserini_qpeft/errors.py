@@ -1,4 +1,4 @@
-"""The exceptions of this package, and the suggestion for a mistyped name that ends many of their messages."""
+"""The exceptions of this package, and words that messages share: a suggestion for a mistyped name, a counted noun."""
 
 from collections.abc import Iterable
 
@@ -37,3 +37,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         by_lower_case.setdefault(other.lower(), other)
     close = get_close_matches(name.lower(), list(by_lower_case), n=2, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(by_lower_case[other]) for other in close)}?" if close else ""
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun: "1 query", "2,300 queries".
+
+    Args:
+        number: How many.
+        singular: The noun for one.
+        plural: The noun for any other number; None adds an "s", or replaces a "y" at the end by "ies".
+    """
+    if plural is None:
+        plural = singular[:-1] + "ies" if singular.endswith("y") else singular + "s"
+    return f"{number:,} {singular if number == 1 else plural}"

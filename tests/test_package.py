@@ -97,7 +97,7 @@ def test_the_library_prints_nothing_and_sets_up_no_logging() -> None:
 
 
 def test_an_installed_package_carries_the_model_the_questions_and_the_page() -> None:
-    """A checkout has them in any case; a wheel has what the build is told to take."""
+    """A checkout has them in any case; a wheel has what setup.cfg names."""
     code = (
         "import json, setuptools\n"
         "distribution = setuptools.Distribution()\n"

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, counted
 
 if TYPE_CHECKING:
     from pyserini_qpeft.lucene import IndexReport
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     report = _dense(args) if args.dense else _lucene(args)
     kind = "blank" if args.dense else "without a word that can be searched"
     empty = f", {report.empty} of them {kind}" if report.empty else ""
-    print(f"{args.index}: {report.documents} documents{empty}, {report.seconds:.1f} s", file=sys.stderr)
+    print(f"{args.index}: {counted(report.documents, 'document')}{empty}, {report.seconds:.1f} s", file=sys.stderr)
 
 
 def _lucene(args: argparse.Namespace) -> "IndexReport":

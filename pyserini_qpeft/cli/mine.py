@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.data.dpr import write_examples
     from pyserini_qpeft.data.outputs import only_writer
     from pyserini_qpeft.data.runs import read_run
-    from pyserini_qpeft.errors import QPeftError
+    from pyserini_qpeft.errors import QPeftError, counted
     from pyserini_qpeft.training.mining import Miner, MiningConfig, from_index, from_run
 
     with only_writer(args.output):
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> None:
         write_examples(args.output, miner.examples(first_stage))
     report = miner.report
     print(
-        f"{args.output}: {report.queries} queries, {report.negatives} hard negatives; "
-        f"{report.without_positives} queries left out because no positive is in the corpus, "
-        f"{report.without_negatives} queries without a negative",
+        f"{args.output}: {counted(report.queries, 'query')}, {counted(report.negatives, 'hard negative')}; "
+        f"{counted(report.without_positives, 'query')} left out because no positive is in the corpus, "
+        f"{counted(report.without_negatives, 'query')} without a negative",
         file=sys.stderr,
     )

@@ -13,7 +13,7 @@ from pyserini_qpeft.data.files import atomic_write
 from pyserini_qpeft.data.records import RankedList, Run, Topics
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.runs import formatter, header_of
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, counted
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -76,7 +76,7 @@ def write_reranked(
     from pyserini_qpeft.reranking.rerank_run import rerank_run
 
     report = rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)
-    print(f"{config.output}: {report.queries} queries, {_counts(report.scoring)}", file=sys.stderr)
+    print(f"{config.output}: {counted(report.queries, 'query')}, {_counts(report.scoring)}", file=sys.stderr)
     if isinstance(reranker, CascadeReranker):
         for place, stage in enumerate(reranker.stage_reports, start=1):
             print(f"  stage {place}: {_counts(stage)}", file=sys.stderr)
@@ -85,9 +85,10 @@ def write_reranked(
 def _counts(scoring: "ScoringReport") -> str:
     cut = ""
     if scoring.passages_cut:
-        cut = f", {scoring.passages_cut} of them cut to the passage limit ({scoring.tokens_cut} tokens lost)"
-    windows = f" in {scoring.windows} windows" if scoring.windows else ""
+        lost = counted(scoring.tokens_cut, "token")
+        cut = f", {scoring.passages_cut:,} of them cut to the passage limit ({lost} lost)"
+    windows = f" in {counted(scoring.windows, 'window')}" if scoring.windows else ""
     return (
-        f"{scoring.passages} passages{windows}{cut}, {scoring.seconds:.1f} s, "
+        f"{counted(scoring.passages, 'passage')}{windows}{cut}, {scoring.seconds:.1f} s, "
         f"{scoring.passages_per_second:.1f} passages/s"
     )

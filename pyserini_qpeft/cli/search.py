@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, counted
 
 if TYPE_CHECKING:
     from pyserini_qpeft.lucene.programs import Program
@@ -115,8 +115,8 @@ def run(args: argparse.Namespace) -> None:
     hits = search(options, topics, program=program, texts=texts, progress=not args.quiet)
     if not any(hits.values()):
         raise QPeftError(
-            f"none of the {len(topics)} queries found a document in {args.index or 'the indexes'}: were index and "
-            "queries analysed for the same language (--language of the indexer and search)?"
+            f"no document was found for {counted(len(topics), 'query')} in {args.index or 'the indexes'}: "
+            "were index and queries analysed for the same language (--language of the indexer and search)?"
         )
     if reranker is None:
         write_first_stage(hits, topics, texts, output)

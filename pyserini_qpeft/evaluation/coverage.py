@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.data.records import Qrels, Run
+from pyserini_qpeft.errors import counted
 from pyserini_qpeft.evaluation.measures import trec_eval_order
 
 
@@ -98,8 +99,3 @@ def remarks(name: str, coverage: Coverage) -> Sequence[str]:
             "and count as not relevant."
         )
     return sentences
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """Return a number with the singular or plural of a noun."""
-    return f"{count:,} {one if count == 1 else many}"

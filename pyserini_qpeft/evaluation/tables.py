@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pyserini_qpeft.errors import counted
 from pyserini_qpeft.evaluation.comparison import Comparison
-from pyserini_qpeft.evaluation.coverage import counted, remarks
+from pyserini_qpeft.evaluation.coverage import remarks
 from pyserini_qpeft.evaluation.significance import FEWEST_QUERIES, Difference, SignificanceConfig
 
 SIGNIFICANT = "*"
@@ -56,7 +57,7 @@ def notes(comparison: Comparison) -> list[str]:
         tests, count = comparison.significance, len(comparison.differences)
         sentences.append(
             f"{SIGNIFICANT}: p < {tests.alpha:g} against {comparison.baseline} ({_test_name(tests.tests[0], tests)}, "
-            f"two-sided, Holm-corrected over {counted(count, 'comparison', 'comparisons')}). "
+            f"two-sided, Holm-corrected over {counted(count, 'comparison')}). "
             f"Intervals: {tests.confidence * 100:g} % percentile bootstrap, {tests.resamples:,} resamples, "
             f"seed {tests.seed}."
         )
@@ -147,7 +148,7 @@ def _measures(comparison: Comparison) -> Section:
     heads = ("run", *comparison.measures, "depth", f"unjudged@{cutoff}")
     queries = len(next(iter(comparison.scores.values())))
     return Section(
-        f"{counted(queries, 'judged query', 'judged queries')}",
+        f"{counted(queries, 'judged query')}",
         heads + (("ms/query", "ms/query (95th %)") if timed else ()),
         tuple(rows),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class HaystackRanker:
     """Reranks documents in a Haystack pipeline. A fusing reranker mixes in the scores of the documents.
 
-    ``Pipeline.loads`` must be told that this module may be imported:
+    ``Pipeline.loads`` needs the name of this module to import it:
     ``allowed_modules=["pyserini_qpeft.interop.haystack"]``.
 
     Args:

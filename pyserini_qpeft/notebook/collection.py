@@ -12,7 +12,7 @@ from pyserini_qpeft.data.corpus import Document, corpus_file, iter_documents
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, Topics
 from pyserini_qpeft.data.topics import read_topics
-from pyserini_qpeft.errors import QPeftError, did_you_mean
+from pyserini_qpeft.errors import QPeftError, counted, did_you_mean
 from pyserini_qpeft.models.cache import build_once, cache_folder, file_hash
 
 
@@ -58,8 +58,9 @@ class Collection:
         return {qid: grades for qid, grades in self.qrels[split].items() if qid in self.topics}
 
     def __repr__(self) -> str:
-        splits = ", ".join(f"{split} ({len(qrels):,} queries)" for split, qrels in self.qrels.items())
-        return f"{self.name}: {self.searcher.num_docs:,} documents, {len(self.topics):,} queries; qrels: {splits}"
+        splits = ", ".join(f"{split} ({counted(len(qrels), 'query')})" for split, qrels in self.qrels.items())
+        documents = counted(self.searcher.num_docs, "document")
+        return f"{self.name}: {documents}, {counted(len(self.topics), 'query')}; qrels: {splits}"
 
 
 def open_collection(folder: Path | str) -> Collection:

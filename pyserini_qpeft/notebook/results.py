@@ -9,7 +9,7 @@ from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.runs import write_run
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.errors import QPeftError, counted
 from pyserini_qpeft.notebook.collection import Collection
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -50,7 +50,7 @@ class Results(Mapping[str, RankedHits]):
 
     def __repr__(self) -> str:
         hits = sum(map(len, self._hits.values()))
-        return f"{len(self):,} queries of {self.collection.name} ({self.split}), {hits:,} hits"
+        return f"{counted(len(self), 'query')} of {self.collection.name} ({self.split}), {counted(hits, 'hit')}"
 
     @property
     def qrels(self) -> Qrels:

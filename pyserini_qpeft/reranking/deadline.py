@@ -19,7 +19,7 @@ _MEMORY = 0.7
 """What the measurements before count, compared with the last one."""
 
 _DOUBT = 0.9
-"""What a pace counts after each query of which no hit would fit, so that a pace that was slow once is tried again."""
+"""What a pace counts after a query for which no hit would fit in time. So a hit is tried again some queries later."""
 
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
@@ -39,7 +39,7 @@ class Deadline:
 
     @classmethod
     def after(cls, milliseconds: float) -> Self:
-        """The deadline so many milliseconds from now."""
+        """The deadline that ends a number of milliseconds from now."""
         return cls(time.monotonic() + milliseconds / 1000)
 
     def seconds_left(self) -> float:

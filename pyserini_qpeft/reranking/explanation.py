@@ -93,7 +93,7 @@ def explain(scorer: "LikelihoodScorer", query: str, text: str, windows: WindowCo
 
 
 def _in_document(hint: Hint, window: Window, text: str) -> Hint:
-    """The hint with its places in the document, of which `window` is a part."""
+    """The hint with its places in the document; `window` is a part of the document."""
     places = (
         (window.place(text, start), window.place(text, stop - 1) + 1) for start, stop in hint.places if start < stop
     )

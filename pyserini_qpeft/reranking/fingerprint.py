@@ -1,4 +1,4 @@
-"""What the result of a run depends on, as named values: a resumed run is compared with the one it goes on with."""
+"""What the result of a run depends on, as named values: a resumed run is compared with the run that it continues."""
 
 import hashlib
 import json

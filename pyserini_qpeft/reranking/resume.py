@@ -1,4 +1,4 @@
-"""A run that is written query by query, and goes on where a killed process stopped."""
+"""A run that is written query by query, and continues where a killed process stopped."""
 
 import io
 import json
@@ -173,7 +173,7 @@ class ResumableWriter:
         changed = ", ".join(f"{name} {settings.get(name)!r} (now {self._settings.get(name)!r})" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise QPeftError(
-            f"{self.partial} is an unfinished run with {changed}{more}: set that back to go on with it, or restart"
+            f"{self.partial} is an unfinished run with {changed}{more}: set that back to continue it, or restart"
         )
 
 

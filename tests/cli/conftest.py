@@ -27,7 +27,7 @@ QUERIES = {
 
 @dataclass
 class Done:
-    """What a command left: exit code and both streams."""
+    """The exit code of a command, and what it wrote to both streams."""
 
     code: int
     out: str
@@ -51,8 +51,8 @@ def qpeft(capfd) -> Callable[..., Done]:
 
 
 @pytest.fixture
-def told(qpeft) -> Callable[..., str]:
-    """Runs a command that is a mistake; returns the one sentence that tells so."""
+def error_of(qpeft) -> Callable[..., str]:
+    """Runs a command that must fail; returns its error, which is one sentence."""
 
     def run(*arguments: object) -> str:
         done = qpeft(*arguments)

@@ -79,13 +79,13 @@ def test_listing_and_clearing(cache, beir, model, tmp_path):
         (["cache", "--passage-cache-folder", "{folder}", "--passage-cache-limit", "5x"], "'5x' is not a size"),
     ],
 )
-def test_mistakes_are_one_sentence(told, tmp_path, words, sentence):
-    assert sentence in told(*(word.format(folder=tmp_path / "none") for word in words))
+def test_mistakes_are_one_sentence(error_of, tmp_path, words, sentence):
+    assert sentence in error_of(*(word.format(folder=tmp_path / "none") for word in words))
 
 
-def test_a_corpus_that_does_not_fit_is_refused(told, beir, model, tmp_path):
+def test_a_corpus_that_does_not_fit_is_refused(error_of, beir, model, tmp_path):
     options = ["--passage-cache-folder", tmp_path / "cache", "--passage-cache-limit", "10kB", "--quiet", *model]
-    assert "the limit of" in told("cache", "--corpus", beir, *options)
+    assert "the limit of" in error_of("cache", "--corpus", beir, *options)
     assert stored(tmp_path) == set()
 
 
@@ -96,7 +96,7 @@ def test_a_model_with_a_name_is_listed_and_removed_by_it(qpeft, beir, tmp_path):
     assert "6 passages removed" in qpeft("cache", *folder, "--clear", "--model", "tiny").err
 
 
-def test_a_model_without_stored_passages_is_named(told, beir, tmp_path):
+def test_a_model_without_stored_passages_is_named(error_of, beir, tmp_path):
     (tmp_path / "cache").mkdir()
     arguments = ("--passage-cache-folder", tmp_path / "cache", "--clear", "--model", "nobody")
-    assert "holds no passages of the model 'nobody' (and of no other)" in told("cache", *arguments)
+    assert "holds no passages of the model 'nobody' (and of no other)" in error_of("cache", *arguments)

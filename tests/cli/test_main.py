@@ -77,8 +77,8 @@ def test_no_verb_at_all_shows_the_overview(qpeft):
         (["rerank", "--run", "x", "--output", "y", "--fusion", "none", "--fusion-weight", "0.5"], "without fusion"),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_sentence(told, arguments, sentence):
-    assert sentence in told(*arguments)
+def test_a_wrong_command_line_is_one_sentence(error_of, arguments, sentence):
+    assert sentence in error_of(*arguments)
 
 
 def test_interrupting_is_quiet(tmp_path):

@@ -54,7 +54,7 @@ def test_every_verb_that_writes_says_what_it_writes() -> None:
 
 @pytest.mark.parametrize("way", ["itself", "symbolic link", "hard link", "another spelling", "partial"])
 @pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb != "index"])
-def test_an_output_that_is_an_input_is_refused_and_the_input_stays(told, inputs: Path, verb: str, way: str) -> None:
+def test_an_output_that_is_an_input_is_refused_and_the_input_stays(error_of, inputs: Path, verb: str, way: str) -> None:
     before = contents(inputs)
     for number, file in enumerate(read_by(verb, inputs)):
         output = inputs / f"output{number}{OUTPUTS.get(verb, '')}"
@@ -69,7 +69,7 @@ def test_an_output_that_is_an_input_is_refused_and_the_input_stays(told, inputs:
                 output = inputs / "beir" / ".." / file.relative_to(inputs)
             case "partial":
                 os.link(file, f"{output}.partial")
-        sentence = told(verb, *COMMANDS[verb].format(output).split())
+        sentence = error_of(verb, *COMMANDS[verb].format(output).split())
         assert sentence.startswith(f"cannot write {output}: it would replace "), (file, sentence)
         for left in (output, Path(f"{output}.partial")):
             if left.name.startswith("output"):
@@ -77,40 +77,42 @@ def test_an_output_that_is_an_input_is_refused_and_the_input_stays(told, inputs:
         assert contents(inputs) == before
 
 
-def test_an_index_is_not_replaced_that_holds_its_own_corpus(told, inputs: Path) -> None:
+def test_an_index_is_not_replaced_that_holds_its_own_corpus(error_of, inputs: Path) -> None:
     corpus = shutil.copy(inputs / "corpus.jsonl", inputs / "index" / "corpus.jsonl")
     before = contents(inputs)
     for place in (inputs / "index", inputs):
-        sentence = told("index", "--corpus", corpus, "--index", place, "--overwrite")
+        sentence = error_of("index", "--corpus", corpus, "--index", place, "--overwrite")
         assert sentence.startswith(f"cannot write {place}: it would replace {corpus}")
     assert contents(inputs) == before
 
 
 @pytest.mark.parametrize("name", ["table.md", "report.html", "expected.yaml"])
-def test_an_experiment_is_not_replaced_by_what_comes_of_it(told, inputs: Path, name: str) -> None:
+def test_an_experiment_is_not_replaced_by_what_comes_of_it(error_of, inputs: Path, name: str) -> None:
     file = inputs / name
     file.write_text("name: an experiment\n")
-    assert "it would replace" in told("experiment", file, "--output", inputs)
+    assert "it would replace" in error_of("experiment", file, "--output", inputs)
     assert file.read_text() == "name: an experiment\n"
 
 
-def test_a_plot_does_not_replace_an_input(told, inputs: Path) -> None:
+def test_a_plot_does_not_replace_an_input(error_of, inputs: Path) -> None:
     (inputs / "plots").mkdir()
     os.link(inputs / "run.txt", inputs / "plots" / "depth.png")
     for verb in ("tune", "evaluate"):
         command = COMMANDS[verb].format(f"new{OUTPUTS[verb]}")
-        assert "it would replace run.txt" in told(verb, *command.split(), "--plots", "plots")
+        assert "it would replace run.txt" in error_of(verb, *command.split(), "--plots", "plots")
 
 
-def test_a_tag_or_a_query_that_happens_to_be_a_files_name_is_no_input(told, inputs: Path) -> None:
+def test_a_tag_or_a_query_that_happens_to_be_a_files_name_is_no_input(error_of, inputs: Path) -> None:
     (inputs / "out").write_text("an earlier run\n")
-    sentence = told("rerank", *COMMANDS["rerank"].format("out").split(), "--tag", "out")
+    sentence = error_of("rerank", *COMMANDS["rerank"].format("out").split(), "--tag", "out")
     assert "it would replace" not in sentence
 
 
-def test_a_run_reranked_into_its_own_place_would_have_been_lost(told, beir, run_file, model, tmp_path: Path) -> None:
+def test_a_run_reranked_into_its_own_place_would_have_been_lost(
+    error_of, beir, run_file, model, tmp_path: Path
+) -> None:
     run = Path(shutil.copy(run_file, tmp_path / "run.txt"))
     options = ["--run", run, "--topics", beir / "queries.jsonl.gz", "--corpus", beir, *model, "--quiet"]
-    assert "it would replace" in told("rerank", *options, "--output", run)
+    assert "it would replace" in error_of("rerank", *options, "--output", run)
     assert run.read_bytes() == run_file.read_bytes()
     assert json.dumps([file.name for file in tmp_path.iterdir()]) == '["run.txt"]'

@@ -88,10 +88,10 @@ def test_with_a_corpus_no_java_is_started(arguments, written):
 
 
 def test_the_last_line_counts_passages_cuts_and_time(qpeft, arguments, run_file):
-    told = qpeft(*arguments(passage_tokens="5")).err.splitlines()[-1]
+    last_line = qpeft(*arguments(passage_tokens="5")).err.splitlines()[-1]
     hits = len(run_file.read_text().splitlines())
-    assert f"3 queries, {hits} passages, {hits} of them cut to the passage limit" in told
-    assert told.endswith("passages/s")
+    assert f"3 queries, {hits} passages, {hits} of them cut to the passage limit" in last_line
+    assert last_line.endswith("passages/s")
 
 
 def test_progress_is_shown_unless_quiet(qpeft, arguments):
@@ -131,19 +131,19 @@ def test_a_cascade_reranks_by_its_stages_and_counts_each(qpeft, arguments, writt
     assert lists(written.with_name("chain")) == lists(alone)
 
 
-def test_a_cascade_that_cannot_be_is_told(told, arguments, model):
-    assert "depth is given with a cascade" in told(*arguments(model=None, cascade="tiny@3", depth=2))
-    assert "model is given with a cascade" in told(*arguments(cascade="tiny@3"))
-    assert "stage 2 of the cascade rescores 5 hits" in told(*arguments(model=None, cascade="tiny@3,tiny@5"))
-    assert "adaptive cannot be used with a cascade" in told(*arguments(model=None, cascade="tiny@3"), "--adaptive")
+def test_a_cascade_that_cannot_be_is_refused(error_of, arguments, model):
+    assert "depth is given with a cascade" in error_of(*arguments(model=None, cascade="tiny@3", depth=2))
+    assert "model is given with a cascade" in error_of(*arguments(cascade="tiny@3"))
+    assert "stage 2 of the cascade rescores 5 hits" in error_of(*arguments(model=None, cascade="tiny@3,tiny@5"))
+    assert "adaptive cannot be used with a cascade" in error_of(*arguments(model=None, cascade="tiny@3"), "--adaptive")
     threshold = ("--minimum-probability", "0.5")
-    assert "minimum-probability cannot be used" in told(*arguments(model=None, cascade="tiny@3"), *threshold)
+    assert "minimum-probability cannot be used" in error_of(*arguments(model=None, cascade="tiny@3"), *threshold)
 
 
 @pytest.mark.parametrize("options", [("--cascade", "tiny@3"), ("--adaptive",), ("--milliseconds", "50")])
-def test_what_a_ray_cluster_cannot_do_is_refused_before_anything_is_loaded(told, arguments, options):
+def test_what_a_ray_cluster_cannot_do_is_refused_before_anything_is_loaded(error_of, arguments, options):
     given = arguments(model=None, engine="ray") if options[0] == "--cascade" else arguments(engine="ray")
-    assert "cannot be used with --engine ray" in told(*given, *options)
+    assert "cannot be used with --engine ray" in error_of(*given, *options)
 
 
 def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file):
@@ -154,7 +154,7 @@ def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file
     }
 
 
-def test_probable_hits_alone_are_kept_and_the_calibration_may_be_named(qpeft, told, arguments, written, tmp_path):
+def test_probable_hits_alone_are_kept_and_the_calibration_may_be_named(qpeft, error_of, arguments, written, tmp_path):
     (tmp_path / "curve.json").write_text('{"slope": 2.0, "intercept": 0.5}')
     named = arguments(output_format="jsonl", calibration=tmp_path / "curve.json")
     assert qpeft(*named).code == 0
@@ -170,10 +170,10 @@ def test_probable_hits_alone_are_kept_and_the_calibration_may_be_named(qpeft, to
     kept = {(record["qid"], hit["docid"]) for record in records for hit in record["hits"]}
     assert kept == {key for key, probability in hits.items() if probability >= minimum - 1e-9}
     assert all([hit["rank"] for hit in one["hits"]] == list(range(1, len(one["hits"]) + 1)) for one in records)
-    assert "needs a calibration" in told(*arguments(minimum_probability=0.5, output=written.with_name("none")))
+    assert "needs a calibration" in error_of(*arguments(minimum_probability=0.5, output=written.with_name("none")))
 
 
-def test_adaptive_depth_reads_less_and_keeps_every_hit(qpeft, told, arguments, written, lists, run_file, tmp_path):
+def test_adaptive_depth_reads_less_and_keeps_every_hit(qpeft, error_of, arguments, written, lists, run_file, tmp_path):
     (tmp_path / "rule.json").write_text(
         '{"intercept": 0, "required": -1, "read": 0, "agreement": 0, "threshold": 9, "k": 1, "block": 1}'
     )
@@ -192,9 +192,9 @@ def test_adaptive_depth_reads_less_and_keeps_every_hit(qpeft, told, arguments, w
     assert {qid: [docid for docid, _ in hits] for qid, hits in shipped.items()} == {
         qid: [docid for docid, _ in hits] for qid, hits in lists(written).items()
     }
-    assert "cannot be used with rrf" in told(*arguments(fusion="rrf"), "--adaptive")
-    assert "--engine ray" in told(*arguments(engine="ray"), "--adaptive")
-    assert "adaptive cannot be used with a cascade" in told(*arguments(model=None, cascade="tiny@3"), "--adaptive")
+    assert "cannot be used with rrf" in error_of(*arguments(fusion="rrf"), "--adaptive")
+    assert "--engine ray" in error_of(*arguments(engine="ray"), "--adaptive")
+    assert "adaptive cannot be used with a cascade" in error_of(*arguments(model=None, cascade="tiny@3"), "--adaptive")
 
 
 def test_fusion_mixes_in_the_first_stage_and_is_the_default(qpeft, arguments, written, lists, run_file, model):
@@ -258,7 +258,7 @@ def test_rank_llm_requests_bring_queries_and_texts(qpeft, arguments, written, tm
     assert {docid for docid, _ in lists(written)["5"]} == {"1", "2"}
 
 
-def test_a_job_that_was_killed_is_taken_up_where_it_stopped(qpeft, told, arguments, written, lists):
+def test_a_job_that_was_killed_is_taken_up_where_it_stopped(qpeft, error_of, arguments, written, lists):
     assert qpeft(*arguments()).code == 0
     whole = lists(written)
     written.unlink()
@@ -267,7 +267,7 @@ def test_a_job_that_was_killed_is_taken_up_where_it_stopped(qpeft, told, argumen
     )
     assert killed.returncode == -9, killed.stderr
     assert not written.exists()
-    assert "depth None (now 1)" in told(*arguments(depth="1"))
+    assert "depth None (now 1)" in error_of(*arguments(depth="1"))
     resumed = qpeft(*arguments())
     assert resumed.code == 0
     assert "2 queries" in resumed.err
@@ -288,7 +288,7 @@ def test_json_is_another_word_for_jsonl(qpeft, arguments, written):
 
 
 def test_a_job_is_not_taken_up_with_weights_that_have_changed(
-    qpeft, told, arguments, written, tmp_path, tiny_model_dir
+    qpeft, error_of, arguments, written, tmp_path, tiny_model_dir
 ):
     folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
     here = arguments(model=folder)
@@ -296,12 +296,12 @@ def test_a_job_is_not_taken_up_with_weights_that_have_changed(
     assert killed.returncode == -9, killed.stderr
     weights = load_file(folder / "model.safetensors")
     save_file({name: weight * 1.01 for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
-    assert "weights" in told(*here)
+    assert "weights" in error_of(*here)
     assert qpeft(*here, "--restart").code == 0
 
 
 def test_a_job_is_not_taken_up_with_other_texts_or_another_adapter_or_tokenizer(
-    qpeft, told, arguments, written, tmp_path, tiny_model_dir
+    qpeft, error_of, arguments, written, tmp_path, tiny_model_dir
 ):
     from tiny import adapted, tiny_tokenizer
 
@@ -324,9 +324,9 @@ def test_a_job_is_not_taken_up_with_other_texts_or_another_adapter_or_tokenizer(
         before = file.read_text()
         assert old in before
         file.write_text(before.replace(old, new, 1))
-        assert named in told(*here)
+        assert named in error_of(*here)
         file.write_text(before)
-    assert "seconds False (now True)" in told(*here, "--seconds")
+    assert "seconds False (now True)" in error_of(*here, "--seconds")
     assert qpeft(*here).code == 0
 
 
@@ -344,7 +344,7 @@ main(sys.argv[1:])
 """
 
 
-def test_a_full_disk_is_told_and_no_run_is_left(arguments, written, run_file, tmp_path):
+def test_a_full_disk_is_one_sentence_and_leaves_no_run(arguments, written, run_file, tmp_path):
     lines = [f"q1 Q0 {rank}-unread {rank} {1000 - rank} x" for rank in range(1, 900)]
     long_run = tmp_path / "long.txt"
     long_run.write_text("\n".join(lines))
@@ -370,11 +370,11 @@ def test_a_full_disk_is_told_and_no_run_is_left(arguments, written, run_file, tm
         ('{"query": ', "broken JSON"),
     ],
 )
-def test_a_wrong_run_is_told_in_one_sentence(told, arguments, written, tmp_path, content, sentence):
+def test_a_wrong_run_is_one_sentence(error_of, arguments, written, tmp_path, content, sentence):
     run = tmp_path / "wrong.txt"
     if content is not None:
         run.write_text(content)
-    assert sentence in told(*arguments(run=run))
+    assert sentence in error_of(*arguments(run=run))
     assert list(written.parent.iterdir()) == []
 
 
@@ -396,26 +396,26 @@ def test_a_wrong_run_is_told_in_one_sentence(told, arguments, written, tmp_path,
         ({"batch_tokens": "0"}, "batch_tokens must be at least 1"),
     ],
 )
-def test_wrong_options_are_told_in_one_sentence(told, arguments, written, changes, sentence):
-    assert sentence in told(*arguments(**changes))
+def test_wrong_options_are_one_sentence(error_of, arguments, written, changes, sentence):
+    assert sentence in error_of(*arguments(**changes))
     assert list(written.parent.iterdir()) == []
 
 
-def test_an_unknown_docid_of_an_index_is_named(told, arguments, index, tmp_path):
+def test_an_unknown_docid_of_an_index_is_named(error_of, arguments, index, tmp_path):
     (tmp_path / "run").write_text("q1 Q0 ocean 1 2.0 x\n")
-    assert "document ocean is not in the index" in told(*arguments(run=tmp_path / "run", corpus=None, index=index))
+    assert "document ocean is not in the index" in error_of(*arguments(run=tmp_path / "run", corpus=None, index=index))
 
 
-def test_adapters_that_do_not_fit_are_told(told, arguments, written, tmp_path):
+def test_an_adapter_that_does_not_fit_is_refused(error_of, arguments, written, tmp_path):
     from tiny import adapted, tiny_tokenizer
 
     adapted("llama", tiny_tokenizer()).save_pretrained(tmp_path / "weightless")
     (tmp_path / "weightless" / "adapter_model.safetensors").unlink()
-    assert "adapter_model.safetensors" in told(*arguments(adapter=tmp_path / "weightless"))
+    assert "adapter_model.safetensors" in error_of(*arguments(adapter=tmp_path / "weightless"))
     assert list(written.parent.iterdir()) == []
 
 
-def test_a_score_that_is_no_number_names_query_and_document(told, arguments, written, tmp_path):
+def test_a_score_that_is_no_number_names_query_and_document(error_of, arguments, written, tmp_path):
     import torch
     from tiny import tiny_model, tiny_tokenizer
 
@@ -424,7 +424,7 @@ def test_a_score_that_is_no_number_names_query_and_document(told, arguments, wri
         model.lm_head.weight.fill_(float("nan"))
     model.save_pretrained(tmp_path / "nan")
     tiny_tokenizer().save_pretrained(tmp_path / "nan")
-    sentence = told(*arguments(model=tmp_path / "nan"))
+    sentence = error_of(*arguments(model=tmp_path / "nan"))
     assert sentence.startswith("query q1: the score of document ")
     assert " is nan" in sentence
     assert any(f"'{docid}'" in sentence for docid in ("river", "city", "7"))

@@ -38,7 +38,7 @@ def test_a_search_that_finds_nothing_at_all_says_so_and_writes_nothing(qpeft, ca
     where = ["--index", cacm_index, "--topics", query("zzyzx"), "--output", tmp_path / "run"]
     done = qpeft("search", *where, "--first-stage-only", "--quiet")
     assert done.code == 2
-    assert "none of the 1 queries found a document in" in done.err
+    assert "no document was found for 1 query in" in done.err
     assert not (tmp_path / "run").exists()
 
 
@@ -103,7 +103,7 @@ def test_the_first_stage_as_json_brings_texts_and_as_ms_marco_ranks(qpeft, beir,
     assert "2\tpriest\t1\n" in (tmp_path / "msmarco").read_text()
 
 
-def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, told, beir, model, tmp_path):
+def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, error_of, beir, model, tmp_path):
     from pyserini.index.lucene import LuceneIndexer
 
     from pyserini_qpeft.data.corpus import Corpus
@@ -114,7 +114,7 @@ def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, told, beir, 
     indexer.close()
     search = ["search", "--index", tmp_path / "bare", "--topics", beir / "queries.jsonl.gz", "--quiet"]
     search += ["--output", tmp_path / "run", *prefixed(model)]
-    assert "stores no text" in told(*search)
+    assert "stores no text" in error_of(*search)
     assert not (tmp_path / "run").exists()
     assert qpeft(*search, "--corpus", beir).code == 0
     assert "priest" in (tmp_path / "run").read_text()
@@ -133,10 +133,10 @@ def test_texts_of_an_index_without_them_come_from_the_corpus(qpeft, told, beir, 
         ({"--device": "abacus"}, "unknown or absent device 'abacus'"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence_and_leave_nothing(told, beir, index, model, tmp_path, wrong, sentence):
+def test_a_mistake_is_one_sentence_and_leaves_no_file(error_of, beir, index, model, tmp_path, wrong, sentence):
     options = {"--index": index, "--topics": beir / "queries.jsonl.gz", "--output": tmp_path / "run", "--hits": 5}
     options |= dict(zip(prefixed(model)[::2], model[1::2], strict=True)) | wrong
-    assert sentence in told("search", *(part for pair in options.items() for part in pair), "--quiet")
+    assert sentence in error_of("search", *(part for pair in options.items() for part in pair), "--quiet")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,10 +151,10 @@ def dense(beir, tmp_path_factory):
 
 
 def test_a_dense_search_reranks_texts_from_a_corpus_or_a_lucene_index(
-    qpeft, told, beir, index, dense, model, tmp_path, scores
+    qpeft, error_of, beir, index, dense, model, tmp_path, scores
 ):
     search = ["search", "--index", dense, "--topics", beir / "queries.jsonl.gz", "--hits", "3", "--quiet"]
-    assert "stores no text: give the texts with --corpus" in told(*search, "--output", tmp_path / "run")
+    assert "stores no text: give the texts with --corpus" in error_of(*search, "--output", tmp_path / "run")
     own = [*search, *prefixed(model)]
     assert qpeft(*own, "--output", tmp_path / "corpus", "--corpus", beir).code == 0
     assert qpeft(*own, "--output", tmp_path / "stored", "--sparse-index", index).code == 0
@@ -190,15 +190,15 @@ def test_a_command_of_pyserinis_hybrid_program_stays_as_it_is(qpeft, beir, index
         (["faiss", "--index", "no-such-index"], "no-such-index is neither a folder nor a prebuilt Faiss index"),
     ],
 )
-def test_mistakes_in_a_dense_or_hybrid_search(told, beir, tmp_path, words, sentence):
+def test_mistakes_in_a_dense_or_hybrid_search(error_of, beir, tmp_path, words, sentence):
     rest = ["--topics", beir / "queries.jsonl.gz", "--output", tmp_path / "run", "--quiet"]
     at = next((place for place, word in enumerate(words) if word == "dense"), len(words))
-    assert sentence in told("search", *words[:at], *rest, *words[at:])
+    assert sentence in error_of("search", *words[:at], *rest, *words[at:])
 
 
-def test_a_search_never_writes_over_an_index_that_one_of_its_sections_names(told, beir, dense, index, tmp_path):
+def test_a_search_never_writes_over_an_index_that_one_of_its_sections_names(error_of, beir, dense, index, tmp_path):
     halves = ["dense", "--index", dense, "sparse", "--index", index]
     where = ["--topics", beir / "queries.jsonl.gz", "--output", dense / "docid"]
     before = (dense / "docid").read_bytes()
-    told("search", "hybrid", *where, "--first-stage-only", *halves)
+    error_of("search", "hybrid", *where, "--first-stage-only", *halves)
     assert (dense / "docid").read_bytes() == before

@@ -161,10 +161,10 @@ def test_a_document_without_passages_in_the_run_is_read_itself(qpeft, passages, 
         ([], "name a run with --run or --passages-from"),
     ],
 )
-def test_mistakes_are_reported_in_one_sentence(told, run_file, beir, model, tmp_path, options, sentence):
+def test_mistakes_are_reported_in_one_sentence(error_of, run_file, beir, model, tmp_path, options, sentence):
     named = [str(run_file) if option == "RUN" else option for option in options]
     corpus = ("--topics", beir / "queries.jsonl.gz", "--corpus", beir, "--output", tmp_path / "run")
-    assert sentence in told("rerank", *named, *corpus, *model)
+    assert sentence in error_of("rerank", *named, *corpus, *model)
 
 
 def test_windows_are_kept_in_a_configuration_file(tmp_path):
@@ -186,10 +186,12 @@ def test_windows_are_kept_in_a_configuration_file(tmp_path):
         (["max"], "windows must be an object"),
     ],
 )
-def test_a_wrong_configuration_of_windows_is_reported_with_its_file(told, tmp_path, windows, sentence, run_file, beir):
+def test_a_wrong_configuration_of_windows_is_reported_with_its_file(
+    error_of, tmp_path, windows, sentence, run_file, beir
+):
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"windows": windows}))
-    said = told(
+    said = error_of(
         *("rerank", "--run", run_file, "--topics", beir / "queries.jsonl.gz", "--corpus", beir),
         *("--config", file, "--output", tmp_path / "run"),
     )

@@ -85,7 +85,7 @@ def test_what_is_no_corpus_is_refused_in_one_sentence(tmp_path, text, message):
         Corpus.open(tmp_path / "c")
 
 
-def test_a_folder_without_a_corpus_and_a_missing_one_are_told_of(tmp_path):
+def test_a_folder_without_a_corpus_and_a_missing_one_are_one_sentence(tmp_path):
     with pytest.raises(QPeftError, match=r"holds no corpus\.jsonl or corpus\.jsonl\.gz: give a BEIR folder"):
         Corpus.open(tmp_path)
     with pytest.raises(QPeftError, match=r"no such file: .*absent"):

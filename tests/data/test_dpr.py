@@ -1,4 +1,4 @@
-"""DPR's JSON is read as a stream, whatever its layout, and every mistake in it is told by its line."""
+"""DPR's JSON is read as a stream, whatever its layout, and every mistake in it has its line."""
 
 import gzip
 import json
@@ -121,12 +121,12 @@ def test_a_large_file_is_read_one_object_at_a_time(tmp_path: Path) -> None:
         ('[{"question": "a", "positive_ctxs": []}]', r"none of the 1 questions has a positive"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, message: str, tmp_path: Path) -> None:
+def test_a_mistake_has_its_place(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(QPeftError, match=message):
         read_examples([write(tmp_path / "train.json", text)])
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(QPeftError, match="no such file"):
         read_examples([tmp_path / "none.json"])
     with pytest.raises(QPeftError, match="qpeft mine"):

@@ -10,7 +10,7 @@ from pyserini_qpeft.data.files import atomic_write, first_line, numbered_lines, 
 from pyserini_qpeft.errors import QPeftError
 
 
-def test_gzip_is_told_by_content_and_not_by_name(tmp_path):
+def test_gzip_is_recognised_by_content_and_not_by_name(tmp_path):
     plain, zipped = tmp_path / "plain.gz", tmp_path / "zipped.txt"
     plain.write_text("é\n", encoding="utf-8")
     zipped.write_bytes(gzip.compress("é\n".encode()))
@@ -29,14 +29,14 @@ def test_lines_keep_their_numbers_without_blank_ones_and_line_ends(tmp_path):
 
 
 @pytest.mark.parametrize("read", [open_text, lambda path: list(numbered_lines(path)), read_whole])
-def test_a_missing_file_and_a_folder_are_told_of(read, tmp_path):
+def test_a_missing_file_and_a_folder_are_one_sentence(read, tmp_path):
     with pytest.raises(QPeftError, match=r"no such file: .*absent\.txt"):
         read(tmp_path / "absent.txt")
     with pytest.raises(QPeftError, match="is a folder, where a file was expected"):
         read(tmp_path)
 
 
-def test_text_of_another_encoding_is_told_of_with_its_line(tmp_path):
+def test_text_of_another_encoding_is_refused_with_its_line(tmp_path):
     path = tmp_path / "latin1"
     path.write_bytes("plain\ncafé\n".encode("latin-1"))
 
@@ -45,7 +45,7 @@ def test_text_of_another_encoding_is_told_of_with_its_line(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-12], lambda whole: whole[:20] + b"XXXX" + whole[24:]])
-def test_a_broken_gzip_file_is_told_of(damage, tmp_path):
+def test_a_broken_gzip_file_is_one_sentence(damage, tmp_path):
     path = tmp_path / "run.gz"
     path.write_bytes(damage(gzip.compress(b"a line that is long enough\n" * 50)))
 
@@ -54,7 +54,7 @@ def test_a_broken_gzip_file_is_told_of(damage, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"", mtime=0)])
-def test_an_empty_file_is_told_of_with_what_was_expected(content, tmp_path):
+def test_an_empty_file_is_refused_with_what_was_expected(content, tmp_path):
     path = tmp_path / "empty"
     path.write_bytes(content)
 
@@ -62,7 +62,7 @@ def test_an_empty_file_is_told_of_with_what_was_expected(content, tmp_path):
         first_line(path, what="a run")
 
 
-def test_broken_json_is_told_of_with_the_line_where_it_breaks():
+def test_broken_json_is_refused_with_the_line_where_it_breaks():
     with pytest.raises(QPeftError, match=r"^topics\.json:9: broken JSON: .*column 5"):
         parse_json('{\n"a" 1}', "topics.json", 8)
     with pytest.raises(QPeftError, match="nested too deeply"):
@@ -113,7 +113,7 @@ class TestAtomicWrite:
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "target").read_text() == "text"
 
-    def test_a_missing_folder_is_told_of(self, tmp_path):
+    def test_a_missing_folder_is_one_sentence(self, tmp_path):
         with pytest.raises(QPeftError, match=r"cannot write .*run\.txt: the folder .*absent does not exist"):  # noqa: SIM117
             with atomic_write(tmp_path / "absent" / "run.txt"):
                 pytest.fail("the block ran")
@@ -122,7 +122,7 @@ class TestAtomicWrite:
         with pytest.raises(QPeftError, match="it is a folder"), atomic_write(tmp_path):
             pytest.fail("the block ran")
 
-    def test_a_file_in_place_of_the_folder_is_told_of(self, tmp_path):
+    def test_a_file_in_place_of_the_folder_is_one_sentence(self, tmp_path):
         (tmp_path / "file").write_text("")
 
         with pytest.raises(QPeftError, match=r"cannot write .*: Not a directory"), atomic_write(tmp_path / "file/run"):
@@ -133,7 +133,7 @@ class TestAtomicWrite:
             file.write(Path(tmp_path / "absent").read_text())
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    def test_a_device_is_written_to_directly_and_a_full_one_told_of(self):
+    def test_a_device_is_written_to_directly_and_a_full_one_is_one_sentence(self):
         with (
             pytest.raises(QPeftError, match="cannot write /dev/full: No space left"),
             atomic_write("/dev/full") as file,
@@ -142,7 +142,7 @@ class TestAtomicWrite:
 
         assert Path("/dev/full").exists()
 
-    def test_a_file_that_finds_no_room_is_told_of_and_leaves_nothing(self, tmp_path):
+    def test_a_file_that_finds_no_room_is_one_sentence_and_leaves_nothing(self, tmp_path):
         script = (
             "import resource, sys\n"
             "from pyserini_qpeft.data.files import atomic_write\n"
@@ -153,9 +153,9 @@ class TestAtomicWrite:
             "except Exception as error: print(type(error).__name__, error)\n"
         )
         assert hasattr(resource, "RLIMIT_FSIZE")
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / "run.txt")], capture_output=True, text=True, check=True
         )
 
-        assert told.stdout == f"QPeftError cannot write {tmp_path / 'run.txt'}: File too large\n"
+        assert done.stdout == f"QPeftError cannot write {tmp_path / 'run.txt'}: File too large\n"
         assert list(tmp_path.iterdir()) == []

@@ -89,6 +89,6 @@ def test_standard_input_is_read_whole(tmp_path: Path) -> None:
     text, _ = FILES["qrels"]
     code = "from pyserini_qpeft.data.qrels import read_qrels; print(len(read_qrels('/dev/stdin')))"
 
-    told = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True)
 
-    assert told.stdout == "3000\n"
+    assert done.stdout == "3000\n"

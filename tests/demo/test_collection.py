@@ -61,7 +61,7 @@ def test_the_questions_that_are_named_come_first() -> None:
     assert topics["q151"] == "how do I wait for five seconds"
 
 
-def test_names_that_a_python_lacks_are_left_out_and_told() -> None:
+def test_names_that_a_python_lacks_are_left_out_and_counted() -> None:
     topics, qrels, missing = questions_about({"os.path.splitext", "time.sleep"}, questions=2)
     assert qrels == {"q001": {"os.path.splitext": 2}, "q003": {"time.sleep": 2}}  # q002 has no answer here
     assert list(topics) == list(qrels)
@@ -69,7 +69,7 @@ def test_names_that_a_python_lacks_are_left_out_and_told() -> None:
     assert "time.sleep" not in missing
 
 
-def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+def test_a_file_where_the_folder_should_be_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(QPeftError, match="taken"):
         write_collection(tmp_path / "taken")

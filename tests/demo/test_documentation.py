@@ -42,9 +42,9 @@ def test_thousands_of_names_each_once(documentation: str, texts: dict[str, str])
 
 def test_help_shows_the_same_text_under_the_same_name(documentation: str, texts: dict[str, str]) -> None:
     program = [sys.executable, "-I", "-S", "-c", _ASK_PYDOC]
-    told = subprocess.run(program, input=documentation, capture_output=True, text=True, check=True)
+    done = subprocess.run(program, input=documentation, capture_output=True, text=True, check=True)
     # Metaclasses and modules hide a handful of names from `help("…")`, such as enum.Enum.name.
-    assert len(told.stdout.splitlines()) <= len(texts) // 500, told.stdout
+    assert len(done.stdout.splitlines()) <= len(texts) // 500, done.stdout
 
 
 def test_only_public_names_and_nothing_empty(documentation: str) -> None:

@@ -47,8 +47,8 @@ def test_the_chosen_point_is_the_best_of_an_independent_search(run, qrels):
             order = sorted(range(len(head)), key=lambda place, fused=fused: (-fused[place], place))
             docids = [head[place].docid for place in order] + [hit.docid for hit in hits[depth:]]
             ranking[qid] = {docid: float(-place) for place, docid in enumerate(docids)}
-        told = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10"}).evaluate(ranking)
-        best[depth, weight] = sum(query["ndcg_cut_10"] for query in told.values()) / len(qrels)
+        measured = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10"}).evaluate(ranking)
+        best[depth, weight] = sum(query["ndcg_cut_10"] for query in measured.values()) / len(qrels)
     tuned = tune(run, qrels, TuneConfig(weights=weights, depths=depths))
     assert (tuned.config.depth, tuned.config.fusion.weight) == max(best, key=best.get)
     assert tuned.value == pytest.approx(max(best.values()))

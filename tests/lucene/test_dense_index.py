@@ -97,7 +97,7 @@ def test_nothing_is_written_to_the_output(corpus, encoder, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_index_of_either_kind_is_replaced_only_when_told_to(corpus, encoder, tmp_path):
+def test_an_index_of_either_kind_is_replaced_with_overwrite_only(corpus, encoder, tmp_path):
     file, config = corpus(*DOCUMENTS), EncoderConfig(encoder=str(encoder))
     build_index(file, tmp_path / "index")
     with pytest.raises(QPeftError, match="holds an index already"):
@@ -124,7 +124,7 @@ def test_a_folder_of_git_has_a_file_index_too_and_is_never_replaced(corpus, enco
         ([("a", "", "one")], {"encoder_class": "elmo"}, "no document encoder class 'elmo': use one of aggretriever"),
     ],
 )
-def test_mistakes_are_told_and_leave_nothing_behind(corpus, encoder, tmp_path, documents, settings, complaint):
+def test_a_mistake_is_one_sentence_and_leaves_no_file(corpus, encoder, tmp_path, documents, settings, complaint):
     file = corpus(*documents)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(QPeftError, match=complaint):
@@ -134,9 +134,9 @@ def test_mistakes_are_told_and_leave_nothing_behind(corpus, encoder, tmp_path, d
 
 def test_a_folder_that_holds_no_encoder(corpus, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(QPeftError, match="holds no encoder that can be loaded") as told:
+    with pytest.raises(QPeftError, match="holds no encoder that can be loaded") as raised:
         build_dense_index(corpus(*DOCUMENTS), tmp_path / "index", EncoderConfig(encoder=str(tmp_path / "empty")))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_an_encoder_with_parts_that_pyserini_lacks_needs_sentence_transformers(corpus, encoder, tmp_path):

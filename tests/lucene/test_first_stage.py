@@ -58,7 +58,7 @@ def test_the_querys_own_document_can_be_left_out(fruit):
         (["--index", "no-such-index"], "neither a folder nor a prebuilt index"),
     ],
 )
-def test_wrong_options_are_told_in_one_sentence(fruit, options, complaint, capfd):
+def test_wrong_options_are_one_sentence(fruit, options, complaint, capfd):
     with pytest.raises(QPeftError, match=complaint):
         search([*fruit, *options], {"q": "pears"})
     assert capfd.readouterr().out == ""

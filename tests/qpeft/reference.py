@@ -1,6 +1,6 @@
 """Q-PEFT scored one pair at a time, written from the paper and `PromptTemplate`'s layout, sharing no code with ours.
 
-The prompt is tokenised whole as one string. Tokens are told apart by character offsets; hint vectors are computed with
+The prompt is tokenised whole as one string. Character offsets say which tokens are which; hint vectors are computed with
 plain tensor algebra (the attention by hand) and put between embeddings; the model sees one unpadded sequence and gives
 logits at every position.
 """

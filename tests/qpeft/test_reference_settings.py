@@ -1,4 +1,4 @@
-"""`reference_settings` scores as the published code does, told here by a formula of its own, one pair at a time."""
+"""`reference_settings` scores as the published code does; a formula here computes one pair at a time."""
 
 from typing import Any
 

@@ -154,14 +154,14 @@ def test_a_query_that_the_format_cannot_hold_leaves_the_others(tmp_path):
     assert work(tmp_path / "run") == QIDS[1:]
 
 
-def test_places_where_no_run_can_be_are_told_of(tmp_path):
+def test_a_place_where_no_run_can_be_written_is_one_sentence(tmp_path):
     with pytest.raises(QPeftError, match=r"cannot write .*: the folder .*absent does not exist"):
         ResumableWriter(tmp_path / "absent" / "run", QIDS, SETTINGS)
     with pytest.raises(QPeftError, match="it is not a file"):
         ResumableWriter(tmp_path, QIDS, SETTINGS)
 
 
-def test_a_full_disk_is_told_of_once_and_the_run_goes_on_when_there_is_room(tmp_path):
+def test_a_full_disk_is_one_sentence_and_the_run_continues_when_there_is_room(tmp_path):
     script = (
         "import resource, sys\n"
         "from pyserini_qpeft.data.records import RankedList\n"
@@ -173,8 +173,8 @@ def test_a_full_disk_is_told_of_once_and_the_run_goes_on_when_there_is_room(tmp_
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "run")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert told.stdout == f"QPeftError cannot write {tmp_path / 'run.partial'}: File too large\n"
+    assert done.stdout == f"QPeftError cannot write {tmp_path / 'run.partial'}: File too large\n"
     with ResumableWriter(tmp_path / "run", map(str, range(9)), {}, form="jsonl") as writer:
         assert writer.unfinished == ["3", "4", "5", "6", "7", "8"]

@@ -108,7 +108,7 @@ class _Sequence:
         self.following = following
 
 
-def test_an_attention_that_takes_no_mask_is_told_by_its_name() -> None:
+def test_an_attention_that_takes_no_mask_is_recognised_by_its_name() -> None:
     model = tiny_model()
     model.config._attn_implementation = "flash_attention_2"
     assert "flash_attention_2" in (why_not_packed(model, None, 512) or "")

@@ -132,7 +132,7 @@ class TestRefusals:
         with pytest.raises(QPeftError, match="query q1: document d2 scores above the one before it"):
             write_run(tmp_path / "run", [ranked_list([1.0, 2.0])], form)
 
-    def test_a_missing_folder_is_told_of(self, tmp_path, form):
+    def test_a_missing_folder_is_one_sentence(self, tmp_path, form):
         with pytest.raises(QPeftError, match=r"the folder .*absent does not exist"):
             write_run(tmp_path / "absent" / "run", RESULTS, form)
 
