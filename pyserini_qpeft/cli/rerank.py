@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         metavar="NAME",
-        help="queries: a file, or a name that Pyserini or ir_datasets knows; not needed if the run holds them",
+        help="queries: a file, a BEIR folder, or a name that Pyserini or ir_datasets knows; not needed if the run "
+        "holds them",
     )
     add_text_options(parser)
     add_output_options(parser)

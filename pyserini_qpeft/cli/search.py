@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--topics",
         required=True,
         metavar="NAME",
-        help="queries: a file, or a name that Pyserini or ir_datasets knows",
+        help="queries: a file, a BEIR folder (see --split), or a name that Pyserini or ir_datasets knows",
+    )
+    parser.add_argument(
+        "--split", default="test", help="split of the BEIR folder whose queries are searched (default: test)"
     )
     parser.add_argument(
         "--topics-format", default="default", metavar="FORMAT", help="format of the topics file, as in Pyserini"
@@ -103,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
 
     output, reranking = read_run_config(args), read_reranking(args)
     program = args.program or program_for(args.index)
-    topics = open_topics(args.topics, args.topics_format)
+    topics = open_topics(args.topics, args.topics_format, args.split)
     needs_texts = not args.first_stage_only or output.format == "jsonl"
     options = _options(args, program)
     texts = None

@@ -90,10 +90,21 @@ def topics_of_run(run: Run, source: Path, topics: str | None, topics_format: str
     return known
 
 
-def open_topics(topics: str, topics_format: str = "default") -> Topics:
-    """Reads the queries of a file, or of topics that Pyserini knows by name."""
+def open_topics(topics: str, topics_format: str = "default", split: str | None = None) -> Topics:
+    """Reads the queries of a file, of a BEIR folder, or of topics that Pyserini knows by name.
+
+    Args:
+        topics: File, folder or name.
+        topics_format: The format of the file, as in Pyserini.
+        split: The split of the BEIR folder whose judged queries are read; None is all queries.
+
+    Raises:
+        QPeftError: There are no such topics, or they cannot be read.
+    """
     from pyserini_qpeft.data.topics import read_topics
 
+    if Path(topics).is_dir():
+        return _topics_of_folder(Path(topics), split)
     # Pyserini's names have no folder and no suffix: for a missing file Java need not start.
     meant_as_file = "/" in topics or is_irds(topics) or Path(topics).suffix in _TOPIC_FILES
     if topics_format == "default" and (meant_as_file or Path(topics).exists()):
@@ -101,6 +112,21 @@ def open_topics(topics: str, topics_format: str = "default") -> Topics:
     from pyserini_qpeft.lucene.topics import named_topics
 
     return named_topics(topics, topics_format)
+
+
+def _topics_of_folder(folder: Path, split: str | None) -> Topics:
+    from pyserini_qpeft.data.beir import BeirFolder
+    from pyserini_qpeft.data.qrels import read_qrels
+    from pyserini_qpeft.data.topics import read_topics
+
+    files = BeirFolder(folder)
+    topics = read_topics(files.topics)
+    if split is None:
+        return topics
+    judged = read_qrels(files.qrels(split))
+    if not (chosen := {qid: query for qid, query in topics.items() if qid in judged}):
+        raise QPeftError(f"{files.topics} has none of the queries of {files.qrels(split)}.")
+    return chosen
 
 
 def _hits_without_text(run: Run, depth: int | None) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 
 import pytest
 from tiny_encoder import save_tiny_encoder
@@ -40,6 +41,22 @@ def test_a_search_that_finds_nothing_at_all_says_so_and_writes_nothing(qpeft, ca
     assert done.code == 2
     assert "no document was found for 1 query in" in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_queries_of_a_split_of_a_beir_folder_are_searched(qpeft, error_of, beir, index, tmp_path, lists):
+    folder = shutil.copytree(beir, tmp_path / "beir")
+    (folder / "qrels").mkdir()
+    for split, qid in (("test", "q1"), ("dev", "q4"), ("none", "q9")):
+        (folder / "qrels" / f"{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qid}\triver\t1\n")
+    search = ["search", "--index", index, "--topics", folder, "--first-stage-only", "--output", tmp_path / "run"]
+    for options, qid in (([], "q1"), (["--split", "dev"], "q4")):
+        assert qpeft(*search, *options).code == 0
+        assert list(lists(tmp_path / "run")) == [qid]
+    again = ["--topics", folder, "--corpus", beir, "--depth", 0, "--output", tmp_path / "again"]
+    assert qpeft("rerank", "--run", tmp_path / "run", *again).code == 0  # a query of any split
+    assert "no qrels/train.tsv" in error_of(*search, "--split", "train")
+    assert "has none of the queries of" in error_of(*search, "--split", "none")
+    assert "holds no queries.jsonl" in error_of(*search[:4], tmp_path, *search[5:])
 
 
 def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):
