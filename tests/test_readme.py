@@ -13,7 +13,7 @@ from pyserini_qpeft.models.registry import models
 from pyserini_qpeft.models.source import is_here
 
 DOCUMENTS = {
-    "4983": "Vitamin D supplements protect against acute infections of the airways.",
+    "30720103": "Vitamin D supplements protect against acute infections of the airways.",
     "2": "Statins lower the cholesterol of patients.",
     "3": "Vitamin C does not shorten a cold, whatever people believe.",
 }
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     documents = [{"_id": docid, "title": "", "text": text} for docid, text in DOCUMENTS.items()]
     (tmp_path / "scifact" / "corpus.jsonl").write_text("".join(json.dumps(one) + "\n" for one in documents))
     (tmp_path / "scifact" / "queries.jsonl").write_text(json.dumps({"_id": "1", "text": QUERY}) + "\n")
-    (tmp_path / "scifact" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\t4983\t1\n")
+    (tmp_path / "scifact" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\t30720103\t1\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,7 +43,7 @@ def test_the_python_block_runs_as_pasted(folder: Path) -> None:
     build_index(folder / "scifact", folder / "indexes" / "scifact")
     printed = [line.split() for line in run_python(program, folder).splitlines()]
     assert [line[0] for line in printed] == ["1", "2"]
-    assert {line[1] for line in printed} == {"4983", "3"}
+    assert {line[1] for line in printed} == {"30720103", "3"}
 
 
 def test_the_shell_block_runs_as_pasted(folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""The program `qpeft`: finds the verb, runs it, and prints a mistake of the user as one sentence."""
+"""The program `qpeft`: finds the command, runs it, and prints a mistake of the user as one sentence."""
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb.
+    """Run one command.
 
     Args:
         arguments: Command line without the program's name; None is the command line of this process.
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or 2 for a mistake of the user, 130 after Ctrl-C, 141 if the reader of a pipe has closed it.
     """
     wait_without_cores()
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)  # a note of torchao about its own code
     try:
         try:
             code = _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -92,13 +94,13 @@ def _mistake(sentence: object) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    verb = arguments[0] if arguments else "--help"
-    if verb.startswith("-"):
-        _overview().parse_args([verb])
+    command = arguments[0] if arguments else "--help"
+    if command.startswith("-"):
+        _overview().parse_args([command])
         return 0
-    module = _verb(verb)
+    module = _command(command)
     parser = Parser(
-        prog=f"qpeft {verb}",
+        prog=f"qpeft {command}",
         description=module.HELP,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -125,31 +127,29 @@ def _names() -> list[str]:
     return sorted(module.name for module in iter_modules(cli.__path__) if not module.name.startswith("_"))
 
 
-def _verb(name: str) -> ModuleType:
+def _command(name: str) -> ModuleType:
     module = import_module(f"{cli.__name__}.{name}") if name in _names() else None
     if not hasattr(module, "HELP"):
-        known = ", ".join(verb for verb, _ in verbs())
-        raise QPeftError(
-            f"there is no verb {name!r}: use one of {known}.{did_you_mean(name, (verb for verb, _ in verbs()))}"
-        )
+        known = [command for command, _ in commands()]
+        raise QPeftError(f"there is no command {name!r}: use one of {', '.join(known)}.{did_you_mean(name, known)}")
     assert module is not None
     return module
 
 
-def verbs() -> list[tuple[str, ModuleType]]:
-    """The name of each verb, and the module that has its `HELP`, `add_arguments` and `run`."""
+def commands() -> list[tuple[str, ModuleType]]:
+    """The name of each command, and the module that has its `HELP`, `add_arguments` and `run`."""
     modules = [(name, import_module(f"{cli.__name__}.{name}")) for name in _names()]
     return [(name, module) for name, module in modules if hasattr(module, "HELP")]
 
 
 def _overview() -> argparse.ArgumentParser:
-    width = max(len(name) for name, _ in verbs())
-    lines = "\n".join(f"  {name:{width}}  {module.HELP}" for name, module in verbs())
+    width = max(len(name) for name, _ in commands())
+    lines = "\n".join(f"  {name:{width}}  {module.HELP}" for name, module in commands())
     parser = Parser(
         prog="qpeft",
-        usage="qpeft VERB [options]",
+        usage="qpeft COMMAND [options]",
         description="Reranks the hits of a first stage, such as Pyserini's BM25, with a language model (Q-PEFT).",
-        epilog=f"verbs:\n{lines}\n\nqpeft VERB --help lists the options of a verb.",
+        epilog=f"commands:\n{lines}\n\nqpeft COMMAND --help lists the options of a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pyserini-qpeft {__version__}")

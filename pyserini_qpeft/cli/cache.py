@@ -19,7 +19,7 @@ _SCORING = ("passage_cache_folder", "passage_cache_limit", "passage_cache_dtype"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.texts import CORPUS
     from pyserini_qpeft.models.config import ModelConfig

@@ -1,11 +1,11 @@
-"""`qpeft completion`: a script that completes verbs, options, values and files in a shell."""
+"""`qpeft completion`: a script that completes commands, options, values and files in a shell."""
 
 import argparse
 from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
 
-HELP = "print a script for a shell's completion of verbs, options, values and file names"
+HELP = "print a script for a shell's completion of commands, options, values and file names"
 
 _SHELLS = ("bash", "zsh", "fish", "tcsh")
 _PATHS = ("NAME", "RUN", "FILE", "PATH")
@@ -13,7 +13,7 @@ _PATHS = ("NAME", "RUN", "FILE", "PATH")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import one_of
 
     parser.add_argument("shell", help="the shell", **one_of(_SHELLS))
@@ -35,17 +35,17 @@ def run(args: argparse.Namespace) -> None:
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """A parser with all verbs and their options. Each option of a path knows that it is one."""
+    """A parser with all commands and their options. Each option of a path knows that it is one."""
     import shtab
 
-    from pyserini_qpeft.cli.__main__ import verbs
+    from pyserini_qpeft.cli.__main__ import commands
     from pyserini_qpeft.models.registry import models
 
     parser = argparse.ArgumentParser(prog="qpeft")
     parser.add_argument("--version", action="version", version="", help="show the version")
-    commands = parser.add_subparsers()
-    for name, module in verbs():
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+    parsers = parser.add_subparsers()
+    for name, module in commands():
+        command = parsers.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)
         for action in command._actions:
             if action.dest == "model":

@@ -26,7 +26,7 @@ PASSAGE_TOKENS = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.scoring.config import ScoringConfig

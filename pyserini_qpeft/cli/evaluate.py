@@ -23,7 +23,7 @@ _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.cli.texts import CORPUS
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that the verb writes, by option."""
+    """The files that the command writes, by option."""
     from pyserini_qpeft.cli.overwriting import plots_in
 
     return {"output": args.output, "plots": plots_in(args.plots)}

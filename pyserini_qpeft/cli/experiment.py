@@ -37,7 +37,7 @@ expected:                        # scores that a run should give; written to FOL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     parser.epilog = f"example of an experiment:\n\n{indent(EXAMPLE, '  ')}"
     parser.add_argument("file", type=Path, metavar="FILE", help="the experiment (YAML)")
     parser.add_argument(
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that the verb writes, by option."""
+    """The files that the command writes, by option."""
     return {"output": [args.output / name for name in ("table.md", "report.html", "expected.yaml")]}
 
 

@@ -12,7 +12,7 @@ _SHOWN_CHARACTERS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.reranking import add_model_options
     from pyserini_qpeft.cli.texts import add_text_options
     from pyserini_qpeft.cli.windows import add_window_options

@@ -10,7 +10,7 @@ HELP = "serve reranking and search to agents over MCP, on standard input and out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.serve import add_service_options
     from pyserini_qpeft.service.config import ServerConfig

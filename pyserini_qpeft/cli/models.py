@@ -6,7 +6,7 @@ HELP = "list the models that have a name, and how to get them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options: there are none."""
+    """Add the options of the command: there are none."""
     from pyserini_qpeft.models.registry import user_file
 
     parser.epilog = f"Your own names go into {user_file()} (or the file that QPEFT_MODELS names); see docs/models.md."

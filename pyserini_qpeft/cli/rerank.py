@@ -7,7 +7,7 @@ HELP = "rerank the hits of a stored run (TREC, MS MARCO, or JSON such as Pyserin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.output import add_output_options
     from pyserini_qpeft.cli.passages import add_passage_options
     from pyserini_qpeft.cli.reranking import add_model_options, add_ranking_options
@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser.add_argument_group("model"))
     engine = parser.add_argument_group("several machines")
     engine.add_argument(
-        "--engine", choices=("local", "ray"), default="local", help="score in this process, or on a Ray cluster"
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="score in this process, or on a Ray cluster (default: local)",
     )
     engine.add_argument(
         "--workers", type=int, metavar="INT", help="ray: number of workers (default: one per GPU, or per processor)"
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that the verb writes, by option."""
+    """The files that the command writes, by option."""
     return {"output": [args.output]}
 
 

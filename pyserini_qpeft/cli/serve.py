@@ -13,7 +13,7 @@ HELP = "serve reranking and search over HTTP, for the clients of Cohere, Jina, v
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.service.config import ServerConfig
 

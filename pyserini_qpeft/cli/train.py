@@ -15,7 +15,7 @@ _BASE = ("model", "device", "dtype", "quantize", "trust_remote_code")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="dev examples in DPR's JSON, on which the best checkpoint is chosen",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="folder of the new adapter")
-    parser.add_argument("--resume", action="store_true", help="go on with an unfinished training run of this output")
+    parser.add_argument("--resume", action="store_true", help="continue an unfinished training run of this output")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_options(parser, TrainConfig)
     add_options(parser.add_argument_group("base model"), ModelConfig, _BASE)
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that the verb writes, by option."""
+    """The files that the command writes, by option."""
     return {"output": [args.output]}
 
 

@@ -17,7 +17,7 @@ HELP = "learn on dev queries: fusion weight and depth, probabilities of relevanc
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's options."""
+    """Add the options of the command."""
     from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that the verb writes, by option."""
+    """The files that the command writes, by option."""
     from pyserini_qpeft.cli.overwriting import plots_in
 
     named = {"output": args.output, "calibration": args.calibration, "stopping": args.stopping}

@@ -12,7 +12,7 @@ import logging
 import runpy
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -53,14 +53,31 @@ def search(
         QPeftError: The program stops with a message, an option is wrong, or an index or encoder cannot be read.
     """
     ready = command(program, arguments)
-    from jnius import JavaException
+    run: dict[str, list[ScoredDoc]] = {qid: [] for qid in topics}
+    printed = io.StringIO()
+    with _topics_file(topics) as file, contextlib.ExitStack() as stack:
+        own = ["--topics", str(file), "--topics-format", "default", "--output", "hits", "--output-format", "trec"]
+        stack.enter_context(mock.patch.object(sys, "argv", [ready.module, *ready.arguments, *own]))
+        stack.enter_context(mock.patch("pyserini.output_writer.get_output_writer", _writer_into(run, program, texts)))
+        stack.enter_context(mock.patch.object(argparse.ArgumentParser, "error", _refuse))
+        stack.enter_context(_query_encoder(ready))
+        if program == "hybrid":
+            stack.enter_context(hybrid.corrected())
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        if not progress:
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        sys.modules.pop(f"{ready.module}.__main__", None)  # runpy warns if the module was imported before
+        with _one_sentence(ready, printed):
+            runpy.run_module(ready.module, run_name="__main__")
+    _LOG.info("%s", printed.getvalue().strip())
+    return run
+
+
+def _writer_into(run: dict[str, list[ScoredDoc]], program: Program, texts: TextSource | None) -> Callable[..., Any]:
+    """Replaces the function of Pyserini that opens a writer: hits go into the run, with unrounded scores."""
     from pyserini.output_writer import OutputWriter
 
-    run: dict[str, list[ScoredDoc]] = {qid: [] for qid in topics}
-
     class IntoRun(OutputWriter):  # type: ignore[misc]
-        """Replaces the program's writer and keeps the hits with unrounded scores."""
-
         def __enter__(self) -> "IntoRun":
             return self
 
@@ -75,43 +92,33 @@ def search(
             # equal scores to chance.
             run[str(topic)] = sorted(found, key=lambda hit: (-hit.score, hit.docid if program == "hybrid" else ""))
 
-    def writer(path: str, _format: object, *args: Any, **kwargs: Any) -> IntoRun:
-        return IntoRun(path, *args, **kwargs)
+    return lambda path, _format, *args, **kwargs: IntoRun(path, *args, **kwargs)
 
-    printed = io.StringIO()
-    with _topics_file(topics) as file, contextlib.ExitStack() as stack:
-        own = ["--topics", str(file), "--topics-format", "default", "--output", "hits", "--output-format", "trec"]
-        stack.enter_context(mock.patch.object(sys, "argv", [ready.module, *ready.arguments, *own]))
-        stack.enter_context(mock.patch("pyserini.output_writer.get_output_writer", writer))
-        stack.enter_context(mock.patch.object(argparse.ArgumentParser, "error", _refuse))
-        stack.enter_context(_query_encoder(ready))
-        if program == "hybrid":
-            stack.enter_context(hybrid.corrected())
-        stack.enter_context(contextlib.redirect_stdout(printed))
-        if not progress:
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        sys.modules.pop(f"{ready.module}.__main__", None)  # runpy warns if the module was imported before
-        try:
-            runpy.run_module(ready.module, run_name="__main__")
-        except SystemExit as stop:
-            message = printed.getvalue().strip().rpartition("\n")[2]
-            raise QPeftError(f"Pyserini's search stopped: {message or stop}") from stop
-        except AssertionError as error:
-            if ready.dense_index is None:
-                raise
-            raise QPeftError(why_it_failed(ready.dense_index, _encoder(ready))) from error
-        except KeyError as error:
-            if "--encoded-queries" not in ready.arguments:
-                raise
-            raise QPeftError(f"the encoded queries have no vector of the query {error}.") from error
-        except (ArithmeticError, JavaException, OSError, RuntimeError, TypeError, ValueError) as error:
-            encoder = _encoder(ready)
-            if encoder is not None and isinstance(error, OSError):
-                raise cannot_load(encoder, error) from error
-            reason = str(getattr(error, "innermessage", None) or error).strip().partition("\n")[0]
-            raise QPeftError(f"Pyserini's search failed: {reason or type(error).__name__}.") from error
-    _LOG.info("%s", printed.getvalue().strip())
-    return run
+
+@contextlib.contextmanager
+def _one_sentence(ready: Command, printed: io.StringIO) -> Iterator[None]:
+    """Raises what the program raises as a `QPeftError`; its last printed line is the reason if it exits."""
+    from jnius import JavaException
+
+    try:
+        yield
+    except SystemExit as stop:
+        message = printed.getvalue().strip().rpartition("\n")[2]
+        raise QPeftError(f"Pyserini's search stopped: {message or stop}") from stop
+    except AssertionError as error:
+        if ready.dense_index is None:
+            raise
+        raise QPeftError(why_it_failed(ready.dense_index, _encoder(ready))) from error
+    except KeyError as error:
+        if "--encoded-queries" not in ready.arguments:
+            raise
+        raise QPeftError(f"the encoded queries have no vector of the query {error}.") from error
+    except (ArithmeticError, JavaException, OSError, RuntimeError, TypeError, ValueError) as error:
+        encoder = _encoder(ready)
+        if encoder is not None and isinstance(error, OSError):
+            raise cannot_load(encoder, error) from error
+        reason = str(getattr(error, "innermessage", None) or error).strip().partition("\n")[0]
+        raise QPeftError(f"Pyserini's search failed: {reason or type(error).__name__}.") from error
 
 
 def _refuse(parser: argparse.ArgumentParser, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Reranking of a whole first-stage run into a file, query by query; a run that was cut off goes on where it stopped."""
+"""Reranking of a whole first-stage run into a file, query by query; a run that was cut off continues where it stopped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -45,7 +45,7 @@ class RunConfig:
         seconds: `jsonl` only: write each query's share of the scoring time.
         unfold: Write the passages of documents that are given as passages, and not the documents; see
             `windows.passage_run.unfold`. Hints are not written.
-        restart: Do not go on with an unfinished run of this output; start again.
+        restart: Start again, and drop an unfinished run of this output.
         progress: Show a progress bar.
 
     Raises:
@@ -64,7 +64,7 @@ class RunConfig:
     )
     restart: bool = field(
         default=False,
-        metadata={"help": "do not go on with an unfinished run of this output; start again", "changes_result": False},
+        metadata={"help": "start again, and drop an unfinished run of this output", "changes_result": False},
     )
     progress: bool = field(default=False, metadata={"changes_result": False})
 
@@ -224,5 +224,5 @@ def _refuse_other_texts(writer: ResumableWriter, run: Run, depth: int | None, te
         if _fingerprint(to_candidates(run[qid][:depth], texts)) != fingerprint:
             raise QPeftError(
                 f"{writer.partial} is an unfinished run, and the texts of query {qid} have changed since. "
-                "Set the corpus back to go on with it, or restart."
+                "Set the corpus back to continue it, or restart."
             )

@@ -6,9 +6,10 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from recipes.base_model.config import OptimizerConfig
 
@@ -42,59 +43,75 @@ def train(
 
     folder.mkdir(parents=True, exist_ok=True)
     optimizers = _optimizers(model, config)
-    step, seconds, tokens = 0, 0.0, 0
-    if (folder / CHECKPOINT).exists():
-        state = torch.load(folder / CHECKPOINT, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        step, seconds, tokens = state["step"], state["seconds"], state["tokens"]
-    base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    if step:
-        base_rates = [[group["initial_lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    for optimizer, rates in zip(optimizers, base_rates, strict=True):
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["initial_lr"] = rate
-
-    def save() -> None:
-        state = {
-            "model": model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "step": step,
-            "seconds": seconds,
-            "tokens": tokens,
-        }
-        torch.save(state, folder / "checkpoint.new")
-        os.replace(folder / "checkpoint.new", folder / CHECKPOINT)
-
+    done = _resume(folder, model, optimizers)
     model.train()
     last_saved = last_time = time.monotonic()
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        while step < config.steps:
-            factor = schedule(step, config)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * factor
-            loss, figures = loss_at(step)
+        while done.step < config.steps:
+            for group in _groups(optimizers):
+                group["lr"] = group["initial_lr"] * schedule(done.step, config)
+            loss, figures = loss_at(done.step)
             loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            step += 1
+            done.step += 1
             now = time.monotonic()
-            seconds, last_time = seconds + now - last_time, now
-            tokens += int(figures.pop("tokens", 0))
-            if step % config.log_every == 0 or step == config.steps:
-                line: dict[str, Any] = {"step": step, "seconds": round(seconds, 1), "tokens": tokens}
-                line |= {"loss": round(loss.item(), 4), "norm": round(norm.item(), 3)}
-                line |= {key: round(value, 4) for key, value in figures.items()}
-                log.write(json.dumps(line) + "\n")
-                log.flush()
-            if now - last_saved > 60 * config.checkpoint_minutes or step == config.steps:
-                save()
+            done.seconds, last_time = done.seconds + now - last_time, now
+            done.tokens += int(figures.pop("tokens", 0))
+            last = done.step == config.steps
+            if last or done.step % config.log_every == 0:
+                _log(log, done, loss=loss, norm=norm, figures=figures)
+            if last or now - last_saved > 60 * config.checkpoint_minutes:
+                _save(folder, model, optimizers, done)
                 last_saved = now
-    return seconds
+    return done.seconds
+
+
+@dataclass
+class _Done:
+    """The steps that are done, their seconds, and the tokens of their batches."""
+
+    step: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+def _resume(folder: Path, model: LlamaForCausalLM, optimizers: Sequence[Optimizer]) -> _Done:
+    """Loads the checkpoint of the folder, if it has one."""
+    import torch
+
+    done = _Done()
+    if (folder / CHECKPOINT).exists():
+        state = torch.load(folder / CHECKPOINT, weights_only=True)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)  # its groups have their `initial_lr`
+        done = _Done(state["step"], state["seconds"], state["tokens"])
+    for group in _groups(optimizers):
+        group.setdefault("initial_lr", group["lr"])
+    return done
+
+
+def _save(folder: Path, model: LlamaForCausalLM, optimizers: Sequence[Optimizer], done: _Done) -> None:
+    import torch
+
+    state = {"model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizers], **asdict(done)}
+    torch.save(state, folder / "checkpoint.new")
+    os.replace(folder / "checkpoint.new", folder / CHECKPOINT)
+
+
+def _log(log: TextIO, done: _Done, *, loss: Tensor, norm: Tensor, figures: dict[str, float]) -> None:
+    line: dict[str, Any] = {"step": done.step, "seconds": round(done.seconds, 1), "tokens": done.tokens}
+    line |= {"loss": round(loss.item(), 4), "norm": round(norm.item(), 3)}
+    line |= {key: round(value, 4) for key, value in figures.items()}
+    log.write(json.dumps(line) + "\n")
+    log.flush()
+
+
+def _groups(optimizers: Sequence[Optimizer]) -> Iterator[dict[str, Any]]:
+    return (group for optimizer in optimizers for group in optimizer.param_groups)
 
 
 def schedule(step: int, config: OptimizerConfig) -> float:

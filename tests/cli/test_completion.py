@@ -1,4 +1,4 @@
-"""The scripts for shells complete what the parsers of the verbs know."""
+"""The scripts for shells complete what the parsers of the commands know."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyserini_qpeft.cli.__main__ import main, verbs
+from pyserini_qpeft.cli.__main__ import commands, main
 
 SHTAB = pytest.importorskip("shtab", reason="shtab, of the extra completion, is not installed")
 
@@ -20,8 +20,8 @@ def script(shell: str, capsys: Any) -> str:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
 def test_every_shell_gets_a_script_with_all_verbs_and_no_path_of_this_machine(shell: str, capsys: Any) -> None:
     text = script(shell, capsys)
-    for verb, _ in verbs():
-        assert verb in text
+    for command, _ in commands():
+        assert command in text
     assert str(Path(__file__).parents[2]) not in text
 
 

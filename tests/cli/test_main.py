@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pyserini_qpeft import __version__
-from pyserini_qpeft.cli.__main__ import verbs
+from pyserini_qpeft.cli.__main__ import commands
 
 PROGRAM = [sys.executable, "-m", "pyserini_qpeft"]
 
@@ -27,7 +27,7 @@ def test_help_lists_every_verb_within_the_time_of_a_glance():
 
 
 def _verb_lines(text: str) -> list[str]:
-    return [line for line in text.partition("verbs:\n")[2].splitlines() if line.startswith("  ")]
+    return [line for line in text.partition("commands:\n")[2].splitlines() if line.startswith("  ")]
 
 
 def test_help_of_a_verb_is_the_verbs(qpeft):
@@ -37,7 +37,7 @@ def test_help_of_a_verb_is_the_verbs(qpeft):
 
 
 def test_every_verb_says_what_it_does():
-    for name, module in verbs():
+    for name, module in commands():
         assert module.__name__ == f"pyserini_qpeft.cli.{name}"
         assert module.HELP
         assert callable(module.add_arguments)
@@ -46,7 +46,7 @@ def test_every_verb_says_what_it_does():
 
 def test_reading_the_help_of_all_verbs_loads_nothing_slow():
     program = (
-        "import sys\nfrom pyserini_qpeft.cli.__main__ import verbs\nverbs()\n"
+        "import sys\nfrom pyserini_qpeft.cli.__main__ import commands\nverbs()\n"
         "print(sorted({'torch', 'transformers', 'pyserini', 'jnius', 'pandas', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
@@ -59,15 +59,15 @@ def test_the_version(qpeft):
 def test_no_verb_at_all_shows_the_overview(qpeft):
     done = qpeft()
     assert done.code == 0
-    assert "qpeft VERB" in done.out
+    assert "qpeft COMMAND" in done.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["polish"], "there is no verb 'polish'"),
-        (["options"], "there is no verb 'options'"),
-        (["../index"], "there is no verb '../index'"),
+        (["polish"], "there is no command 'polish'"),
+        (["options"], "there is no command 'options'"),
+        (["../index"], "there is no command '../index'"),
         (["index", "--corpus", "x"], "the following arguments are required: --index (see qpeft index --help)."),
         (["index", "--corpus", "x", "--index", "y", "--fast"], "unknown arguments: --fast"),
         (["rerank", "--run", "x", "--output", "y", "--depth", "few"], "argument --depth: invalid int value: 'few'"),

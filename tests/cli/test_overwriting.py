@@ -1,4 +1,4 @@
-"""No verb writes over what it reads."""
+"""No command writes over what it reads."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.cli.__main__ import verbs
+from pyserini_qpeft.cli.__main__ import commands
 
 WRITES_NOTHING_OVER = {"cache", "completion", "explain", "demo", "mcp", "models", "serve"}
-"""Verbs that write nothing, or only into a folder of their own."""
+"""Commands that write nothing, or only into a folder of their own."""
 
 COMMANDS = {
     "rerank": "--run run.txt --topics topics.tsv --corpus corpus.jsonl --config tuned.json --model model --output {}",
@@ -36,8 +36,8 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def read_by(verb: str, folder: Path) -> list[Path]:
-    words = COMMANDS[verb].replace("named=", "").split()
+def read_by(name: str, folder: Path) -> list[Path]:
+    words = COMMANDS[name].replace("named=", "").split()
     named = [folder / word for word in words if (folder / word).exists()]
     return [file for path in named for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
 
@@ -47,17 +47,17 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_verb_that_writes_says_what_it_writes() -> None:
-    names = {name for name, _ in verbs()}
+    names = {name for name, _ in commands()}
     writing = {name for name in names if hasattr(import_module(f"pyserini_qpeft.cli.{name}"), "outputs")}
     assert writing == names - WRITES_NOTHING_OVER == {*COMMANDS, "experiment"}
 
 
 @pytest.mark.parametrize("way", ["itself", "symbolic link", "hard link", "another spelling", "partial"])
-@pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb != "index"])
-def test_an_output_that_is_an_input_is_refused_and_the_input_stays(error_of, inputs: Path, verb: str, way: str) -> None:
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "index"])
+def test_an_output_that_is_an_input_is_refused_and_the_input_stays(error_of, inputs: Path, name: str, way: str) -> None:
     before = contents(inputs)
-    for number, file in enumerate(read_by(verb, inputs)):
-        output = inputs / f"output{number}{OUTPUTS.get(verb, '')}"
+    for number, file in enumerate(read_by(name, inputs)):
+        output = inputs / f"output{number}{OUTPUTS.get(name, '')}"
         match way:
             case "itself":
                 output = file
@@ -69,7 +69,7 @@ def test_an_output_that_is_an_input_is_refused_and_the_input_stays(error_of, inp
                 output = inputs / "beir" / ".." / file.relative_to(inputs)
             case "partial":
                 os.link(file, f"{output}.partial")
-        sentence = error_of(verb, *COMMANDS[verb].format(output).split())
+        sentence = error_of(name, *COMMANDS[name].format(output).split())
         assert sentence.startswith(f"cannot write {output}: it would replace "), (file, sentence)
         for left in (output, Path(f"{output}.partial")):
             if left.name.startswith("output"):
@@ -97,9 +97,9 @@ def test_an_experiment_is_not_replaced_by_what_comes_of_it(error_of, inputs: Pat
 def test_a_plot_does_not_replace_an_input(error_of, inputs: Path) -> None:
     (inputs / "plots").mkdir()
     os.link(inputs / "run.txt", inputs / "plots" / "depth.png")
-    for verb in ("tune", "evaluate"):
-        command = COMMANDS[verb].format(f"new{OUTPUTS[verb]}")
-        assert "it would replace run.txt" in error_of(verb, *command.split(), "--plots", "plots")
+    for name in ("tune", "evaluate"):
+        command = COMMANDS[name].format(f"new{OUTPUTS[name]}")
+        assert "it would replace run.txt" in error_of(name, *command.split(), "--plots", "plots")
 
 
 def test_a_tag_or_a_query_that_happens_to_be_a_files_name_is_no_input(error_of, inputs: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_queries_of_a_split_of_a_beir_folder_are_searched(qpeft, error_of, b
     assert qpeft("rerank", "--run", tmp_path / "run", *again).code == 0  # a query of any split
     assert "no qrels/train.tsv" in error_of(*search, "--split", "train")
     assert "has none of the queries of" in error_of(*search, "--split", "none")
-    assert "holds no queries.jsonl" in error_of(*search[:4], tmp_path, *search[5:])
+    assert "holds no queries.jsonl" in error_of(*search[:4], index, *search[5:])
 
 
 def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):

@@ -22,7 +22,7 @@ from pyserini_qpeft.evaluation.experiment.spec import (
     Variant,
     row_name,
 )
-from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, command_line, slug
+from pyserini_qpeft.evaluation.experiment.steps import RunCommand, Step, command_line, slug
 from pyserini_qpeft.evaluation.measures import score_queries
 from pyserini_qpeft.evaluation.sweep import TwoStageRun, from_ranked_lists, rank
 from pyserini_qpeft.reranking.config_file import read_rerank_config
@@ -75,12 +75,12 @@ class ExperimentRunner:
     Attributes:
         experiment: The experiment.
         folder: Folder for all files that the experiment writes; they are kept.
-        run_verb: Runs a verb of `qpeft`.
+        run_command: Runs a command of `qpeft`.
     """
 
     experiment: Experiment
     folder: Path
-    run_verb: RunVerb
+    run_command: RunCommand
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def cells(self) -> Iterator[Cell]:
@@ -111,7 +111,7 @@ class ExperimentRunner:
                 chosen = None
                 if fusion == "dev":
                     dev, tuning = self._tuning(column, adapter, variant, training, depth)
-                    chosen = read_rerank_config(tuning.make(self.run_verb)).fusion
+                    chosen = read_rerank_config(tuning.make(self.run_command)).fusion
                     steps += [*dev.first.steps, self._scoring(dev, adapter, variant, training), tuning]
                     options = {"config": tuning.output}
                 elif fusion == "model":
@@ -129,7 +129,7 @@ class ExperimentRunner:
         key = (collection.name, stage.name)
         if key not in self._columns:
             inputs = CollectionInputs(collection, self.folder / slug(collection.name))
-            found = first_stage_run(inputs, stage, self.experiment.hits, self.run_verb)
+            found = first_stage_run(inputs, stage, self.experiment.hits, self.run_command)
             self._columns[key] = _Column(inputs, stage, found)
         return self._columns[key]
 
@@ -143,7 +143,7 @@ class ExperimentRunner:
             files = []
             for one in options[name] if isinstance(options[name], list) else [options[name]]:
                 if one in self.experiment.examples:
-                    mined = mining_steps(self.experiment.examples[one], self.folder, self.run_verb)
+                    mined = mining_steps(self.experiment.examples[one], self.folder, self.run_command)
                     steps |= {made.output: made for made in mined}
                     one = mined[-1].output
                 files.append(one)
@@ -154,7 +154,7 @@ class ExperimentRunner:
             # The folder does not have the adapter's name in the table: several rows may use one trained adapter.
             self.folder / "adapters" / slug(str(options.get("variant", "adapter"))),
         )
-        step.make(self.run_verb)
+        step.make(self.run_command)
         return list(steps.values()), step
 
     def _scoring(
@@ -184,7 +184,7 @@ class ExperimentRunner:
 
     def _scores(self, column: _Column, adapter: Adapter, variant: Variant, training: Step | None) -> TwoStageRun:
         step = self._scoring(column, adapter, variant, training)
-        return from_ranked_lists(read_ranked_lists(step.make(self.run_verb)))
+        return from_ranked_lists(read_ranked_lists(step.make(self.run_command)))
 
     def _tuning(
         self, column: _Column, adapter: Adapter, variant: Variant, training: Step | None, depth: int
@@ -198,7 +198,7 @@ class ExperimentRunner:
             raise QPeftError(f"collections: {collection.name}: dev has no first stage {column.stage.name}")
         dev = self._column(collection.dev, stages.get(column.stage.name) or next(iter(stages.values())))
         options = {
-            "run": self._scoring(dev, adapter, variant, training).make(self.run_verb),
+            "run": self._scoring(dev, adapter, variant, training).make(self.run_command),
             "qrels": dev.inputs.qrels_file,
             "measure": self.experiment.measures[0],
             "method": self.experiment.method,

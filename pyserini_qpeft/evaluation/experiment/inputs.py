@@ -13,7 +13,7 @@ from pyserini_qpeft.data.runs import read_run, write_run
 from pyserini_qpeft.data.topics import read_answers, read_topics
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.spec import Collection, Examples, FirstStage
-from pyserini_qpeft.evaluation.experiment.steps import RunVerb, Step, slug
+from pyserini_qpeft.evaluation.experiment.steps import RunCommand, Step, slug
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class FirstStageRun:
     steps: tuple[Step, ...]
 
 
-def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_verb: RunVerb) -> FirstStageRun:
+def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_command: RunCommand) -> FirstStageRun:
     """Search the collection for the queries that are used, or read the stored run.
 
     Args:
         inputs: The collection.
         stage: The first stage.
         hits: Hits per query.
-        run_verb: Runs a verb of `qpeft`.
+        run_command: Runs a command of `qpeft`.
 
     Raises:
         QPeftError: A step failed, or no judged query has hits.
@@ -104,14 +104,14 @@ def first_stage_run(inputs: CollectionInputs, stage: FirstStage, hits: int, run_
     steps: tuple[Step, ...] = ()
     if stage.run is None:
         index = index_step(inputs.collection.folder, inputs.folder.parent)
-        options = {"index": index.make(run_verb), "topics": inputs.topics_file, "hits": hits, "quiet": True}
+        options = {"index": index.make(run_command), "topics": inputs.topics_file, "hits": hits, "quiet": True}
         search = Step(
             "search",
             {**options, **stage.options, "first-stage-only": True},
             inputs.folder / f"{slug(stage.name)}-search.trec",
         )
         steps = (index, search)
-        found = read_run(search.make(run_verb))
+        found = read_run(search.make(run_command))
     else:
         found = read_run(stage.run)
     run = {qid: found[qid][:hits] for qid in inputs.topics if qid in found}
@@ -129,12 +129,12 @@ def index_step(collection: Path, experiment: Path) -> Step:
     return Step("index", options, experiment / "indexes" / "index", "index")
 
 
-def mining_steps(examples: Examples, experiment: Path, run_verb: RunVerb) -> tuple[Step, Step]:
+def mining_steps(examples: Examples, experiment: Path, run_command: RunCommand) -> tuple[Step, Step]:
     """Return the commands that index a collection and mine training examples, after running them if necessary."""
     index = index_step(examples.folder, experiment)
-    options = {"collection": examples.folder, "index": index.make(run_verb), **examples.options}
+    options = {"collection": examples.folder, "index": index.make(run_command), **examples.options}
     mining = Step("mine", options, experiment / "examples" / f"{slug(examples.name)}.json")
-    mining.make(run_verb)
+    mining.make(run_command)
     return index, mining
 
 

@@ -9,7 +9,7 @@ from pyserini_qpeft.evaluation.measures import DEFAULT_MEASURES
 from pyserini_qpeft.reranking.fusion import FusionMethod
 
 Options = Mapping[str, Any]
-"""Options of a verb without their dashes; a path in them is a `Path`."""
+"""Options of a command without their dashes; a path in them is a `Path`."""
 
 Fusion = Literal["none", "dev", "model"] | float
 """No fusion, the weight that is best on the dev queries, the weight that comes with the model, or a weight."""

@@ -19,22 +19,22 @@ from pyserini_qpeft.evaluation.experiment.spec import Options
 
 _logger = logging.getLogger(__name__)
 
-RunVerb = Callable[[Sequence[str]], int]
+RunCommand = Callable[[Sequence[str]], int]
 """Runs a command line of `qpeft`, given without the program's name, and returns the exit code."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A verb of `qpeft` with its options. The output's name has a hash of the options and of the input files.
+    """A command of `qpeft` with its options. The output's name has a hash of the options and of the input files.
 
     Attributes:
-        verb: The verb, such as `rerank`.
-        options: Options of the verb without the output. The input files must exist before `output` is read.
+        name: The command, such as `rerank`.
+        options: Options of the command without the output. The input files must exist before `output` is read.
         place: Path of the output, without the hash.
         output_option: Name of the option for the output.
     """
 
-    verb: str
+    name: str
     options: Options
     place: Path
     output_option: str = "output"
@@ -47,14 +47,14 @@ class Step:
     @property
     def arguments(self) -> list[str]:
         """The command line without the program's name."""
-        return [self.verb, *_words({**self.options, self.output_option: self.output})]
+        return [self.name, *_words({**self.options, self.output_option: self.output})]
 
     @property
     def command(self) -> str:
         """The command line as a user types it."""
         return command_line(self.arguments)
 
-    def make(self, run_verb: RunVerb) -> Path:
+    def make(self, run_command: RunCommand) -> Path:
         """Return the output, after running the command if the output does not exist yet.
 
         Raises:
@@ -65,14 +65,14 @@ class Step:
             _logger.info("reused: %s", self.command)
             return self.output
         self.output.parent.mkdir(parents=True, exist_ok=True)
-        if run_verb(self.arguments) != 0:
+        if run_command(self.arguments) != 0:
             raise QPeftError(f"a step of the experiment failed: {self.command}")
         with atomic_write(record) as file:
             json.dump({"command": self.command, "version": __version__}, file)
         return self.output
 
     def _fingerprint(self) -> str:
-        parts = [__version__, self.verb]
+        parts = [__version__, self.name]
         parts += [f"{name}={[_content(one) for one in _each(value)]}" for name, value in sorted(self.options.items())]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=4).hexdigest()
 
