@@ -1,4 +1,4 @@
-"""Reranking of a whole first-stage run into a file, query by query; a run that was cut off continues where it stopped."""
+"""Reranking of a whole first-stage run into a file, query by query; a run that was stopped can be continued."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -107,8 +107,8 @@ def rerank_run(
 ) -> RunReport:
     """Rerank a run and write it.
 
-    Each finished query is kept at once. If the process is killed, the next call with the same arguments goes on with
-    the queries that are left, and writes the file that one call would have written, byte for byte: queries are scored
+    Each finished query is kept at once. If the process is killed, the next call with the same arguments reranks
+    the other queries, and writes the file that one call would have written, byte for byte: queries are scored
     in the same query batches, each as a whole. (With a passage cache, scores may differ by rounding.)
 
         rerank_run(read_run("bm25.txt"), read_topics("queries.jsonl"), RunConfig("run.txt"), reranker,
