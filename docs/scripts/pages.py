@@ -122,10 +122,9 @@ def command_line() -> str:
 
 def commands() -> dict[str, Any]:
     """The modules of the command line that are commands, by name."""
-    from pyserini_qpeft import cli
+    from pyserini_qpeft.cli.__main__ import commands as known
 
-    modules = {found.name: import_module(f"{cli.__name__}.{found.name}") for found in iter_modules(cli.__path__)}
-    return {name: module for name, module in sorted(modules.items()) if hasattr(module, "HELP")}
+    return dict(known())
 
 
 def _options(name: str, module: Any) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
     if text is None:
         raise QPeftError(
             f"no text for document {docid}: use an index with raw texts (-storeRaw), or give a Lucene index that has "
-            "them (searcher=), or the corpus (corpus=: BEIR folder, .jsonl[.gz] or mapping)"
+            "them (searcher=), or the corpus (corpus=, such as Corpus.open(FOLDER) or a mapping from docid to text)"
         )
     return Candidate(docid, as_text(text, f"the text of document {docid}"), score, parts)
 

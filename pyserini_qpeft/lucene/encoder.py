@@ -1,6 +1,7 @@
 """Encoders of passages and queries: Pyserini's own classes, or those of sentence-transformers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,22 +41,26 @@ def open_passage_encoder(config: EncoderConfig, device: str = "cpu") -> PassageE
     Raises:
         QPeftError: The encoder cannot be loaded, or the library or the class does not exist.
     """
-    try:
+    with _loading(config.encoder):
         if config.encoder_library == "sentence-transformers":
             return _SentencePassages(config, device)
         return _PyseriniPassages(config, device)
-    except (OSError, ValueError) as error:
-        raise cannot_load(config.encoder, error) from error
 
 
 def open_query_encoder(config: EncoderConfig, device: str = "cpu") -> QueryEncoder:
     """Loads an encoder for queries. Arguments and errors are those of `open_passage_encoder`."""
-    try:
+    with _loading(config.encoder):
         if config.encoder_library == "sentence-transformers":
             return _SentenceQueries(config, device)
         return _pyserini_queries(config, device)
+
+
+@contextmanager
+def _loading(encoder: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
-        raise cannot_load(config.encoder, error) from error
+        raise cannot_load(encoder, error) from error
 
 
 def cannot_load(encoder: str, error: Exception) -> QPeftError:

@@ -71,6 +71,7 @@ class RerankConfig:
         return self if self.fusion is None else replace(self, fusion=self.fusion.for_model(model))
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.depth is not None and self.depth < 0:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
         if self.milliseconds is not None and not self.milliseconds > 0:
@@ -81,3 +82,12 @@ class RerankConfig:
             self.windows.check_size(self.scoring.passage_tokens)
         if self.minimum_probability is not None and not 0 <= self.minimum_probability <= 1:
             raise QPeftError(f"minimum_probability must be between 0 and 1, and is {self.minimum_probability}.")
+
+    def _check_types(self) -> None:
+        kinds = {"fusion": FusionConfig, "calibration": Calibration, "scoring": ScoringConfig, "windows": WindowConfig}
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise QPeftError(f"{name} must be a {kind.__name__}, not {value!r:.60}.")
+        if not isinstance(self.depth, int | None):
+            raise QPeftError(f"depth must be a whole number, not {self.depth!r:.60}.")

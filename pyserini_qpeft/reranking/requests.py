@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,15 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
     Args:
         searcher: Anything whose `doc(docid)` gives a Lucene document, or None.
         corpus: A mapping or a function from docid to text, a list of texts (docids are places from 0), or None.
+
+    Raises:
+        QPeftError: The corpus is a path.
     """
+    if isinstance(corpus, str | bytes | PathLike):
+        raise QPeftError(
+            f"corpus takes texts and not a path: open it, corpus=Corpus.open({str(corpus)!r}) of "
+            "pyserini_qpeft.data.corpus, or StoredTexts of pyserini_qpeft.lucene for an index."
+        )
     sources = [from_searcher(searcher)] if searcher is not None else []
     if isinstance(corpus, Mapping):
         sources.append(from_mapping(corpus))

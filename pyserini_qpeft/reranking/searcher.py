@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.candidates.texts import gives_documents
 from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.errors import QPeftError, counted
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -23,9 +24,16 @@ class RerankingSearcher:
         depth: How many hits the first stage finds at least, also if fewer are returned.
         corpus: Gives texts of hits that have none, such as dense ones: a mapping from docid to text, or a `TextSource`
             such as `lucene.StoredTexts`. It is asked if the searcher's own `doc` gives no text.
+
+    Raises:
+        QPeftError: The searcher has no `search`, or the reranker no `rerank`.
     """
 
     def __init__(self, searcher: Any, reranker: "Reranker", *, depth: int = 100, corpus: Any = None) -> None:
+        if not hasattr(searcher, "search"):
+            raise QPeftError(f"the searcher has no search: {searcher!r:.80}. Open an index with lucene.open_searcher.")
+        if not hasattr(reranker, "rerank"):
+            raise QPeftError(f"the reranker has no rerank: {reranker!r:.80}.")
         self.searcher = searcher
         self.reranker = reranker
         self.depth = depth
@@ -59,7 +67,12 @@ class RerankingSearcher:
 
         Returns:
             The hits by qid, in the order of `qids`.
+
+        Raises:
+            QPeftError: As for `search`, or the numbers of queries and qids differ.
         """
+        if len(queries) != len(qids):
+            raise QPeftError(f"{counted(len(queries), 'query')} and {counted(len(qids), 'qid')}: give a qid for each.")
         wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}
         found = self.searcher.batch_search(list(queries), list(qids), **wanted)
         requests = [(query, found.get(qid, [])) for query, qid in zip(queries, qids, strict=True)]

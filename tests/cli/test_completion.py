@@ -18,7 +18,7 @@ def script(shell: str, capsys: Any) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
-def test_every_shell_gets_a_script_with_all_verbs_and_no_path_of_this_machine(shell: str, capsys: Any) -> None:
+def test_every_shell_gets_a_script_with_all_commands_and_no_path_of_this_machine(shell: str, capsys: Any) -> None:
     text = script(shell, capsys)
     for command, _ in commands():
         assert command in text
@@ -38,7 +38,7 @@ def completions(text: str, folder: Path, *words: str) -> set[str]:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes_verbs_options_values_models_and_files(tmp_path: Path, capsys: Any) -> None:
+def test_bash_completes_commands_options_values_models_and_files(tmp_path: Path, capsys: Any) -> None:
     text = script("bash", capsys)
     (tmp_path / "bm25.txt").touch()
     assert completions(text, tmp_path, "re") == {"rerank"}

@@ -14,29 +14,29 @@ from pyserini_qpeft.cli.__main__ import commands
 PROGRAM = [sys.executable, "-m", "pyserini_qpeft"]
 
 
-def test_help_lists_every_verb_within_the_time_of_a_glance():
+def test_help_lists_every_command_within_the_time_of_a_glance():
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert {"index", "search", "rerank", "explain"} <= {line.split(" ")[2] for line in _verb_lines(done.stdout)}
+        assert {"index", "search", "rerank", "explain"} <= {line.split(" ")[2] for line in _command_lines(done.stdout)}
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     # Processor time, and the best of three: what else the machine does is not the program's.
     assert min(seconds() for _ in range(3)) < 0.7
 
 
-def _verb_lines(text: str) -> list[str]:
+def _command_lines(text: str) -> list[str]:
     return [line for line in text.partition("commands:\n")[2].splitlines() if line.startswith("  ")]
 
 
-def test_help_of_a_verb_is_the_verbs(qpeft):
+def test_help_of_a_command_is_its_own(qpeft):
     done = qpeft("rerank", "--help")
     assert done.code == 0
     assert "--below-depth" in done.out
 
 
-def test_every_verb_says_what_it_does():
+def test_every_command_says_what_it_does():
     for name, module in commands():
         assert module.__name__ == f"pyserini_qpeft.cli.{name}"
         assert module.HELP
@@ -44,9 +44,9 @@ def test_every_verb_says_what_it_does():
         assert callable(module.run)
 
 
-def test_reading_the_help_of_all_verbs_loads_nothing_slow():
+def test_reading_the_help_of_all_commands_loads_nothing_slow():
     program = (
-        "import sys\nfrom pyserini_qpeft.cli.__main__ import commands\nverbs()\n"
+        "import sys\nfrom pyserini_qpeft.cli.__main__ import commands\ncommands()\n"
         "print(sorted({'torch', 'transformers', 'pyserini', 'jnius', 'pandas', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
@@ -56,7 +56,7 @@ def test_the_version(qpeft):
     assert qpeft("--version").out.strip() == f"pyserini-qpeft {__version__}"
 
 
-def test_no_verb_at_all_shows_the_overview(qpeft):
+def test_no_command_at_all_shows_the_overview(qpeft):
     done = qpeft()
     assert done.code == 0
     assert "qpeft COMMAND" in done.out

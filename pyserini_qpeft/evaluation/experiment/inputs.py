@@ -61,23 +61,23 @@ class CollectionInputs:
     @cached_property
     def topics_file(self) -> Path:
         """The queries that are used, as a file."""
-        path = self.folder / "topics.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_topics(path, self.topics)
+        write_topics(path := self._file("topics.jsonl"), self.topics)
         return path
 
     @cached_property
     def qrels_file(self) -> Path:
         """The qrels that are used, as a file."""
-        path = self.folder / "qrels.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_qrels(path, self.qrels)
+        write_qrels(path := self._file("qrels.tsv"), self.qrels)
         return path
 
     @property
     def queries_file(self) -> Path:
         """The file of all queries of the collection, with their answers if it has them."""
         return BeirFolder(self.collection.folder).topics
+
+    def _file(self, name: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / name
 
 
 @dataclass(frozen=True, slots=True)

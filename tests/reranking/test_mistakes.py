@@ -1,0 +1,36 @@
+"""Mistakes in Python that would give wrong results without a word, or a traceback, are one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pyserini_qpeft import QPeftError, RerankConfig, RerankingSearcher
+from pyserini_qpeft.reranking.requests import text_source
+
+SEARCHER: Any = SimpleNamespace(search=list, batch_search=lambda queries, qids, k=10, threads=1: {})
+RERANKER: Any = SimpleNamespace(rerank=list, rerank_batch=list)
+WRONG: Any = "indexes/scifact"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        (lambda: text_source(None, "scifact"), r"corpus takes texts and not a path: .*Corpus.open\('scifact'\)"),
+        (lambda: text_source(None, Path("scifact")), r"corpus takes texts and not a path"),
+        (lambda: RerankConfig(fusion="zscore"), r"fusion must be a FusionConfig, not 'zscore'"),  # type: ignore[arg-type]
+        (lambda: RerankConfig(windows=True), r"windows must be a WindowConfig, not True"),  # type: ignore[arg-type]
+        (lambda: RerankConfig(depth="10"), r"depth must be a whole number, not '10'"),  # type: ignore[arg-type]
+        (lambda: RerankingSearcher(WRONG, RERANKER), r"the searcher has no search: 'indexes/scifact'.*open_searcher"),
+        (lambda: RerankingSearcher(SEARCHER, WRONG), r"the reranker has no rerank: 'indexes/scifact'"),
+        (
+            lambda: RerankingSearcher(SEARCHER, RERANKER).batch_search(["a", "b"], ["q1"]),
+            r"2 queries and 1 qid: give a qid for each",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(mistake: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(QPeftError, match=sentence):
+        mistake()
