@@ -118,6 +118,8 @@ def _help(field: "Field[Any]") -> str:
         return text
     if isinstance(default, bool):
         default = "on" if default else "off"
+    elif field.metadata.get("unit") == "bytes":
+        default = f"{default / 2**30:g}GiB"
     return f"{text} (default: {' '.join(map(str, default)) if isinstance(default, tuple | list) else default})"
 
 

@@ -165,7 +165,7 @@ def _required(texts: TextSource, where: str) -> TextSource:
     def text_of(docid: str) -> str:
         text = texts(docid)
         if text is None:
-            raise QPeftError(f"document {docid} is not in {where}: was the run made from another one?")
+            raise QPeftError(f"document {docid} is not in {where}: check the docid, or name the source of its text.")
         return text
 
     return text_of

@@ -15,6 +15,7 @@ from pyserini_qpeft.data.trec_topics import read_trec_topics
 from pyserini_qpeft.errors import QPeftError
 
 _LOG = logging.getLogger(__name__)
+_QRELS_HEADER = re.compile(r"query-id\tcorpus-id\b", re.IGNORECASE)
 _TSV_HEADER = re.compile(r"(qid|_?id|query[-_]?id)\t(query|text|question|title)\b", re.IGNORECASE)
 
 
@@ -97,6 +98,8 @@ def _json_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
 
 def _tsv_topics(path: PathLike) -> Iterator[tuple[str, str, object]]:
     for place, (number, line) in enumerate(numbered_lines(path)):
+        if place == 0 and _QRELS_HEADER.match(line):
+            raise QPeftError(f"{path}:{number}: these are qrels, where topics were expected (qid, tab, query)")
         if place == 0 and _TSV_HEADER.match(line):
             continue
         qid, tab, query = line.partition("\t")

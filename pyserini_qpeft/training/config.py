@@ -134,9 +134,10 @@ class OptimizationConfig:
     passage_cache_bytes: int = field(
         default=1 << 30,
         metadata={
-            "help": "bytes of memory for the passage cache (key-values of passages, reused in later steps); 0 turns it "
-            "off. It is used only if the adapter does not change how passages are read: hints in the suffix layout, no "
-            "LoRA, no trained instruction"
+            "help": "memory for the passage cache (key-values of passages, reused in later steps), such as 4GB; 0 "
+            "turns it off. It is used only if the adapter does not change how passages are read: hints in the suffix "
+            "layout, no LoRA, no trained instruction",
+            "unit": "bytes",
         },
     )
     passage_cache_folder: Path | None = field(

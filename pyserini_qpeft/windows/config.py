@@ -47,10 +47,10 @@ class WindowConfig:
             "(default: a whole window)"
         },
     )
-    best: int = field(default=3, metadata={"help": "--windows mean: how many of the best windows are averaged"})
+    best: int = field(default=3, metadata={"help": "with mean: how many of the best windows are averaged"})
     temperature: float = field(
         default=0.3,
-        metadata={"help": "--windows smooth: from 0.01 (nearly the best window) to 10 (nearly the mean of all)"},
+        metadata={"help": "with smooth: from 0.01 (nearly the best window) to 10 (nearly the mean of all)"},
     )
     title: bool = field(
         default=True, metadata={"help": "repeat a document's first line at the start of every window, if it is short"}

@@ -162,6 +162,7 @@ def test_questions_without_ids_are_numbered_alike_as_topics_and_answers(topics_f
     [
         ("", "topics is empty, where a list of topics was expected"),
         ("1\ta\n2 b\n", "topics:2: no tab: topics are qid, tab, query"),
+        ("query-id\tcorpus-id\tscore\n1\ta\t1\n", "topics:1: these are qrels, where topics were expected"),
         ("\tquery\n", "topics:1: the query id is missing"),
         ("1\ta\n2\tb\n1\ta\n", "topics:3: query id 1 occurs a second time"),
         ('{"_id": "1", "text": "a"}\n{"_id": "2", "text"\n', "topics:2: broken JSON"),
