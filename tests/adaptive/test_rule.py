@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refused import refusal
 
 from pyserini_qpeft.adaptive.rule import StoppingRule, change
 from pyserini_qpeft.adaptive.rule_file import SHIPPED_RULE, read_rule, write_rule
@@ -113,8 +114,4 @@ def test_a_rule_comes_back_as_it_was_written_and_one_is_shipped(tmp_path: Path):
     ],
 )
 def test_a_wrong_file_is_refused_and_named(tmp_path: Path, text: str, message: str):
-    (tmp_path / "r.json").write_text(text)
-    with pytest.raises(QPeftError) as mistake:
-        read_rule(tmp_path / "r.json")
-    assert message in str(mistake.value)
-    assert "r.json" in str(mistake.value)
+    assert message in refusal(read_rule, tmp_path / "r.json", text)

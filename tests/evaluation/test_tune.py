@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytrec_eval
+from refused import refusal
 
 from pyserini_qpeft.calibration.calibration import fit_calibration
 from pyserini_qpeft.calibration.calibration_file import read_calibration
@@ -153,11 +154,7 @@ def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
     ],
 )
 def test_a_wrong_configuration_is_refused_and_its_file_named(tmp_path: Path, text: str, message: str):
-    (tmp_path / "c.json").write_text(text)
-    with pytest.raises(QPeftError) as mistake:
-        read_rerank_config(tmp_path / "c.json")
-    assert message in str(mistake.value)
-    assert "c.json" in str(mistake.value)
+    assert message in refusal(read_rerank_config, tmp_path / "c.json", text)
 
 
 def test_the_verb_writes_a_configuration_and_plots(run, qrels, tmp_path: Path, capsys):
