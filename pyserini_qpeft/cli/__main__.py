@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or 2 for a mistake of the user, 130 after Ctrl-C, 141 if the reader of a pipe has closed it.
     """
     wait_without_cores()
-    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)  # a note of torchao about its own code
+    logging.getLogger("torch.utils._pytree").disabled = True  # notes of torchao about its own code; torch resets levels
     try:
         try:
             code = _run(list(sys.argv[1:] if arguments is None else arguments))
