@@ -167,21 +167,6 @@ class Reranking:
 
         return AdaptiveReranker(reranker, self.rule)
 
-    def check_for_ray(self) -> None:
-        """Refuse what cannot be scored on a Ray cluster.
-
-        Raises:
-            QPeftError: There is a cascade, adaptive depth or a time limit.
-        """
-        refused = {
-            "a cascade": self.cascade is not None,
-            "adaptive depth": self.rule is not None,
-            "a time limit (milliseconds)": self.config.milliseconds is not None,
-        }
-        for what, given in refused.items():
-            if given:
-                raise QPeftError(f"{what} cannot be used with --engine ray: leave one of them out.")
-
 
 def read_reranking(args: argparse.Namespace) -> Reranking:
     """The model or the cascade that the options choose, and how it reranks.

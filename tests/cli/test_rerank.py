@@ -140,12 +140,6 @@ def test_a_cascade_that_cannot_be_is_told(told, arguments, model):
     assert "minimum-probability cannot be used" in told(*arguments(model=None, cascade="tiny@3"), *threshold)
 
 
-@pytest.mark.parametrize("options", [("--cascade", "tiny@3"), ("--adaptive",), ("--milliseconds", "50")])
-def test_what_a_ray_cluster_cannot_do_is_refused_before_anything_is_loaded(told, arguments, options):
-    given = arguments(model=None, engine="ray") if options[0] == "--cascade" else arguments(engine="ray")
-    assert "cannot be used with --engine ray" in told(*given, *options)
-
-
 def test_a_time_limit_keeps_every_hit(qpeft, arguments, written, lists, run_file):
     assert qpeft(*arguments(milliseconds=1)).code == 0
     found, given = lists(written), lists(run_file)
