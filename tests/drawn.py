@@ -10,6 +10,7 @@ import numpy as np
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.reranking.requests import Request, Reranked, ask, ranked_hits
@@ -57,8 +58,8 @@ class DrawnReranker(AbstractReranker):
                     options.on_scored(len(asked.head))
                 yield Reranked(RankedHits(ranked), shown if options.hints else None, len(asked.head))
 
-    def explain(self, query: str, text: str) -> Any:
-        return self.seed, query, text
+    def explain(self, query: str, text: str) -> Explanation:
+        return Explanation(self.likelihood(query, text), (), (), 0, len(text))
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.seed, "depth": self.config.depth}

@@ -36,6 +36,12 @@ class StageConfig:
     model: ModelConfig
     config: RerankConfig
 
+    def __str__(self) -> str:
+        """The stage in short: `MODEL[+ADAPTER]@DEPTH`."""
+        adapter = "" if self.model.adapter is None else f"+{self.model.adapter}"
+        depth = "all" if self.config.depth is None else self.config.depth
+        return f"{self.model.model}{adapter}@{depth}"
+
 
 @dataclass(frozen=True, slots=True)
 class CascadeConfig:

@@ -153,12 +153,13 @@ class CascadeReranker(AbstractReranker):
                 yield from (one.reranked() for one in batch)
 
     def explain(self, query: str, text: str) -> "Explanation":
-        """The parts of the likelihood of the last stage."""
-        return self.stages[-1].explain(query, text)
+        """The parts of the likelihood of the last stage, with those of every stage in `stages`.
 
-    def explain_stages(self, query: str, text: str) -> "list[Explanation]":
-        """The parts of the likelihood of each stage."""
-        return [stage.explain(query, text) for stage in self.stages]
+        Each stage reads the pair, also if the hit would be below its depth.
+        """
+        explained = [stage.explain(query, text) for stage in self.stages]
+        stages = [one for stage in explained for one in stage.stages or (stage,)]
+        return replace(explained[-1], stages=tuple(stages))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self.stages))}])"

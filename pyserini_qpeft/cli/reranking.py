@@ -50,14 +50,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         metavar="FILE",
         help="depth, fusion and windows, as qpeft tune writes them",
     )
-    parser.add_argument(
-        f"{prefix}cascade",
-        dest="cascade",
-        metavar="STAGES",
-        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
-        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
-        "file",
-    )
+    add_cascade_option(parser, prefix)
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
         f"{prefix}fusion",
@@ -93,6 +86,18 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         metavar="FILE",
         help="probabilities of relevance, as qpeft tune --calibration writes them (default: those that come with the "
         "model)",
+    )
+
+
+def add_cascade_option(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
+    """Add the option that chooses a cascade."""
+    parser.add_argument(
+        f"{prefix}cascade",
+        dest="cascade",
+        metavar="STAGES",
+        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
+        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
+        "file",
     )
 
 
@@ -177,6 +182,20 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     model, config = read_model_config(args), read_rerank_config(args)
     if args.cascade is None:
         return Reranking(model, config, rule=_read_rule(args.adaptive, config))
+    return Reranking(model, config, read_stages(args, config))
+
+
+def read_stages(args: argparse.Namespace, config: "RerankConfig") -> "CascadeConfig":
+    """The cascade that the options choose.
+
+    Args:
+        args: The options; `cascade` is given.
+        config: What all stages share.
+
+    Raises:
+        QPeftError: The stages cannot be read, or an option is given that each stage has for itself, or that a cascade
+            cannot follow.
+    """
     from pyserini_qpeft.cascade.config import FORM, read_cascade
 
     for name in _OF_STAGES:
@@ -185,7 +204,7 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     for name in _WITHOUT_CASCADE:
         if getattr(args, name, None) is not None:
             raise QPeftError(f"{name.replace('_', '-')} cannot be used with a cascade: leave one of them out.")
-    return Reranking(model, config, read_cascade(args.cascade, model, config))
+    return read_cascade(args.cascade, read_model_config(args), config)
 
 
 def _read_rule(name: str | None, config: "RerankConfig") -> "StoppingRule | None":

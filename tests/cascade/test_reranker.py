@@ -1,6 +1,7 @@
 """A cascade is its stages one after the other, whatever they are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,12 @@ def test_only_the_first_stage_may_drop_hits() -> None:
         CascadeReranker([DrawnReranker(1, RerankConfig(depth=9, **PLAIN)), first])
 
 
-def test_explanations_are_those_of_the_stages() -> None:
-    cascade = chain(8, 3)
-    assert cascade.explain("q", "text") == (1, "q", "text")
-    assert cascade.explain_stages("q", "text") == [(0, "q", "text"), (1, "q", "text")]
+def test_the_explanation_is_that_of_the_last_stage_and_has_those_of_all() -> None:
+    cascade = chain(8, 5, 3)
+    first, second, third = (stage.explain("q", "text") for stage in cascade.stages)
+    assert cascade.explain("q", "text") == replace(third, stages=(first, second, third))
+    nested = CascadeReranker([CascadeReranker(cascade.stages[:2]), cascade.stages[2]])
+    assert nested.explain("q", "text") == cascade.explain("q", "text")
 
 
 def test_a_run_that_is_killed_ends_as_one_that_is_not(
