@@ -6,7 +6,7 @@ from itertools import accumulate, count
 from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
-from pyserini_qpeft.adaptive.rule_file import read_rule
+from pyserini_qpeft.adaptive.rule_file import rule_of
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
@@ -30,18 +30,24 @@ class AdaptiveReranker(AbstractReranker):
     Args:
         reranker: Scores the hits. Its configuration says how many are read at most (`depth`), and how scores become a
             ranking.
-        rule: When reading stops; None is the rule that comes with the package.
+        rule: When reading stops; None is the rule that comes with the model.
 
     Raises:
-        QPeftError: See `check_adaptive`.
+        QPeftError: The model has no rule and none is given, or see `check_adaptive`.
     """
 
     def __init__(self, reranker: QPeftReranker, rule: StoppingRule | None = None) -> None:
         self.reranker = reranker
         self.config = reranker.config
-        self.rule = read_rule() if rule is None else rule
         self.last_report = ScoringReport()
         check_adaptive(self.config)
+        rule = rule_of(reranker.scorer.model) if rule is None else rule
+        if rule is None:
+            raise QPeftError(
+                "adaptive depth needs a stopping rule, and none comes with this model: learn one on development "
+                "queries (qpeft tune --stopping FILE) and name its file."
+            )
+        self.rule = rule
 
     @property
     def query_batch_pairs(self) -> int:

@@ -77,7 +77,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         const="",
         metavar="FILE",
         help="stop reading a query's hits when its first 10 can hardly change any more; FILE is a rule that qpeft tune "
-        "--stopping has written (default: read all hits; without FILE: the rule that comes with the package)",
+        "--stopping has written (default: read all hits; without FILE: the rule that comes with the model)",
     )
     parser.add_argument(
         f"{prefix}calibration",
@@ -145,12 +145,14 @@ class Reranking:
         model: The model; None with a cascade.
         config: How it reranks; with a cascade, what all stages share.
         cascade: The cascade, or None.
-        rule: When reading stops (adaptive depth), or None.
+        adaptive: Whether reading stops before the depth (adaptive depth).
+        rule: When reading stops; None is the rule that comes with the model.
     """
 
     model: ModelConfig
     config: "RerankConfig"
     cascade: "CascadeConfig | None" = None
+    adaptive: bool = False
     rule: "StoppingRule | None" = None
 
     @property
@@ -166,7 +168,7 @@ class Reranking:
             _be_quiet(quiet)
             return CascadeReranker.from_config(self.cascade)
         reranker = load_reranker(self.model, self.config, quiet=quiet)
-        if self.rule is None:
+        if not self.adaptive:
             return reranker
         from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 
@@ -181,7 +183,7 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     """
     model, config = read_model_config(args), read_rerank_config(args)
     if args.cascade is None:
-        return Reranking(model, config, rule=_read_rule(args.adaptive, config))
+        return Reranking(model, config, adaptive=args.adaptive is not None, rule=_read_rule(args.adaptive, config))
     return Reranking(model, config, read_stages(args, config))
 
 
@@ -208,14 +210,14 @@ def read_stages(args: argparse.Namespace, config: "RerankConfig") -> "CascadeCon
 
 
 def _read_rule(name: str | None, config: "RerankConfig") -> "StoppingRule | None":
-    """The rule of `--adaptive`: a file, or the rule that comes with the package for an empty name."""
+    """The rule in the file that `--adaptive` names; None without a file."""
     if name is None:
         return None
     from pyserini_qpeft.adaptive.reranker import check_adaptive
     from pyserini_qpeft.adaptive.rule_file import read_rule
 
     check_adaptive(config)
-    return read_rule(name or None)
+    return read_rule(name) if name else None
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":
