@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,9 @@ class DrawnReranker(AbstractReranker):
             self.batches.append([])
             for query, hits in batch:
                 self.batches[-1].append(query)
-                asked = ask((query, hits), 1, options.texts, self.config.depth)
+                asked = ask((query, hits), 1, options.texts, self.config)
                 if options.deadline is not None and options.deadline.seconds_left() <= 0:
-                    asked = ask((query, hits), 1, options.texts, 0)
+                    asked = ask((query, hits), 1, options.texts, replace(self.config, depth=0))
                 likelihoods = [self.likelihood(query, one.text) for one in asked.head]
                 time.sleep(self.seconds)
                 first = [*(one.score for one in asked.head), *(one.first_stage_score for one in asked.tail)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, count
+from itertools import accumulate
 from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
@@ -15,7 +15,7 @@ from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
 from pyserini_qpeft.reranking.options import CallOptions
-from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite
+from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, refuse_non_finite
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -73,10 +73,9 @@ class AdaptiveReranker(AbstractReranker):
         options = options or CallOptions()
         self.last_report = options.report
         call = RerankCall(self.reranker.scorer, self.config, options)
-        places = count(1)
         limit = self.config.milliseconds if options.deadline is None else None
         for batch in batches:
-            asked = [ask(request, next(places), options.texts, self.config.depth) for request in batch]
+            asked = [call.ask(request) for request in batch]
             # With a time limit, the time of a query begins when the query before it is done.
             for part in [asked] if limit is None else [[one] for one in asked]:
                 end = options.deadline if limit is None else Deadline.after(limit)

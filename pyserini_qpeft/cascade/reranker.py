@@ -45,7 +45,8 @@ class CascadeReranker(AbstractReranker):
 
     Attributes:
         stages: As given.
-        config: Depth and tail of the first stage, fusion and scoring of the last, time limit and progress as given.
+        config: Depth, margin and tail of the first stage, fusion and scoring of the last, time limit and progress as
+            given.
         last_report: Counts and time of the call that began last, of all stages together; its `stages` has them stage
             by stage.
 
@@ -62,6 +63,7 @@ class CascadeReranker(AbstractReranker):
         self.config = replace(
             self.stages[-1].config,
             depth=self.stages[0].config.depth,
+            margin=self.stages[0].config.margin,
             below_depth=self.stages[0].config.below_depth,
             milliseconds=milliseconds,
             progress=progress,

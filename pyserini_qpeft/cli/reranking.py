@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth", "minimum_probability", "milliseconds")
-_OF_STAGES = ("model", "adapter", "depth")
+_RANKING = ("depth", "margin", "below_depth", "minimum_probability", "milliseconds")
+_OF_STAGES = ("model", "adapter", "depth", "margin")
 """Options that the stages of a cascade have each for itself."""
 _WITHOUT_CASCADE = ("adaptive", "calibration", "minimum_probability")
 
@@ -95,9 +95,9 @@ def add_cascade_option(parser: argparse._ActionsContainer, prefix: str = "--") -
         f"{prefix}cascade",
         dest="cascade",
         metavar="STAGES",
-        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
-        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
-        "file",
+        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[~MARGIN][:FUSION][:WEIGHT], "
+        "separated by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or "
+        "a JSON file",
     )
 
 

@@ -15,6 +15,7 @@ from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import RankedHit, ScoredWindow
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.ranking import Ranking
 
 Request = tuple[str, Iterable[Any]]
@@ -121,27 +122,28 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
     return chain(*sources) if sources else None
 
 
-def ask(request: Request, place: int, texts: TextSource | None, depth: int | None) -> Asked:
+def ask(request: Request, place: int, texts: TextSource | None, config: RerankConfig) -> Asked:
     """A request with the texts of the hits that are rescored.
 
     Args:
         request: The query and its hits.
         place: Number of the request, from 1; an error about the query names it.
         texts: Gives the texts of hits that have none.
-        depth: How many hits are rescored; None is all.
+        config: Its depth and margin say which hits are rescored.
 
     Raises:
         QPeftError: The text of a hit is missing, or a text or the query is not a string.
     """
     query, hits = request
     found = listed(hits)
-    head = to_candidates(found[:depth], texts)
-    return Asked(
+    head = to_candidates(found[: config.depth], texts)
+    asked = Asked(
         as_text(query, f"the query of request {place}"),
         head,
         first_stage_hits(found[len(head) :], first_rank=len(head) + 1),
         scored=not all(isinstance(hit, TextHit) for hit in found),
     )
+    return asked.until(config.rescored([one.score for one in head]))
 
 
 def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> None:
