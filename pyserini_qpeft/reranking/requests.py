@@ -56,12 +56,14 @@ class Reranked:
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
         passages: How many passages were scored for this query.
         prior: Likelihood of the query without a passage; None if it was not needed.
+        dropped: How many hits were left out because their probability was too low.
     """
 
     hits: RankedHits
     hints: list[list[str] | None] | None = None
     passages: int = 0
     prior: float | None = None
+    dropped: int = 0
 
     def first(self, k: int | None) -> "Reranked":
         """The same list with its first k hits; None is all."""

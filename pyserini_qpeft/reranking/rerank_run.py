@@ -179,7 +179,7 @@ def rerank_run(
                         if config.unfold and isinstance(run, FoldedRun):
                             ranked, tokens = unfold(ranked, run.passages(qid)), None
                         took = seconds if config.seconds else None
-                        written = RankedList(qid, topics[qid], ranked, tokens, took, reranked.prior)
+                        written = RankedList(qid, topics[qid], ranked, tokens, took, reranked.prior, reranked.dropped)
                         writer.write(written, fingerprint)
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
