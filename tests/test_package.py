@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "adaptive": {"data", "candidates", "models", "scoring", "reranking"},
     "cascade": {"data", "candidates", "models", "scoring", "reranking"},
     "engines": {"scoring", "reranking"},
-    "evaluation": {"data", "reranking", "calibration"},
+    "evaluation": {"data", "reranking", "calibration", "windows"},
     "training": {"data", "lucene", "qpeft", "models", "scoring", "reranking", "evaluation"},
     "interop": {"data", "candidates", "reranking"},
     "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
