@@ -121,7 +121,7 @@ def check_adaptive(config: RerankConfig) -> None:
 
 @dataclass(slots=True)
 class _Reading:
-    """A query of which a part of the hits has been read.
+    """A query while its hits are read block by block.
 
     Attributes:
         asked: The query and its hits.
