@@ -1,7 +1,8 @@
 """What adaptive depth leaves unread and what that changes, computed from runs that were reranked to their full depth.
 
     qpeft rerank --run bm25.jsonl --fusion none --output-format jsonl --output reranked.jsonl    # once
-    python -m benchmarks.adaptive_depth --weight 0.6 NAME=reranked.jsonl,qrels.tsv …
+    python -m benchmarks.adaptive_depth --weight 0.6 --rule pyserini_qpeft/resources/adapters/retrieval/stopping.json \
+        NAME=reranked.jsonl,qrels.tsv …
 
 No model is needed: `StoppingRule.read_depth` replays the decisions of `AdaptiveReranker`, and a test compares both.
 Each row also has the fixed depth that reads as many hits as the rule does.
@@ -106,7 +107,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN,QRELS", help="reranked lists (JSONL) and their qrels")
-    parser.add_argument("--rule", type=Path, help="stopping rule (default: the one that comes with the package)")
+    parser.add_argument("--rule", type=Path, required=True, help="stopping rule")
     parser.add_argument("--weight", type=float, required=True, help="fusion weight of the likelihood, 0 to 1")
     args = parser.parse_args()
     rule, fusion = read_rule(args.rule), FusionConfig(weight=args.weight)

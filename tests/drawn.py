@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.ranking import rank_hits
 from pyserini_qpeft.reranking.requests import Request, Reranked, ask, ranked_hits
@@ -40,9 +42,9 @@ class DrawnReranker(AbstractReranker):
             self.batches.append([])
             for query, hits in batch:
                 self.batches[-1].append(query)
-                asked = ask((query, hits), 1, options.texts, self.config.depth)
+                asked = ask((query, hits), 1, options.texts, self.config)
                 if options.deadline is not None and options.deadline.seconds_left() <= 0:
-                    asked = ask((query, hits), 1, options.texts, 0)
+                    asked = ask((query, hits), 1, options.texts, replace(self.config, depth=0))
                 likelihoods = [self.likelihood(query, one.text) for one in asked.head]
                 time.sleep(self.seconds)
                 first = [*(one.score for one in asked.head), *(one.first_stage_score for one in asked.tail)]
@@ -57,8 +59,8 @@ class DrawnReranker(AbstractReranker):
                     options.on_scored(len(asked.head))
                 yield Reranked(RankedHits(ranked), shown if options.hints else None, len(asked.head))
 
-    def explain(self, query: str, text: str) -> Any:
-        return self.seed, query, text
+    def explain(self, query: str, text: str) -> Explanation:
+        return Explanation(self.likelihood(query, text), (), (), 0, len(text))
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.seed, "depth": self.config.depth}

@@ -16,11 +16,16 @@ from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, ScoredDoc
 from pyserini_qpeft.evaluation.measures import score_queries
-from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 from pyserini_qpeft.reranking.ranking import rank_hits
 
 SECOND_WEIGHT = 0.75
 """Fusion weight of the large model behind the small one, chosen on development queries (docs/cascades.md)."""
+
+MARGINS = (0.5, 1.0, 1.5, 2.0)
+MARGIN_WEIGHT = 0.8
+"""The same with a margin, where likelihoods and scores are fused as they are (`linear`)."""
 
 LAYER_WEIGHTS = {SMALL: 2_030_000, LARGE: 106_200_000}
 """Weights that each token is multiplied with: those of the layers, without embeddings."""
@@ -28,14 +33,28 @@ LAYER_WEIGHTS = {SMALL: 2_030_000, LARGE: 106_200_000}
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A model, its depth, and the weight of its likelihood."""
+    """A model, its depth, the weight of its likelihood, the method of fusion, and its margin."""
 
     model: str
     depth: int
     weight: float
+    method: FusionMethod = "zscore"
+    margin: float | None = None
+
+    @property
+    def config(self) -> RerankConfig:
+        """How the stage reranks."""
+        return RerankConfig(depth=self.depth, margin=self.margin, fusion=FusionConfig(self.method, self.weight))
+
+    @property
+    def words(self) -> str:
+        """The stage as it is written on a command line."""
+        margin = "" if self.margin is None else f"~{self.margin:g}"
+        return f"{self.model}@{self.depth}{margin}:{self.method}:{self.weight:g}"
 
     def __str__(self) -> str:
-        return f"{self.model.partition('-')[0]}@{self.depth}"
+        margin = "" if self.margin is None else f"~{self.margin:g}"
+        return f"{self.model.partition('-')[0]}@{self.depth}{margin}"
 
 
 Chain = tuple[Stage, ...]
@@ -100,8 +119,14 @@ def chains(deepest: int = LARGE_DEPTH) -> list[Chain]:
     small = [Stage(SMALL, depth, _own_weight(SMALL)) for depth in small_depths]
     large = [Stage(LARGE, depth, _own_weight(LARGE)) for depth in (2, 3, 5, 7, 10, 15, 20, 30, 50) if depth <= deepest]
     seconds = [replace(stage, weight=SECOND_WEIGHT) for stage in large if stage.depth <= LARGE_SECOND_DEPTH]
+    seconds += [with_margin(margin) for margin in MARGINS]
     both = [(first, second) for first in small for second in seconds if second.depth <= first.depth]
     return [(), *((stage,) for stage in [*small, *large]), *both]
+
+
+def with_margin(margin: float, weight: float = MARGIN_WEIGHT) -> Stage:
+    """The large model behind the small one, on hits within a margin."""
+    return Stage(LARGE, LARGE_SECOND_DEPTH, weight, "linear", margin)
 
 
 def measure(chain: Chain, scored: Scored) -> Point:
@@ -120,13 +145,14 @@ def rank(chain: Chain, query: Mapping[str, Any]) -> tuple[list[ScoredDoc], list[
     """The list of a query after a chain, and the tokens that each stage reads."""
     hits, tokens = [(docid, score) for docid, score in query["hits"]], []
     for stage in chain:
-        head = [docid for docid, _ in hits[: stage.depth]]
+        read = stage.config.rescored([score for _, score in hits])
+        head = [docid for docid, _ in hits[:read]]
         scores = query[stage.model]
         ranking = rank_hits(
             [scores["likelihoods"][docid] for docid in head],
             [score for _, score in hits],
-            FusionConfig(weight=stage.weight),
-            depth=stage.depth,
+            stage.config.fusion,
+            depth=read,
         )
         tokens.append(sum(scores["tokens"][docid] for docid in head))
         hits = [(hits[place][0], score) for place, score in zip(ranking.order, ranking.scores, strict=True)]

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cascades.chains import Chain, Scored, Stage, rank
-from benchmarks.cascades.score import LARGE, SMALL
-from pyserini_qpeft import CascadeReranker, FusionConfig
+from benchmarks.cascades.chains import Chain, Scored, Stage, rank, with_margin
+from benchmarks.cascades.score import SMALL
+from pyserini_qpeft import CascadeReranker
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.data.topics import read_topics
 
-CHAIN: Chain = (Stage(SMALL, 50, 0.6), Stage(LARGE, 7, 0.75))
+CHAIN: Chain = (Stage(SMALL, 50, 0.6), with_margin(1.0))
 
 
 def same_as_the_real_one(collections: Sequence[Scored], shared: Path, queries: int) -> str:
@@ -24,9 +24,7 @@ def same_as_the_real_one(collections: Sequence[Scored], shared: Path, queries: i
     Returns:
         A line for each collection.
     """
-    words = ",".join(f"{stage.model}@{stage.depth}:{stage.weight}" for stage in CHAIN)
-    cascade = CascadeReranker.from_pretrained(words)
-    assert [stage.config.fusion for stage in cascade.stages] == [FusionConfig(weight=one.weight) for one in CHAIN]
+    cascade = CascadeReranker.from_pretrained(",".join(stage.words for stage in CHAIN))
     lines = []
     for one in collections:
         folder = shared / "data" / one.name

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.cascades.chains import Point, front, over_all
 from benchmarks.cascades.score import LARGE, SMALL
-from pyserini_qpeft.evaluation.plots.drawing import BLACK, BLUE, GREEN, RED, save_plot
+from pyserini_qpeft.evaluation.plots.drawing import BLACK, BLUE, GREEN, ORANGE, RED, save_plot
 
 
 def table(measured: Mapping[str, Sequence[Point]]) -> str:
@@ -35,11 +35,14 @@ def table(measured: Mapping[str, Sequence[Point]]) -> str:
 
 
 def quarter(points: Sequence[Point]) -> list[Point]:
-    """For each depth of the first stage, the chain with the deepest second stage within a quarter of full time."""
+    """For each depth of the first stage, the chain with the deepest second stage within a quarter of full time.
+
+    Chains with a margin are left out, because their depth differs from query to query.
+    """
     full = _full(points)
     deepest: dict[int, Point] = {}
     for point in points:
-        if len(point.chain) == 2 and point.seconds <= full.seconds / 4:
+        if len(point.chain) == 2 and not _has_margin(point) and point.seconds <= full.seconds / 4:
             depth = point.chain[0].depth
             if depth not in deepest or point.chain[1].depth > deepest[depth].chain[1].depth:
                 deepest[depth] = point
@@ -58,7 +61,7 @@ def draw(measured: Mapping[str, Sequence[Point]], file: Path) -> None:
         axes.set(title=f"{name}{of}", xscale="log", xlabel="seconds per query, one core", ylabel="nDCG@10")
     for axes in figure.axes[len(panels) :]:
         axes.set_visible(False)
-    figure.axes[len(panels) - 1].legend(fontsize=8)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     save_plot(figure, file)
 
 
@@ -66,15 +69,20 @@ def _panel(axes: Axes, points: Sequence[Point]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="0.9", linewidth=0.8)
     axes.axhline(points[0].mean, color=BLACK, linestyle=":", linewidth=1, label="BM25")
-    both = [point for point in points if len(point.chain) == 2]
+    both = [point for point in points if len(point.chain) == 2 and not _has_margin(point)]
     series = {f"{SMALL} alone": (_of(points, SMALL), "s", BLUE), "SmolLM2 alone": (_of(points, LARGE), "D", RED)}
     series[f"{SMALL}, then SmolLM2"] = both, "o", GREEN
+    series["the same, within a margin"] = [point for point in points if _has_margin(point)], "^", ORANGE
     for label, (of, marker, colour) in series.items():
         axes.plot([p.seconds for p in of], [p.mean for p in of], marker, color=colour, markersize=4, label=label)
     best = [point for point in front(points) if point.chain]
     axes.plot([p.seconds for p in best], [p.mean for p in best], "-", color=BLACK, linewidth=1, label="efficient front")
     full = _full(points)
     axes.axvline(full.seconds / 4, color="0.6", linestyle="--", linewidth=1, label="1/4 of the full time")
+
+
+def _has_margin(point: Point) -> bool:
+    return any(stage.margin is not None for stage in point.chain)
 
 
 def _alone(points: Sequence[Point]) -> list[Point]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, count
+from itertools import accumulate
 from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
-from pyserini_qpeft.adaptive.rule_file import read_rule
+from pyserini_qpeft.adaptive.rule_file import rule_of
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
@@ -15,7 +15,7 @@ from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
 from pyserini_qpeft.reranking.options import CallOptions
-from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite
+from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, refuse_non_finite
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -30,18 +30,24 @@ class AdaptiveReranker(AbstractReranker):
     Args:
         reranker: Scores the hits. Its configuration says how many are read at most (`depth`), and how scores become a
             ranking.
-        rule: When reading stops; None is the rule that comes with the package.
+        rule: When reading stops; None is the rule that comes with the model.
 
     Raises:
-        QPeftError: See `check_adaptive`.
+        QPeftError: The model has no rule and none is given, or see `check_adaptive`.
     """
 
     def __init__(self, reranker: QPeftReranker, rule: StoppingRule | None = None) -> None:
         self.reranker = reranker
         self.config = reranker.config
-        self.rule = read_rule() if rule is None else rule
         self.last_report = ScoringReport()
         check_adaptive(self.config)
+        rule = rule_of(reranker.scorer.model) if rule is None else rule
+        if rule is None:
+            raise QPeftError(
+                "adaptive depth needs a stopping rule, and none comes with this model: learn one on development "
+                "queries (qpeft tune --stopping FILE) and name its file."
+            )
+        self.rule = rule
 
     @property
     def query_batch_pairs(self) -> int:
@@ -67,10 +73,9 @@ class AdaptiveReranker(AbstractReranker):
         options = options or CallOptions()
         self.last_report = options.report
         call = RerankCall(self.reranker.scorer, self.config, options)
-        places = count(1)
         limit = self.config.milliseconds if options.deadline is None else None
         for batch in batches:
-            asked = [ask(request, next(places), options.texts, self.config.depth) for request in batch]
+            asked = [call.ask(request) for request in batch]
             # With a time limit, the time of a query begins when the query before it is done.
             for part in [asked] if limit is None else [[one] for one in asked]:
                 end = options.deadline if limit is None else Deadline.after(limit)
@@ -116,7 +121,7 @@ def check_adaptive(config: RerankConfig) -> None:
 
 @dataclass(slots=True)
 class _Reading:
-    """A query of which a part of the hits has been read.
+    """A query while its hits are read block by block.
 
     Attributes:
         asked: The query and its hits.

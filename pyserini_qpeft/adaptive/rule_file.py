@@ -1,15 +1,13 @@
-"""A stopping rule as a small JSON file, and the rule that comes with the package."""
+"""A stopping rule as a small JSON file: beside an adapter, or named in the record of a bare model."""
 
 import json
 from dataclasses import asdict, fields
-from pathlib import Path
+from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
-
-SHIPPED_RULE = Path(__file__).parents[1] / "resources" / "stopping.json"
-"""The rule that comes with the package; docs/adaptive.md says how it was learnt."""
+from pyserini_qpeft.models.companions import companion
 
 _WHOLE = ("k", "block", "queries")
 
@@ -24,16 +22,22 @@ def write_rule(path: PathLike, rule: StoppingRule) -> None:
         file.write(json.dumps(asdict(rule), indent=2) + "\n")
 
 
-def read_rule(path: PathLike | None = None) -> StoppingRule:
-    """Read a stopping rule that `qpeft tune --stopping` has written.
+def rule_of(model: Any) -> StoppingRule | None:
+    """The stopping rule that comes with a loaded model, or None; see `companion`.
 
-    Args:
-        path: The file; None is the rule that comes with the package.
+    Raises:
+        QPeftError: The file is not valid.
+    """
+    file = companion(model, "stopping")
+    return None if file is None else read_rule(file)
+
+
+def read_rule(path: PathLike) -> StoppingRule:
+    """Read a stopping rule that `qpeft tune --stopping` has written.
 
     Raises:
         QPeftError: No such file, broken JSON, or a setting that is unknown, missing or of a wrong value.
     """
-    path = SHIPPED_RULE if path is None else path
     read = parse_json(read_whole(path), path)
     names = [one.name for one in fields(StoppingRule)]
     needed = {"intercept", "required", "read", "agreement", "threshold"}

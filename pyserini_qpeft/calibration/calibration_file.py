@@ -2,17 +2,12 @@
 
 import json
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.data.files import PathLike, atomic_write, parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.adapters import loaded_adapter
-from pyserini_qpeft.models.registry import find_model, loaded_name
-
-CALIBRATION_FILE = "calibration.json"
-"""Name of the file in an adapter's folder."""
+from pyserini_qpeft.models.companions import companion
 
 
 def write_calibration(path: PathLike, calibration: Calibration) -> None:
@@ -47,25 +42,10 @@ def read_calibration(path: PathLike) -> Calibration:
 
 
 def calibration_of(model: Any) -> Calibration | None:
-    """The calibration that comes with a loaded model.
-
-    It is the file `calibration.json` in the folder of the model's adapter, or for a bare model the file that the
-    model's record names.
-
-    Args:
-        model: A model that this package has loaded.
-
-    Returns:
-        The calibration, or None if there is none.
+    """The calibration that comes with a loaded model, or None; see `companion`.
 
     Raises:
         QPeftError: The file is not valid.
     """
-    adapter = loaded_adapter(model)
-    if adapter is not None:
-        file = adapter.folder / CALIBRATION_FILE
-        return read_calibration(file) if file.is_file() else None
-    record = None if hasattr(model, "peft_config") else find_model(loaded_name(model))
-    if record is None or record.calibration is None:
-        return None
-    return read_calibration(Path(record.calibration))
+    file = companion(model, "calibration")
+    return None if file is None else read_calibration(file)

@@ -15,13 +15,15 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.config_file import as_rerank_config
 from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 
-FORM = "MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT]"
+FORM = "MODEL[+ADAPTER]@DEPTH[~MARGIN][:FUSION][:WEIGHT]"
 """How a stage is written."""
 
+_NUMBER = r"[0-9]+\.?[0-9]*|\.[0-9]+"
 _STAGE = re.compile(
-    r"(?P<model>.+?)(?:\+(?P<adapter>[^+]+))?@(?P<depth>[0-9]+)(?::(?P<fusion>[a-z]+))?(?::(?P<weight>[0-9]+\.?[0-9]*|\.[0-9]+))?"
+    rf"(?P<model>.+?)(?:\+(?P<adapter>[^+]+))?@(?P<depth>[0-9]+)(?:~(?P<margin>{_NUMBER}))?"
+    rf"(?::(?P<fusion>[a-z]+))?(?::(?P<weight>{_NUMBER}))?"
 )
-_FILE_NAMES = {"model", "adapter", "depth", "fusion"}
+_FILE_NAMES = {"model", "adapter", "depth", "margin", "fusion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,18 @@ class StageConfig:
 
     Attributes:
         model: The model and adapter, and how they are loaded.
-        config: Depth, fusion and scoring.
+        config: Depth, margin, fusion and scoring.
     """
 
     model: ModelConfig
     config: RerankConfig
+
+    def __str__(self) -> str:
+        """The stage in short: `MODEL[+ADAPTER]@DEPTH[~MARGIN]`."""
+        adapter = "" if self.model.adapter is None else f"+{self.model.adapter}"
+        depth = "all" if self.config.depth is None else self.config.depth
+        margin = "" if self.config.margin is None else f"~{self.config.margin:g}"
+        return f"{self.model.model}{adapter}@{depth}{margin}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +98,20 @@ def read_cascade(stages: str, model: ModelConfig | None = None, config: RerankCo
     """Read the stages of a cascade.
 
     Args:
-        stages: Stages separated by commas, each `MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT]`. `tiny@100` is the model
-            `tiny` with its own adapter, which rescores 100 hits; `+none` is the bare model; `:none` is no fusion;
-            `:0.9` is the weight of the likelihood in the fusion. Or the name of a JSON file (`.json`): a list of
-            objects with `model`, `adapter`, `depth` and `fusion`, the last two as `qpeft tune` writes them. Depth
-            `null` is all hits.
+        stages: Stages separated by commas, each `MODEL[+ADAPTER]@DEPTH[~MARGIN][:FUSION][:WEIGHT]`. `tiny@100` is the
+            model `tiny` with its own adapter, which rescores 100 hits; `+none` is the bare model; `~1` rescores those
+            of them whose score is at most 1 below the best; `:none` is no fusion; `:0.9` is the weight of the
+            likelihood in the fusion. Or the name of a JSON file (`.json`): a list of objects with `model`, `adapter`,
+            `depth`, `margin` and `fusion`, the last one as `qpeft tune` writes it. Depth `null` is all hits.
         model: How all models are loaded; its model and adapter do not count.
-        config: The configuration of all stages, but for the depth and the fusion of stages that name one. Its time
-            limit is that of the cascade, and its `below_depth` that of the first stage.
+        config: The configuration of all stages, but for depth and margin, and for the fusion of stages that name one.
+            Its time limit is that of the cascade, and its `below_depth` that of the first stage.
 
     Raises:
         QPeftError: A stage is not written so, names an unknown fusion, or cannot follow the stage before.
     """
     model, config = model or ModelConfig(), config or RerankConfig()
-    shared = replace(config, milliseconds=None, progress=False)
+    shared = replace(config, margin=None, milliseconds=None, progress=False)
     if stages.endswith(".json"):
         read = [_from_file(stages, place, one, model, shared) for place, one in enumerate(_file(stages), start=1)]
     else:
@@ -127,7 +136,8 @@ def _from_words(words: str, model: ModelConfig, config: RerankConfig) -> StageCo
     except QPeftError as mistake:
         raise QPeftError(f"stage {words!r}: {mistake}") from None
     own = replace(model, model=found["model"], adapter=found["adapter"])
-    return StageConfig(own, replace(config, depth=int(found["depth"]), fusion=fusion))
+    margin = None if found["margin"] is None else float(found["margin"])
+    return StageConfig(own, replace(config, depth=int(found["depth"]), margin=margin, fusion=fusion))
 
 
 def _file(path: str) -> list[Any]:
@@ -146,12 +156,12 @@ def _from_file(path: str, place: int, read: Any, model: ModelConfig, config: Rer
     if not isinstance(read.get("adapter"), str | None):
         raise QPeftError(f"{where}: adapter must be a name or null, and is {read['adapter']!r}")
     try:
-        own = as_rerank_config({name: read[name] for name in ("depth", "fusion") if name in read})
+        own = as_rerank_config({name: read[name] for name in ("depth", "margin", "fusion") if name in read})
     except QPeftError as mistake:
         raise QPeftError(f"{where}: {mistake}") from None
     fusion = own.fusion if "fusion" in read else config.fusion
     named = replace(model, model=read["model"], adapter=read.get("adapter"))
-    return StageConfig(named, replace(config, depth=own.depth, fusion=fusion))
+    return StageConfig(named, replace(config, depth=own.depth, margin=own.margin, fusion=fusion))
 
 
 def _depth(config: RerankConfig) -> float:

@@ -1,7 +1,7 @@
 """The cascade: each stage reranks the first hits of the stage before."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +17,7 @@ from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.protocol import Reranker
 from pyserini_qpeft.reranking.requests import Request, Reranked
-from pyserini_qpeft.scoring.report import ScoringReport
+from pyserini_qpeft.scoring.report import COUNTS, ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.models.config import ModelConfig
@@ -45,9 +45,10 @@ class CascadeReranker(AbstractReranker):
 
     Attributes:
         stages: As given.
-        config: Depth and tail of the first stage, fusion and scoring of the last, time limit and progress as given.
-        last_report: Counts and time of the call that began last, of all stages together.
-        stage_reports: The same, stage by stage.
+        config: Depth, margin and tail of the first stage, fusion and scoring of the last, time limit and progress as
+            given.
+        last_report: Counts and time of the call that began last, of all stages together; its `stages` has them stage
+            by stage.
 
     Raises:
         QPeftError: There is no stage, a stage is deeper than the stage before, or a stage other than the first drops
@@ -62,12 +63,12 @@ class CascadeReranker(AbstractReranker):
         self.config = replace(
             self.stages[-1].config,
             depth=self.stages[0].config.depth,
+            margin=self.stages[0].config.margin,
             below_depth=self.stages[0].config.below_depth,
             milliseconds=milliseconds,
             progress=progress,
         )
         self.last_report = ScoringReport()
-        self.stage_reports: tuple[ScoringReport, ...] = ()
 
     @classmethod
     def from_pretrained(
@@ -93,6 +94,11 @@ class CascadeReranker(AbstractReranker):
 
         stages = [QPeftReranker.from_config(stage.model, stage.config) for stage in config.stages]
         return cls(stages, milliseconds=config.milliseconds, progress=config.progress)
+
+    @property
+    def stage_reports(self) -> tuple[ScoringReport, ...]:
+        """Counts and time of each stage, see `last_report`."""
+        return tuple(self.last_report.stages)
 
     @property
     def query_batch_pairs(self) -> int:
@@ -130,8 +136,8 @@ class CascadeReranker(AbstractReranker):
         """
         options = options or CallOptions()
         self.last_report = total = options.report
-        self.stage_reports = reports = tuple(ScoringReport() for _ in self.stages)
-        earlier = replace(total)
+        total.stages += [ScoringReport() for _ in self.stages[len(total.stages) :]]
+        other = {name: getattr(total, name) - _sum(total.stages, name) for name in COUNTS}
         limit = self.config.milliseconds if options.deadline is None else None
         given = _given(batches)
         # With a time limit, each query goes through all stages before the next one begins.
@@ -141,19 +147,21 @@ class CascadeReranker(AbstractReranker):
             flow = ([_with_texts(one, options.texts, self.config.depth) for one in batch] for batch in flow)
             last = replace(options, texts=None, deadline=end)
             asked = [*[replace(last, k=None, hints=False)] * (len(self.stages) - 1), last]
-            for stage, own, report in zip(self.stages, asked, reports, strict=True):
+            for stage, own, report in zip(self.stages, asked, total.stages, strict=False):
                 flow = through(stage, flow, replace(own, report=report))
             for batch in flow:
-                _add_up(total, [earlier, *reports])
+                for name in COUNTS:
+                    setattr(total, name, other[name] + _sum(total.stages, name))
                 yield from (one.reranked() for one in batch)
 
     def explain(self, query: str, text: str) -> "Explanation":
-        """The parts of the likelihood of the last stage."""
-        return self.stages[-1].explain(query, text)
+        """The parts of the likelihood of the last stage, with those of every stage in `stages`.
 
-    def explain_stages(self, query: str, text: str) -> "list[Explanation]":
-        """The parts of the likelihood of each stage."""
-        return [stage.explain(query, text) for stage in self.stages]
+        Each stage reads the pair, also if the hit would be below its depth.
+        """
+        explained = [stage.explain(query, text) for stage in self.stages]
+        stages = [one for stage in explained for one in stage.stages or (stage,)]
+        return replace(explained[-1], stages=tuple(stages))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self.stages))}])"
@@ -175,6 +183,5 @@ def _with_texts(asked: InStages, texts: TextSource | None, depth: int | None) ->
     return replace(asked, given=[*kept, *asked.given[len(head) :]])
 
 
-def _add_up(total: ScoringReport, reports: Sequence[ScoringReport]) -> None:
-    for name in (field.name for field in fields(ScoringReport)):
-        setattr(total, name, sum(getattr(report, name) for report in reports))
+def _sum(reports: Sequence[ScoringReport], name: str) -> Any:
+    return sum(getattr(report, name) for report in reports)

@@ -11,7 +11,11 @@ from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.passage_folder import PassageFolder
-    from pyserini_qpeft.scoring.pre_reading import PreReader
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+    from pyserini_qpeft.windows.config import WindowConfig
+
+Texts = Callable[[], Iterable[str]]
+"""Gives the texts from the first to the last, as often as it is called."""
 
 HELP = "read the passages of a corpus into a passage cache on disk in advance; list or clear such a cache"
 
@@ -22,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.texts import CORPUS
+    from pyserini_qpeft.cli.windows import add_window_options
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
@@ -36,10 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     add_options(parser.add_argument_group("cache"), ScoringConfig, _SCORING)
+    add_window_options(parser.add_argument_group("long documents"))
     add_options(parser.add_argument_group("model"), ModelConfig)
     parser.epilog = (
-        "Give `qpeft rerank`, `search` or `serve` the same model, --passage-cache-folder, --passage-cache-dtype and "
-        "--passage-tokens: they then use the passages that were read."
+        "Give `qpeft rerank`, `search` or `serve` the same model, --passage-cache-folder, --passage-cache-dtype, "
+        "--passage-tokens and windows: they then use the passages that were read."
     )
 
 
@@ -60,23 +66,29 @@ def run(args: argparse.Namespace) -> None:
 def _read(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.scoring.sizes import size_text
 
-    texts = _texts(args)
-    reader, folder = _reader(args), args.passage_cache_folder
-    plan = reader.plan(texts())
+    windows, texts = read_windows(args), _texts(args)
+    scorer = _scorer(args)
+    # Imported after loading: it imports torch, and a model that is not there should be reported at once.
+    from pyserini_qpeft.scoring.pre_reading import PreReader
+
+    reader, folder = PreReader(scorer), args.passage_cache_folder
+    passages = texts if windows is None else _in_windows(texts, scorer, windows)
+    plan = reader.plan(passages())
     stored = "" if plan.missing == plan.passages else f"; {plan.passages - plan.missing:,} of them are stored already"
     limit = "" if (most := reader.folder.limit) is None else f", limit {size_text(most)}"
     print(
-        f"{folder}: {plan.passages:,} passages with {plan.tokens:,} tokens take {size_text(plan.bytes)} "
-        f"({size_text(reader.folder.free)} free{limit}){stored}",
+        f"{folder}: {plan.passages:,} {'passages' if windows is None else 'windows'} with {plan.tokens:,} tokens take "
+        f"{size_text(plan.bytes)} ({size_text(reader.folder.free)} free{limit}){stored}",
         file=sys.stderr,
     )
     if args.dry_run or not plan.missing:
         return
     start = time.perf_counter()
     with tqdm(desc="read", total=plan.missing, unit=" passages", smoothing=0, disable=args.quiet) as bar:
-        count = reader.read(texts(), bar.update)
+        count = reader.read(passages(), bar.update)
     seconds = time.perf_counter() - start
     print(
         f"{folder}: {count:,} passages read in {seconds:,.1f} s, {plan.missing_tokens / seconds:,.0f} tokens/s",
@@ -84,7 +96,7 @@ def _read(args: argparse.Namespace) -> None:
     )
 
 
-def _reader(args: argparse.Namespace) -> "PreReader":
+def _scorer(args: argparse.Namespace) -> "LikelihoodScorer":
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.models.loading import load_model
@@ -96,15 +108,27 @@ def _reader(args: argparse.Namespace) -> "PreReader":
 
         logging.disable_progress_bar()
     model, tokenizer = load_model(config)
-    # Imported after loading: it imports torch, and a model that is not there should be reported at once.
-    from pyserini_qpeft.scoring.pre_reading import PreReader
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-    return PreReader(LikelihoodScorer(model, tokenizer, scoring))
+    return LikelihoodScorer(model, tokenizer, scoring)
 
 
-def _texts(args: argparse.Namespace) -> Callable[[], Iterable[str]]:
-    """Gives the texts from the first to the last, as often as it is called."""
+def _in_windows(texts: "Texts", scorer: "LikelihoodScorer", windows: "WindowConfig") -> "Texts":
+    """The passages of documents that are scored through windows.
+
+    Raises:
+        QPeftError: A window is longer than what is read of a passage.
+    """
+    from pyserini_qpeft.windows.cutting import WindowCutter, passages_of_windows
+
+    most = scorer.encoder.passage_tokens
+    windows.check_size(most)
+    cutter = WindowCutter(windows, windows.size or most, scorer.token_spans)
+    return lambda: passages_of_windows(texts(), cutter, windows)
+
+
+def _texts(args: argparse.Namespace) -> "Texts":
+    """The texts of the corpus or the index."""
     if args.index is not None:
         from pyserini_qpeft.lucene import StoredTexts
 

@@ -1,4 +1,4 @@
-"""`qpeft explain`: the hints of a passage, and the score of each token of the query."""
+"""`qpeft explain`: the hints of a passage, and the score of each token of the query, under each model of a cascade."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _SHOWN_CHARACTERS = 60
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    from pyserini_qpeft.cli.reranking import add_model_options
+    from pyserini_qpeft.cli.reranking import add_cascade_option, add_model_options
     from pyserini_qpeft.cli.texts import add_text_options
     from pyserini_qpeft.cli.windows import add_window_options
 
@@ -23,21 +23,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     passage.add_argument("--docid", help="the passage's id in --corpus or --index")
     add_text_options(parser)
     add_window_options(parser.add_argument_group("long documents"))
-    add_model_options(parser.add_argument_group("model"))
+    model = parser.add_argument_group("model")
+    add_cascade_option(model)
+    add_model_options(model)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Explain one score."""
+    """Explain one score, or that of each stage of a cascade."""
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.reranking import load_reranker, read_model_config
+    from pyserini_qpeft.cli.reranking import Reranking, read_model_config, read_stages
     from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.scoring.config import ScoringConfig
 
     text = _passage(args)
     config = RerankConfig(scoring=read_options(ScoringConfig, args), windows=read_windows(args))
-    explanation = load_reranker(read_model_config(args), config, quiet=True).explain(args.query, text)
-    print(_table(explanation, text))
+    cascade = None if args.cascade is None else read_stages(args, config)
+    explanation = Reranking(read_model_config(args), config, cascade).load(quiet=True).explain(args.query, text)
+    if cascade is None:
+        print(_table(explanation, text))
+        return
+    for place, (stage, explained) in enumerate(zip(cascade.stages, explanation.stages, strict=True), start=1):
+        heading = f"stage {place}  {stage}"
+        print(*([] if place == 1 else [""]), heading, "-" * len(heading), _table(explained, text), sep="\n")
 
 
 def _passage(args: argparse.Namespace) -> str:

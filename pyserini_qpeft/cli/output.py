@@ -72,14 +72,12 @@ def write_reranked(
     engine: "Engine | None" = None,
 ) -> None:
     """Rerank a run, write it, and print what was done."""
-    from pyserini_qpeft.cascade.reranker import CascadeReranker
     from pyserini_qpeft.reranking.rerank_run import rerank_run
 
     report = rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)
     print(f"{config.output}: {counted(report.queries, 'query')}, {_counts(report.scoring)}", file=sys.stderr)
-    if isinstance(reranker, CascadeReranker):
-        for place, stage in enumerate(reranker.stage_reports, start=1):
-            print(f"  stage {place}: {_counts(stage)}", file=sys.stderr)
+    for place, stage in enumerate(report.scoring.stages, start=1):
+        print(f"  stage {place}: {_counts(stage)}", file=sys.stderr)
 
 
 def _counts(scoring: "ScoringReport") -> str:

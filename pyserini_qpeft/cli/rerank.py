@@ -1,6 +1,7 @@
 """`qpeft rerank`: rerank a stored first-stage run."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 HELP = "rerank the hits of a stored run (TREC, MS MARCO, or JSON such as Pyserini's and rank_llm's)"
@@ -53,8 +54,6 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.errors import QPeftError
 
     output, reranking = read_run_config(args), read_reranking(args)
-    if args.engine == "ray":
-        reranking.check_for_ray()
     source, hits = read_hits(args)
     if args.topics is None and not format_of(source).holds_queries:
         raise QPeftError(f"{source} holds no queries: name them with --topics.")
@@ -65,5 +64,5 @@ def run(args: argparse.Namespace) -> None:
     if args.engine == "ray":
         from pyserini_qpeft.engines.ray_engine import RayEngine
 
-        engine = RayEngine(reranking.model, reranker.config, args.workers, args.ray_address)
+        engine = RayEngine(partial(reranking.load, quiet=True), args.workers, args.ray_address)
     write_reranked(hits, topics, texts, output, reranker, engine)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
     from pyserini_qpeft.reranking.reranker import QPeftReranker
 
-_RANKING = ("depth", "below_depth", "minimum_probability", "milliseconds")
-_OF_STAGES = ("model", "adapter", "depth")
+_RANKING = ("depth", "margin", "below_depth", "minimum_probability", "milliseconds")
+_OF_STAGES = ("model", "adapter", "depth", "margin")
 """Options that the stages of a cascade have each for itself."""
 _WITHOUT_CASCADE = ("adaptive", "calibration", "minimum_probability")
 
@@ -50,14 +50,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         metavar="FILE",
         help="depth, fusion and windows, as qpeft tune writes them",
     )
-    parser.add_argument(
-        f"{prefix}cascade",
-        dest="cascade",
-        metavar="STAGES",
-        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[:FUSION][:WEIGHT], separated "
-        "by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or a JSON "
-        "file",
-    )
+    add_cascade_option(parser, prefix)
     add_options(parser, RerankConfig, _RANKING, prefix=prefix)
     parser.add_argument(
         f"{prefix}fusion",
@@ -84,7 +77,7 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         const="",
         metavar="FILE",
         help="stop reading a query's hits when its first 10 can hardly change any more; FILE is a rule that qpeft tune "
-        "--stopping has written (default: read all hits; without FILE: the rule that comes with the package)",
+        "--stopping has written (default: read all hits; without FILE: the rule that comes with the model)",
     )
     parser.add_argument(
         f"{prefix}calibration",
@@ -93,6 +86,18 @@ def add_ranking_options(parser: argparse._ActionsContainer, prefix: str = "--") 
         metavar="FILE",
         help="probabilities of relevance, as qpeft tune --calibration writes them (default: those that come with the "
         "model)",
+    )
+
+
+def add_cascade_option(parser: argparse._ActionsContainer, prefix: str = "--") -> None:
+    """Add the option that chooses a cascade."""
+    parser.add_argument(
+        f"{prefix}cascade",
+        dest="cascade",
+        metavar="STAGES",
+        help="several models, one after the other, in place of one: MODEL[+ADAPTER]@DEPTH[~MARGIN][:FUSION][:WEIGHT], "
+        "separated by commas, such as tiny@100,smollm2-135m-q4@20; each rescores the first hits of the one before; or "
+        "a JSON file",
     )
 
 
@@ -140,12 +145,14 @@ class Reranking:
         model: The model; None with a cascade.
         config: How it reranks; with a cascade, what all stages share.
         cascade: The cascade, or None.
-        rule: When reading stops (adaptive depth), or None.
+        adaptive: Whether reading stops before the depth (adaptive depth).
+        rule: When reading stops; None is the rule that comes with the model.
     """
 
     model: ModelConfig
     config: "RerankConfig"
     cascade: "CascadeConfig | None" = None
+    adaptive: bool = False
     rule: "StoppingRule | None" = None
 
     @property
@@ -161,26 +168,11 @@ class Reranking:
             _be_quiet(quiet)
             return CascadeReranker.from_config(self.cascade)
         reranker = load_reranker(self.model, self.config, quiet=quiet)
-        if self.rule is None:
+        if not self.adaptive:
             return reranker
         from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 
         return AdaptiveReranker(reranker, self.rule)
-
-    def check_for_ray(self) -> None:
-        """Refuse what cannot be scored on a Ray cluster.
-
-        Raises:
-            QPeftError: There is a cascade, adaptive depth or a time limit.
-        """
-        refused = {
-            "a cascade": self.cascade is not None,
-            "adaptive depth": self.rule is not None,
-            "a time limit (milliseconds)": self.config.milliseconds is not None,
-        }
-        for what, given in refused.items():
-            if given:
-                raise QPeftError(f"{what} cannot be used with --engine ray: leave one of them out.")
 
 
 def read_reranking(args: argparse.Namespace) -> Reranking:
@@ -191,7 +183,21 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     """
     model, config = read_model_config(args), read_rerank_config(args)
     if args.cascade is None:
-        return Reranking(model, config, rule=_read_rule(args.adaptive, config))
+        return Reranking(model, config, adaptive=args.adaptive is not None, rule=_read_rule(args.adaptive, config))
+    return Reranking(model, config, read_stages(args, config))
+
+
+def read_stages(args: argparse.Namespace, config: "RerankConfig") -> "CascadeConfig":
+    """The cascade that the options choose.
+
+    Args:
+        args: The options; `cascade` is given.
+        config: What all stages share.
+
+    Raises:
+        QPeftError: The stages cannot be read, or an option is given that each stage has for itself, or that a cascade
+            cannot follow.
+    """
     from pyserini_qpeft.cascade.config import FORM, read_cascade
 
     for name in _OF_STAGES:
@@ -200,18 +206,18 @@ def read_reranking(args: argparse.Namespace) -> Reranking:
     for name in _WITHOUT_CASCADE:
         if getattr(args, name, None) is not None:
             raise QPeftError(f"{name.replace('_', '-')} cannot be used with a cascade: leave one of them out.")
-    return Reranking(model, config, read_cascade(args.cascade, model, config))
+    return read_cascade(args.cascade, read_model_config(args), config)
 
 
 def _read_rule(name: str | None, config: "RerankConfig") -> "StoppingRule | None":
-    """The rule of `--adaptive`: a file, or the rule that comes with the package for an empty name."""
+    """The rule in the file that `--adaptive` names; None without a file."""
     if name is None:
         return None
     from pyserini_qpeft.adaptive.reranker import check_adaptive
     from pyserini_qpeft.adaptive.rule_file import read_rule
 
     check_adaptive(config)
-    return read_rule(name or None)
+    return read_rule(name) if name else None
 
 
 def load_reranker(model: ModelConfig, config: "RerankConfig | None" = None, *, quiet: bool = False) -> "QPeftReranker":

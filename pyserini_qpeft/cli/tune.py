@@ -1,4 +1,4 @@
-"""`qpeft tune`: learn fusion weight, depth, probabilities of relevance and a stopping rule on dev queries."""
+"""`qpeft tune`: learn fusion weight, depth, windows, probabilities of relevance and a stopping rule on dev queries."""
 
 import argparse
 from pathlib import Path
@@ -8,10 +8,12 @@ from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
     from pyserini_qpeft.adaptive.learning import StoppingConfig
-    from pyserini_qpeft.data.records import Qrels
+    from pyserini_qpeft.data.records import Qrels, RankedList
     from pyserini_qpeft.evaluation.sweep import TwoStageRun
     from pyserini_qpeft.evaluation.tune import Tuned
     from pyserini_qpeft.reranking.fusion import FusionConfig
+
+_WINDOWS = ("size", "stride", "title", "most")
 
 HELP = "learn on dev queries: fusion weight and depth, probabilities of relevance, a rule for adaptive depth"
 
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.evaluation.tune import TuneConfig
+    from pyserini_qpeft.windows.config import WindowConfig
 
     parser.add_argument(
         "--run",
@@ -36,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_qrels_options(parser, split="dev", queries=" of the dev queries, and of no others")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write fusion weight and depth, for qpeft rerank --config (JSON)"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write fusion weight, depth and windows, for qpeft rerank --config (JSON)",
     )
     parser.add_argument(
         "--calibration",
@@ -55,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="folder for plots (PNG) of the measure by weight and by depth"
     )
+    parser.add_argument(
+        "--windows",
+        action="store_true",
+        help="choose too how the likelihoods of a document's windows are combined; --run is JSONL of qpeft rerank "
+        "--windows, and the options below are those that it was made with",
+    )
+    add_options(parser, WindowConfig, _WINDOWS, prefix="--window-")
     add_options(parser, TuneConfig)
     add_options(parser, StoppingConfig)
 
@@ -74,16 +87,28 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.cli.qrels import open_qrels
     from pyserini_qpeft.evaluation.sweep import judged_only
     from pyserini_qpeft.evaluation.tune import TuneConfig, tune
+    from pyserini_qpeft.evaluation.window_choice import tune_windows
+    from pyserini_qpeft.windows.config import WindowConfig
 
     if args.output is None and args.calibration is None and args.stopping is None:
         raise QPeftError("nothing to write: name a file with --output, --calibration or --stopping.")
     if args.plots is not None and args.output is None:
         raise QPeftError("--plots draws the choice of fusion weight and depth: name a file for them with --output.")
+    if args.windows and (args.first_stage is not None or args.calibration is not None):
+        raise QPeftError(
+            "--windows chooses from the windows of a JSONL run: leave out --first-stage, and fit --calibration to a "
+            "run with the chosen windows."
+        )
+    if not args.windows and (given := next((name for name in _WINDOWS if name in args), None)):
+        raise QPeftError(f"the {given} of windows has no effect without them: add --windows.")
     config, stopping = read_options(TuneConfig, args), read_options(StoppingConfig, args)
     qrels = open_qrels(args.qrels, args.split)
     if args.output is not None or args.stopping is not None:
-        dev = _read_run(args)
-        tuned = tune(dev, qrels, config)
+        if args.windows:
+            tuned, dev = tune_windows(_read_lists(args), qrels, read_options(WindowConfig, args), config)
+        else:
+            dev = _read_run(args)
+            tuned = tune(dev, qrels, config)
         if args.output is not None:
             _write_tuned(tuned, args)
         if args.stopping is not None:
@@ -93,18 +118,23 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read_run(args: argparse.Namespace) -> "TwoStageRun":
-    from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.sweep import from_ranked_lists, join_runs
 
     if args.first_stage is not None:
         return join_runs(read_run(args.first_stage), read_run(args.run))
+    return from_ranked_lists(_read_lists(args))
+
+
+def _read_lists(args: argparse.Namespace) -> "list[RankedList]":
+    from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
+
     if not holds_ranked_lists(args.run):
         raise QPeftError(
             f"{args.run} does not hold the first stage's scores: name its run with --first-stage, or rerank with "
             "--output-format jsonl."
         )
-    return from_ranked_lists(read_ranked_lists(args.run))
+    return read_ranked_lists(args.run)
 
 
 def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
@@ -163,9 +193,11 @@ def _write_tuned(tuned: "Tuned", args: argparse.Namespace) -> None:
         "weights": tuned.by_weight.index.tolist(),
     }
     write_rerank_config(args.output, tuned.config, about)
+    windows = "" if (chosen := tuned.config.windows) is None else f", windows {chosen}"
     print(
-        f"depth {tuned.config.depth}, weight {fusion.weight:g} ({fusion.method}): {tuned.measure} {tuned.value:.4f} "
-        f"on {tuned.queries} dev queries, first stage {tuned.first_stage:.4f}; written to {args.output}"
+        f"depth {tuned.config.depth}, weight {fusion.weight:g} ({fusion.method}){windows}: {tuned.measure} "
+        f"{tuned.value:.4f} on {tuned.queries} dev queries, first stage {tuned.first_stage:.4f}; written to "
+        f"{args.output}"
     )
     if args.plots is not None:
         from pyserini_qpeft.evaluation.plots.depth import plot_depth

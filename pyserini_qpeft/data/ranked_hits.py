@@ -60,8 +60,10 @@ class RankedHits(list[RankedHit]):
 
     def _repr_html_(self) -> str:
         """The table that a notebook shows: the first hits, and the beginnings of their texts or best passages."""
-        heads = ("rank", "docid", "score", "likelihood", "first-stage rank", "first-stage score", "text")
-        rows = [_row(hit) for hit in self[:_SHOWN_HITS]]
+        known = any(hit.probability is not None for hit in self)
+        heads = ["rank", "docid", "score", "likelihood", *(["probability"] if known else [])]
+        heads += ["first-stage rank", "first-stage score", "text"]
+        rows = [_row(hit, probability=known) for hit in self[:_SHOWN_HITS]]
         lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
         more = len(self) - len(rows)
         note = f"<p>and {more} more hits</p>" if more else ""
@@ -69,7 +71,7 @@ class RankedHits(list[RankedHit]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>{note}"
 
 
-def _row(hit: RankedHit) -> tuple[str, ...]:
+def _row(hit: RankedHit, *, probability: bool) -> tuple[str, ...]:
     moved = hit.first_stage_rank - hit.rank
     arrow = f" ({'↑' if moved > 0 else '↓'}{abs(moved)})" if moved else ""
     best = hit.best_passage
@@ -79,6 +81,7 @@ def _row(hit: RankedHit) -> tuple[str, ...]:
         hit.docid,
         _number(hit.score),
         _number(hit.likelihood),
+        *([_number(hit.probability)] if probability else []),
         f"{hit.first_stage_rank}{arrow}",
         _number(hit.first_stage_score),
         text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…",

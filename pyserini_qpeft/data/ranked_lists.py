@@ -38,7 +38,7 @@ def read_ranked_lists(path: PathLike) -> list[RankedList]:
             raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")
         if qid in lists:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
-        seconds, prior = record.get("seconds"), record.get("prior")
+        seconds, prior, dropped = (record.get(name) for name in ("seconds", "prior", "dropped"))
         lists[qid] = RankedList(
             qid=qid,
             query=str(record.get("query") or ""),
@@ -46,6 +46,7 @@ def read_ranked_lists(path: PathLike) -> list[RankedList]:
             hints=[hit.get("hints") for hit in hits],
             seconds=None if seconds is None else as_score(seconds, f"{where}: seconds"),
             prior=None if prior is None else as_score(prior, f"{where}: prior"),
+            dropped=dropped if isinstance(dropped, int) else 0,
         )
     return list(lists.values())
 

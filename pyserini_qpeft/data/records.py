@@ -122,6 +122,7 @@ class RankedList:
         hints: The hint tokens of each hit, parallel to `hits` (JSONL only).
         seconds: Time spent on this query (JSONL only).
         prior: Likelihood of the query without a passage, from which probabilities are fitted (JSONL only).
+        dropped: How many hits were left out because their probability was too low (JSONL only).
     """
 
     qid: str
@@ -130,6 +131,7 @@ class RankedList:
     hints: Sequence[Sequence[str] | None] | None = None
     seconds: float | None = None
     prior: float | None = None
+    dropped: int = 0
 
 
 Run = Mapping[str, list[ScoredDoc]]

@@ -1,15 +1,15 @@
-"""Reranks the query batches of a run on a Ray cluster: one model in each worker, one query batch at a time."""
+"""Reranks the query batches of a run on a Ray cluster: one reranker in each worker, one query batch at a
+time."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyserini_qpeft.engines.ray_pool import Task, WorkerPool, first_line
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.protocol import Reranker
 from pyserini_qpeft.reranking.requests import Request, Reranked
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -20,12 +20,14 @@ _LOG = logging.getLogger(__name__)
 class RayEngine:
     """Scores query batches on the workers of a Ray cluster.
 
+        engine = RayEngine(lambda: CascadeReranker.from_pretrained("tiny@100,smollm2-135m@20"), workers=8)
+
     A worker that dies is replaced, on another machine if necessary, and its query batches are scored again. The run
     ends with an error if four workers died while they scored the same query batch.
 
     Attributes:
-        model: The model and adapter, which every worker loads: a name, or a path that all machines can read.
-        config: Which hits are rescored, and how scores become a ranking.
+        load: Loads the reranker. Every worker calls it, so names and paths of models must mean the same on all
+            machines.
         workers: Number of workers; None is one for each GPU of the cluster, or for each processor if it has no GPU.
         address: Address of the cluster; None is the cluster of this machine, which is started if there is none.
 
@@ -33,8 +35,7 @@ class RayEngine:
         QPeftError: The number of workers is not positive.
     """
 
-    model: ModelConfig
-    config: RerankConfig
+    load: Callable[[], Reranker]
     workers: int | None = None
     address: str | None = None
 
@@ -60,7 +61,7 @@ class RayEngine:
         following = next(waiting, None)
         if following is None:
             return
-        pool = WorkerPool(ray, *self._start(ray), (self.model, self.config))
+        pool = WorkerPool(ray, *self._start(ray), (self.load,))
         try:
             while following is not None or pool.has_tasks:
                 pool.submit_again()
@@ -97,12 +98,10 @@ class RayEngine:
 
 
 class _Worker:
-    """The model of one worker."""
+    """The reranker of one worker."""
 
-    def __init__(self, model: ModelConfig, config: RerankConfig) -> None:
-        from pyserini_qpeft.reranking.reranker import QPeftReranker
-
-        self._reranker = QPeftReranker.from_config(model, config)
+    def __init__(self, load: Callable[[], Reranker]) -> None:
+        self._reranker = load()
 
     def ready(self) -> None:
         """Returns when the model is loaded."""

@@ -39,8 +39,8 @@ class WorkerPool:
 
     def __init__(self, ray: Any, worker: Any, count: int, settings: tuple[Any, ...]) -> None:
         self._ray, self._class, self._settings = ray, worker, settings
-        self._calls: dict[Any, tuple[Any, Task | None]] = {}  # None: the worker loads the model
-        self._tasks: dict[Any, deque[Task]] = {}  # of workers that have loaded the model
+        self._calls: dict[Any, tuple[Any, Task | None]] = {}  # None: the worker loads its models
+        self._tasks: dict[Any, deque[Task]] = {}  # of workers that have loaded their models
         self._again: deque[Task] = deque()  # query batches whose worker died
         self._failed_starts = 0  # in a row
         self._most_failed_starts = max(count, _MOST_DEATHS)

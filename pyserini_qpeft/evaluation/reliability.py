@@ -37,7 +37,7 @@ class Reliability:
 
     Attributes:
         hits: Hits of judged queries that have a probability.
-        relevant: Share of them that is relevant; hits without a judgement count as not relevant.
+        relevant: Share of them that is relevant; hits without a grade count as not relevant.
         mean: Mean of their probabilities.
         brier: Brier score: mean squared difference of probability and relevance (0 or 1). Lower is better.
         skill: 1 - Brier score / Brier score of the share of relevant hits as a constant probability. 1 is perfect, 0 is

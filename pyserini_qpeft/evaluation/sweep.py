@@ -57,6 +57,11 @@ def in_first_stage_order(ranked: RankedList) -> list[RankedHit]:
     Raises:
         QPeftError: One is missing: the list was cut after reranking, such as by a minimum probability.
     """
+    if ranked.dropped:
+        raise QPeftError(
+            f"query {ranked.qid}: {ranked.dropped} hits are not in the reranked list, because their probability was "
+            "too low; rerank without a minimum probability"
+        )
     hits = sorted(ranked.hits, key=lambda hit: hit.first_stage_rank)
     for place, hit in enumerate(hits, start=1):
         if hit.first_stage_rank != place:

@@ -72,7 +72,7 @@ def notes(comparison: Comparison) -> list[str]:
         )
     if comparison.reliability:
         sentences.append(
-            "Probabilities: hits without a judgement count as not relevant. Brier: mean squared error; skill: its gain "
+            "Probabilities: hits without a grade count as not relevant. Brier: mean squared error; skill: its gain "
             "over the share of relevant hits as a constant; calibration error: over 10 bins of equal width."
         )
     for name, coverage in comparison.coverage.items():

@@ -27,6 +27,7 @@ class ModelRecord:
         fusion_weight: Share of the likelihood in the fused score, 0 to 1.
         chosen: How the fusion weight was chosen.
         calibration: File with the calibration of the bare model; that of an adapter is in the adapter's folder.
+        stopping: File with the stopping rule of the bare model; that of an adapter is in the adapter's folder.
         adapters: Adapters that come with the model, name to folder. The first is the default.
     """
 
@@ -44,6 +45,7 @@ class ModelRecord:
     fusion_weight: float = 0.5
     chosen: str = "default"
     calibration: str | None = None
+    stopping: str | None = None
     adapters: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -106,7 +108,7 @@ def _record(path: Path, name: str, given: Any) -> ModelRecord:
     if not 0 <= values.get("fusion_weight", 0.5) <= 1:
         raise QPeftError(f"{where}: fusion_weight must be a number from 0 to 1, not {values['fusion_weight']!r}.")
     values["adapters"] = {str(key): _path(path, str(value)) for key, value in values.get("adapters", {}).items()}
-    for key in ("folder", "gguf", "calibration"):
+    for key in ("folder", "gguf", "calibration", "stopping"):
         if key in values and not (key == "gguf" and ":" in values[key]):
             values[key] = _path(path, values[key])
     return ModelRecord(name=name, **values)

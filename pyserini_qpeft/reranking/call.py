@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.probability import with_probabilities
 from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
-from pyserini_qpeft.reranking.requests import Asked, Reranked, ranked_hits, refuse_non_finite
+from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, ranked_hits, refuse_non_finite
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.windows.cutting import WindowCutter
 from pyserini_qpeft.windows.pairs import WindowedPairs
@@ -33,7 +34,7 @@ class RerankCall:
     Args:
         scorer: The model that scores pairs.
         config: How scores become a ranking.
-        options: What the call asks for. Its texts and its deadline are used before, when requests are read.
+        options: What the call asks for. Its deadline is used by the reranker.
     """
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig, options: CallOptions) -> None:
@@ -41,7 +42,18 @@ class RerankCall:
         self._config = config
         self._options = options
         self._report = options.report
+        self._places = count(1)
         self._warned = False
+
+    def ask(self, request: Request) -> Asked:
+        """Read the next request, with the texts of the hits that are rescored; see `requests.ask`."""
+        config, options = self._config, self._options
+        asked = ask(request, next(self._places), options.texts, config)
+        hits = len(asked.head) + len(asked.tail)
+        left_out = (hits if config.depth is None else min(hits, config.depth)) - len(asked.head)
+        if left_out and options.on_scored is not None:
+            options.on_scored(left_out)
+        return asked
 
     def likelihoods(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """Score pairs together.

@@ -1,5 +1,7 @@
 """Settings of reranking: which hits are rescored, and how scores become a ranking."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyserini_qpeft.calibration.calibration import Calibration
@@ -16,6 +18,10 @@ class RerankConfig:
 
     Attributes:
         depth: How many of a query's first hits are rescored; None is all.
+        margin: Of these hits, only those up to the first whose first-stage score is more than this below that of the
+            first hit are rescored; the others count as below the depth. None: all. It has no effect if a first-stage
+            score is missing or not finite. A cascade makes use of it: where a stage is sure, the next one has little
+            to read.
         below_depth: What becomes of the hits below the depth: `keep` (after the rescored ones, in their order) or
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
@@ -37,6 +43,13 @@ class RerankConfig:
 
     depth: int | None = field(
         default=None, metadata={"help": "how many of a query's first hits are rescored (default: all)"}
+    )
+    margin: float | None = field(
+        default=None,
+        metadata={
+            "help": "rescore only the hits whose first-stage score is at most this much below that of the first hit "
+            "(default: all hits to the depth)"
+        },
     )
     below_depth: BelowDepth = field(
         default="keep",
@@ -70,10 +83,23 @@ class RerankConfig:
         """
         return self if self.fusion is None else replace(self, fusion=self.fusion.for_model(model))
 
+    def rescored(self, scores: Sequence[float]) -> int:
+        """How many of a query's first hits are rescored.
+
+        Args:
+            scores: Their first-stage scores.
+        """
+        count = len(scores) if self.depth is None else min(self.depth, len(scores))
+        if self.margin is None or not all(map(math.isfinite, scores[:count])):
+            return count
+        return next((place for place in range(count) if scores[place] < scores[0] - self.margin), count)
+
     def __post_init__(self) -> None:
         self._check_types()
         if self.depth is not None and self.depth < 0:
             raise QPeftError(f"depth must not be negative, and is {self.depth}.")
+        if self.margin is not None and not self.margin >= 0:
+            raise QPeftError(f"margin must not be negative, and is {self.margin}.")
         if self.milliseconds is not None and not self.milliseconds > 0:
             raise QPeftError(f"milliseconds must be above 0, and is {self.milliseconds}.")
         if self.below_depth not in BELOW_DEPTH:

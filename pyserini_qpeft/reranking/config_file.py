@@ -16,7 +16,7 @@ _TUNED = "tuned"
 
 
 def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str, Any] | None = None) -> None:
-    """Write depth, tail, fusion and windows of a configuration, but not how pairs are scored on this machine.
+    """Write depth, margin, tail, fusion and windows of a configuration, but not how pairs are scored on this machine.
 
     Args:
         path: The file.
@@ -25,6 +25,8 @@ def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str
     """
     written: dict[str, Any] = {name: getattr(config, name) for name in _SIMPLE}
     written["fusion"] = None if config.fusion is None else asdict(config.fusion)
+    if config.margin is not None:
+        written["margin"] = config.margin
     if config.windows is not None:
         written["windows"] = asdict(config.windows)
     if tuned is not None:
@@ -55,16 +57,20 @@ def as_rerank_config(read: Mapping[str, Any]) -> RerankConfig:
     """Turn the content of such a file into a configuration; what it does not name has its default.
 
     Args:
-        read: `depth`, `below_depth`, `fusion` and `windows`.
+        read: `depth`, `margin`, `below_depth`, `fusion` and `windows`.
 
     Raises:
         QPeftError: An unknown setting or value.
     """
-    _refuse_unknown(read, {*_SIMPLE, "fusion", "windows", _TUNED}, "the configuration")
+    _refuse_unknown(read, {*_SIMPLE, "margin", "fusion", "windows", _TUNED}, "the configuration")
     depth = read.get("depth")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
         raise QPeftError(f"depth must be a whole number or null, and is {depth!r}")
     found: dict[str, Any] = {name: read[name] for name in _SIMPLE if name in read}
+    if (margin := read.get("margin")) is not None:
+        if not _is_number(margin):
+            raise QPeftError(f"margin must be a number or null, and is {margin!r}")
+        found["margin"] = margin
     if "fusion" in read:
         found["fusion"] = _fusion(read["fusion"])
     if read.get("windows") is not None:

@@ -51,6 +51,8 @@ class Explanation:
         tokens_cut: Passage tokens that were cut off, so that the model did not read them.
         read: How many characters of the passage the model read, from the first.
         windows: The windows of a document that is scored through them, in document order; else none.
+        stages: Of a cascade: the explanation of each stage, first to last. All other attributes are those of the last
+            stage.
     """
 
     score: float
@@ -59,6 +61,7 @@ class Explanation:
     tokens_cut: int
     read: int
     windows: tuple[ScoredWindow, ...] = ()
+    stages: tuple["Explanation", ...] = ()
 
     @property
     def best_window(self) -> ScoredWindow | None:

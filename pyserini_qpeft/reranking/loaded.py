@@ -48,6 +48,8 @@ def describe(scorer: "LikelihoodScorer", config: RerankConfig) -> str:
         "depth": "all" if config.depth is None else config.depth,
         "fusion": "none" if fusion is None else f"{fusion.method} with weight {fusion.weight:g}",
     }
+    if config.margin is not None:
+        parts["margin"] = f"{config.margin:g}"
     if config.windows is not None:
         windows = config.windows
         size = windows.size or scorer.encoder.passage_tokens

@@ -18,6 +18,7 @@ def with_probabilities(reranked: Reranked, config: RerankConfig) -> Reranked:
         config: Its `calibration` and `minimum_probability`.
     """
     calibration, minimum = config.calibration, config.minimum_probability
+    whole = len(reranked.hits)
     hits, hints = reranked.hits, reranked.hints
     if calibration is not None and (prior := reranked.prior) is not None:
         hits = RankedHits(
@@ -28,4 +29,4 @@ def with_probabilities(reranked: Reranked, config: RerankConfig) -> Reranked:
         kept = [place for place, hit in enumerate(hits) if hit.probability is not None and hit.probability >= minimum]
         hits = RankedHits(replace(hits[place], rank=rank) for rank, place in enumerate(kept, start=1))
         hints = None if hints is None else [hints[place] for place in kept]
-    return replace(reranked, hits=hits, hints=hints)
+    return replace(reranked, hits=hits, hints=hints, dropped=whole - len(hits))

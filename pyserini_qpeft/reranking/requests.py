@@ -16,6 +16,7 @@ from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import RankedHit, ScoredWindow
 from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.ranking import Ranking
 
 Request = tuple[str, Iterable[Any]]
@@ -56,12 +57,14 @@ class Reranked:
         hints: The hint tokens of each hit, None for a hit that was not rescored; None if they were not asked for.
         passages: How many passages were scored for this query.
         prior: Likelihood of the query without a passage; None if it was not needed.
+        dropped: How many hits were left out because their probability was too low.
     """
 
     hits: RankedHits
     hints: list[list[str] | None] | None = None
     passages: int = 0
     prior: float | None = None
+    dropped: int = 0
 
     def first(self, k: int | None) -> "Reranked":
         """The same list with its first k hits; None is all."""
@@ -130,27 +133,28 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
     return chain(*sources) if sources else None
 
 
-def ask(request: Request, place: int, texts: TextSource | None, depth: int | None) -> Asked:
+def ask(request: Request, place: int, texts: TextSource | None, config: RerankConfig) -> Asked:
     """A request with the texts of the hits that are rescored.
 
     Args:
         request: The query and its hits.
         place: Number of the request, from 1; an error about the query names it.
         texts: Gives the texts of hits that have none.
-        depth: How many hits are rescored; None is all.
+        config: Its depth and margin say which hits are rescored.
 
     Raises:
         QPeftError: The text of a hit is missing, or a text or the query is not a string.
     """
     query, hits = request
     found = listed(hits)
-    head = to_candidates(found[:depth], texts)
-    return Asked(
+    head = to_candidates(found[: config.depth], texts)
+    asked = Asked(
         as_text(query, f"the query of request {place}"),
         head,
         first_stage_hits(found[len(head) :], first_rank=len(head) + 1),
         scored=not all(isinstance(hit, TextHit) for hit in found),
     )
+    return asked.until(config.rescored([one.score for one in head]))
 
 
 def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> None:

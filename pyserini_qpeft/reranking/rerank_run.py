@@ -1,7 +1,7 @@
 """Reranking of a whole first-stage run into a file, query by query; a run that was stopped can be continued."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -170,7 +170,7 @@ def rerank_run(
                     lists = reranker.rerank_query_batches(requests, options)
                     done = zip(chain(*batches), lists, strict=True)
                 else:
-                    done = _from_engine(engine, batches, requests, hints, report, bar.update)
+                    done = _from_engine(engine, batches, requests, hints, report, passages, bar.update)
                 for qid, reranked in done:
                     seconds = shares.next(report, reranked.passages)
                     fingerprint = fingerprints.pop(qid)
@@ -179,7 +179,7 @@ def rerank_run(
                         if config.unfold and isinstance(run, FoldedRun):
                             ranked, tokens = unfold(ranked, run.passages(qid)), None
                         took = seconds if config.seconds else None
-                        written = RankedList(qid, topics[qid], ranked, tokens, took, reranked.prior)
+                        written = RankedList(qid, topics[qid], ranked, tokens, took, reranked.prior, reranked.dropped)
                         writer.write(written, fingerprint)
         except NonFiniteScoreError as error:
             qid = next(qid for qid in run if topics[qid] == error.query)
@@ -193,12 +193,12 @@ def _from_engine(
     requests: Iterable[Sequence[Request]],
     hints: bool,
     report: ScoringReport,
+    passages: Mapping[str, int],
     on_scored: "OnScored",
 ) -> Iterator[tuple[str, Reranked]]:
     for number, lists, one in engine.rerank(requests, hints=hints):
-        for count in fields(one):
-            setattr(report, count.name, getattr(report, count.name) + getattr(one, count.name))
-        on_scored(one.passages)
+        report.add(one)
+        on_scored(sum(passages[qid] for qid in batches[number]))
         yield from zip(batches[number], lists, strict=True)
 
 

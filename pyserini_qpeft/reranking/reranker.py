@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +20,7 @@ from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
 from pyserini_qpeft.reranking.loaded import adapter_to_push, describe, settle
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.progress import passage_bar
-from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs, ask
+from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows.config import USUAL_WINDOWS
 
@@ -179,14 +178,13 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         options = options or CallOptions()
         self.last_report = options.report
         call = RerankCall(self.scorer, self.config, options)
-        places, depth = count(1), self.config.depth
         for batch in batches:
             if options.deadline is None and self.config.milliseconds is None:
-                yield from call.rank([ask(request, next(places), options.texts, depth) for request in batch])
+                yield from call.rank([call.ask(request) for request in batch])
                 continue
             for request in batch:
                 end = options.deadline or Deadline.after(self.config.milliseconds or 0)
-                yield call.rank_in_time(ask(request, next(places), options.texts, depth), end, self.pace)
+                yield call.rank_in_time(call.ask(request), end, self.pace)
 
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""

@@ -15,6 +15,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.scoring.key_values import KeyValueLayout, KeyValues
 from pyserini_qpeft.scoring.passage_files import unfinished, write_whole
 from pyserini_qpeft.scoring.passage_folder import DoesNotFitFolderError, PassageFolder
+from pyserini_qpeft.scoring.sizes import size_text
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class StoredPassages:
         self._model = model if layout.kept_as == "model" else f"{model}-{layout.kept_as}"
         self._place = folder.folder / self._model
         self._broken: set[bytes] = set()
+        self._warned = False
         dtype = str(layout.dtype).removeprefix("torch.")
         self._about = {"model": name, "dtype": dtype, "kept_as": dtype if layout.kept_as == "model" else layout.kept_as}
         try:
@@ -76,8 +78,10 @@ class StoredPassages:
     def save(self, passages: Mapping[bytes, KeyValues]) -> None:
         """Stores key-values; passages that are stored already are left as they are.
 
+        A passage that is larger than the limit of the folder is left out; the first one is named in a warning.
+
         Raises:
-            DoesNotFitFolderError: The limit or the disk has no room for a passage.
+            DoesNotFitFolderError: The disk has no room for a passage.
             QPeftError: A file cannot be written.
         """
         try:
@@ -88,7 +92,11 @@ class StoredPassages:
                 for key, kept in passages.items():
                     file = self._file(key)
                     if not file.exists() or (key in self._broken and not file.is_dir()):
-                        self.folder.reserve(self.file_bytes(kept.length))
+                        needed = self.file_bytes(kept.length)
+                        if (limit := self.folder.limit) is not None and needed > limit:
+                            self._is_too_large(kept.length, needed, limit)
+                            continue
+                        self.folder.reserve(needed)
                         self._write(file, kept)
                         self._broken.discard(key)
         except DoesNotFitFolderError:
@@ -135,6 +143,18 @@ class StoredPassages:
 
     def _metadata(self, file: Path) -> dict[str, str]:
         return {"model": self._model, "passage": file.stem}
+
+    def _is_too_large(self, tokens: int, needed: int, limit: int) -> None:
+        if not self._warned:
+            logger.warning(
+                "a passage of %d tokens takes %s, more than the limit of %s (%s), and is not stored; further ones are "
+                "not named",
+                tokens,
+                size_text(needed),
+                self.folder.folder,
+                size_text(limit),
+            )
+        self._warned = True
 
     def _is_broken(self, key: bytes, reason: str) -> None:
         if not self._broken:

@@ -71,6 +71,15 @@ class WindowConfig:
         if not 0 < self.temperature < math.inf:
             raise QPeftError(f"the temperature of windows must be above 0 and finite, not {self.temperature}.")
 
+    def __str__(self) -> str:
+        """How likelihoods are combined, in short."""
+        match self.combine:
+            case "mean":
+                return f"mean of {self.best}"
+            case "smooth":
+                return f"smooth at {self.temperature:g}"
+        return self.combine
+
     @property
     def read(self) -> int | None:
         """How many windows of a document are read; None is all."""

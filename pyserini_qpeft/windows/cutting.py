@@ -1,7 +1,8 @@
 """Cuts long documents into windows, each of them a passage that the model reads whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from pyserini_qpeft.windows.plan import plan
 
 TokenSpans = Callable[[Sequence[str]], list[npt.NDArray[np.int64]]]
 """Tokenizes texts: start and stop of each token in characters of its text without blanks around it, `[tokens, 2]`."""
+
+_DOCUMENTS_AT_ONCE = 256
 
 _TITLE_PARTS = 4
 """A title takes at most one part of this many of a window."""
@@ -112,6 +115,19 @@ class WindowCutter:
                 if longest[place] > self._size and size > 1
             }
         return [done[place] for place in range(len(documents))]
+
+
+def passages_of_windows(documents: Iterable[str], cutter: WindowCutter, config: WindowConfig) -> Iterator[str]:
+    """The passages that are scored of documents, for a passage cache that reads them before any query.
+
+    Args:
+        documents: The texts; few of them are in memory at a time.
+        cutter: Cuts them.
+        config: How many windows of a document are read.
+    """
+    for some in batched(documents, _DOCUMENTS_AT_ONCE):
+        for document, cut in zip(some, cutter.cut(some), strict=True):
+            yield from (window.passage(document) for window in cut.first(config.read).windows)
 
 
 @dataclass(frozen=True, slots=True)

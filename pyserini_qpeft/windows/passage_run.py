@@ -88,7 +88,7 @@ def unfold(ranked: Sequence[RankedHit], passages: Sequence[ScoredDoc]) -> Ranked
     score = np.float32(np.inf)
     for document in ranked:
         found = [_as_scored(hit, document) for hit in by_document.get(document.docid, [])]
-        found.sort(key=lambda hit: -np.inf if hit.likelihood is None else hit.likelihood, reverse=True)
+        found.sort(key=lambda hit: max((window.likelihood for window in hit.windows), default=-np.inf), reverse=True)
         for one in found or [document]:
             score = min(np.float32(document.score), np.nextafter(score, np.float32(-np.inf)))
             hits.append(replace(one, score=float(score), rank=len(hits) + 1))
@@ -96,7 +96,11 @@ def unfold(ranked: Sequence[RankedHit], passages: Sequence[ScoredDoc]) -> Ranked
 
 
 def _as_scored(passage: RankedHit, document: RankedHit) -> RankedHit:
-    """The passage with its part of the document's windows, whose places are counted from its own start."""
+    """The passage with its part of the document's windows, whose places are counted from its own start.
+
+    Of a document that the last stage of a cascade did not rescore, the windows are those of an earlier stage. Its
+    passages have no likelihood, like the document itself.
+    """
     windows = [window for window in document.windows if window.docid == passage.docid]
     if not windows:
         return passage
@@ -104,7 +108,7 @@ def _as_scored(passage: RankedHit, document: RankedHit) -> RankedHit:
     return replace(
         passage,
         text=None if document.text is None else document.text[start:stop],
-        likelihood=max(window.likelihood for window in windows),
+        likelihood=None if document.likelihood is None else max(window.likelihood for window in windows),
         windows=tuple(ScoredWindow(window.start - start, window.stop - start, window.likelihood) for window in windows),
     )
 

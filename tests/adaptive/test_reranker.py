@@ -8,6 +8,7 @@ import pytest
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig
 from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.adaptive.rule_file import rule_of
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.reranking.deadline import Deadline
@@ -135,3 +136,14 @@ def test_a_time_limit_ends_reading_too_and_gives_the_list_of_the_hits_that_were_
 def test_rrf_is_refused_before_anything_is_read(plain: QPeftReranker):
     with pytest.raises(QPeftError, match="cannot be used with rrf"):
         AdaptiveReranker(configured(plain, fusion=FusionConfig("rrf")), RULE)
+
+
+def test_a_model_without_a_rule_says_how_one_is_learnt(plain: QPeftReranker):
+    with pytest.raises(QPeftError, match=r"none comes with this model: learn one .* \(qpeft tune --stopping FILE\)"):
+        AdaptiveReranker(plain)
+
+
+def test_the_rule_that_comes_with_the_model_is_taken():
+    shipped = AdaptiveReranker(QPeftReranker.from_pretrained(dtype="float32", device="cpu"))
+    assert shipped.rule == rule_of(shipped.reranker.scorer.model)
+    assert shipped.rule.queries == 303

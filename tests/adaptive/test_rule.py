@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refused import refusal
 
+from pyserini_qpeft.adaptive.learning import StoppingConfig
 from pyserini_qpeft.adaptive.rule import StoppingRule, change
-from pyserini_qpeft.adaptive.rule_file import SHIPPED_RULE, read_rule, write_rule
+from pyserini_qpeft.adaptive.rule_file import read_rule, write_rule
 from pyserini_qpeft.adaptive.unread import look_ahead
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.registry import models
 from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
 
 RULE = StoppingRule(0.5, -1.5, -0.2, 0.1, 0.05, k=3, block=2, loss=0.1, queries=40)
@@ -94,11 +96,17 @@ def test_the_change_counts_new_hits_of_the_first_k_by_their_final_rank():
     assert change([], [], 5) == 0
 
 
-def test_a_rule_comes_back_as_it_was_written_and_one_is_shipped(tmp_path: Path):
+def test_a_rule_comes_back_as_it_was_written(tmp_path: Path):
     write_rule(tmp_path / "rule.json", RULE)
     assert read_rule(tmp_path / "rule.json") == RULE
-    assert read_rule() == read_rule(SHIPPED_RULE)
-    assert read_rule().queries > 0
+
+
+def test_the_rules_that_are_shipped_can_be_read_and_accept_the_same_loss():
+    bare = [read_rule(record.stopping) for record in models().values() if record.stopping is not None]
+    files = [Path(folder) / "stopping.json" for record in models().values() for folder in record.adapters.values()]
+    beside = [read_rule(file) for file in files if file.is_file()]
+    assert len(bare) == len(beside) == 1
+    assert all(rule.queries > 100 and rule.loss == StoppingConfig().stopping_loss for rule in [*bare, *beside])
 
 
 @pytest.mark.parametrize(

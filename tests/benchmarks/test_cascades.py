@@ -7,22 +7,21 @@ from drawn import DrawnReranker
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cascades.chains import Chain, Point, Stage, chains, front, rank
+from benchmarks.cascades.chains import Chain, Point, Stage, chains, front, rank, with_margin
 from benchmarks.cascades.check import CHAIN, with_likelihoods
 from benchmarks.cascades.plot import quarter
 from benchmarks.cascades.score import LARGE, SMALL
-from pyserini_qpeft import CascadeReranker, FusionConfig, RerankConfig
+from pyserini_qpeft import CascadeReranker
 
 HITS = [(f"d{place}", f"text {place}", 30.0 - place) for place in range(30)]
 
 
-@pytest.mark.parametrize("depths", [(30, 10), (20, 20), (7, 1)])
-def test_a_chain_ranks_as_the_real_cascade(depths: tuple[int, int]) -> None:
-    chain: Chain = (Stage(SMALL, depths[0], 0.6), Stage(LARGE, depths[1], 0.75))
-    stages = [
-        DrawnReranker(seed, RerankConfig(depth=stage.depth, fusion=FusionConfig(weight=stage.weight)))
-        for seed, stage in enumerate(chain)
-    ]
+@pytest.mark.parametrize(
+    "second", [Stage(LARGE, 10, 0.75), Stage(LARGE, 20, 0.75), Stage(LARGE, 1, 0.75), with_margin(1.0)], ids=str
+)
+def test_a_chain_ranks_as_the_real_cascade(second: Stage) -> None:
+    chain: Chain = (Stage(SMALL, 20, 0.6), second)
+    stages = [DrawnReranker(seed, stage.config) for seed, stage in enumerate(chain)]
     query: dict[str, Any] = {"qid": "q", "hits": [(docid, score) for docid, _, score in HITS]}
     for stage, reranker in zip(chain, stages, strict=True):
         query[stage.model] = {
@@ -32,18 +31,17 @@ def test_a_chain_ranks_as_the_real_cascade(depths: tuple[int, int]) -> None:
     computed, tokens = rank(chain, query)
     real = CascadeReranker(stages).rerank("q", HITS)
     assert [(hit.docid, hit.score) for hit in computed] == [(hit.docid, hit.score) for hit in real]
-    assert tokens == [3 * depth for depth in depths]
+    rescored = sum(hit.likelihood is not None for hit in real)
+    assert tokens == [3 * 20, 3 * rescored]
+    assert rescored == second.depth if second.margin is None else 1 < rescored < second.depth
 
 
 def test_the_likelihoods_of_a_real_cascade_give_its_list_again() -> None:
-    stages = [
-        DrawnReranker(seed, RerankConfig(depth=stage.depth, fusion=FusionConfig(weight=stage.weight)))
-        for seed, stage in enumerate(CHAIN)
-    ]
+    stages = [DrawnReranker(seed, stage.config) for seed, stage in enumerate(CHAIN)]
     real = CascadeReranker(stages).rerank("q", HITS)
     record = with_likelihoods({"qid": "q", "hits": [(docid, score) for docid, _, score in HITS]}, real)
     assert [(hit.docid, hit.score) for hit in rank(CHAIN, record)[0]] == [(hit.docid, hit.score) for hit in real]
-    assert len(record[LARGE]["likelihoods"]) == CHAIN[1].depth
+    assert 1 < len(record[LARGE]["likelihoods"]) < CHAIN[1].depth
 
 
 points = st.lists(st.tuples(st.floats(0, 9), st.floats(0, 1)), min_size=1, max_size=20)

@@ -38,13 +38,14 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
     file = tmp_path / "stages.json"
     stages = [
         {"model": "tiny", "depth": None},
-        {"model": "tiny", "adapter": "none", "depth": 20, "fusion": {"method": "minmax", "weight": 0.7}},
+        {"model": "tiny", "adapter": "none", "depth": 20, "margin": 1.5, "fusion": {"method": "minmax", "weight": 0.7}},
         {"model": "tiny", "depth": 5, "fusion": None},
     ]
     file.write_text(json.dumps(stages))
     first, *others = read_cascade(str(file)).stages
     assert first.config == RerankConfig()
-    assert tuple(others) == read_cascade("tiny+none@20:minmax:0.7,tiny@5:none").stages
+    assert tuple(others) == read_cascade("tiny+none@20~1.5:minmax:0.7,tiny@5:none").stages
+    assert list(map(str, others)) == ["tiny+none@20~1.5", "tiny@5"]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("tiny@10,tiny@20", "stage 2 of the cascade rescores 20 hits, and stage 1 only 10 hits"),
         ("tiny@10:zscor", "stage 'tiny@10:zscor': unknown fusion method 'zscor'.*Did you mean 'zscore'"),
         ("tiny@10:none:0.3", "no effect without fusion"),
+        ("tiny@10~-1", "cannot read the stage 'tiny@10~-1'"),
         ("tiny@10:0.9.9", "cannot read the stage 'tiny@10:0.9.9'"),
         ("tiny@10:.", "cannot read the stage 'tiny@10:.'"),
         ("tiny@10:2.5", "stage 'tiny@10:2.5': fusion weight must be between 0 and 1"),
@@ -72,6 +74,7 @@ def test_mistakes_name_the_stage(words: str, message: str) -> None:
         ('[{"model": "tiny"}]', "stage 1 must be an object with at least model and depth"),
         ('[{"model": "tiny", "depth": 3, "dept": 3}]', "stage 1: unknown setting 'dept'.*Did you mean 'depth'"),
         ('[{"model": "tiny", "depth": 3, "adapter": 5}]', "stage 1: adapter must be a name or null, and is 5"),
+        ('[{"model": "tiny", "depth": 3, "margin": "1"}]', "stage 1: margin must be a number or null"),
         ('[{"model": "tiny", "depth": "3"}]', "stage 1: depth must be a whole number"),
     ],
 )

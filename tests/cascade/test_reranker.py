@@ -1,6 +1,7 @@
 """A cascade is its stages one after the other, whatever they are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,20 @@ def test_a_stage_fuses_with_the_scores_of_the_stage_before() -> None:
     ]
 
 
+def test_a_stage_with_a_margin_reads_less_where_the_stage_before_is_sure() -> None:
+    first = DrawnReranker(0, RerankConfig(depth=9, **PLAIN))
+    queries = [f"q{number}" for number in range(8)]
+    second = DrawnReranker(1, RerankConfig(depth=6, margin=0.5, fusion=FusionConfig("linear", 0.7)))
+    cascade = CascadeReranker([first, second])
+    depths = []
+    for query, hits in zip(queries, cascade.rerank_batch([(query, HITS) for query in queries]), strict=True):
+        scores = [hit.score for hit in first.rerank(query, HITS)]
+        depths.append(sum(score >= scores[0] - 0.5 for score in scores[:6]))
+        fixed = DrawnReranker(1, RerankConfig(depth=depths[-1], fusion=FusionConfig("linear", 0.7)))
+        assert hits == CascadeReranker([first, fixed]).rerank(query, HITS)
+    assert len(set(depths)) > 1
+
+
 def test_query_batches_stay_together_in_every_stage_and_are_taken_one_at_a_time() -> None:
     cascade = chain(8, 3)
     taken = []
@@ -126,10 +141,12 @@ def test_only_the_first_stage_may_drop_hits() -> None:
         CascadeReranker([DrawnReranker(1, RerankConfig(depth=9, **PLAIN)), first])
 
 
-def test_explanations_are_those_of_the_stages() -> None:
-    cascade = chain(8, 3)
-    assert cascade.explain("q", "text") == (1, "q", "text")
-    assert cascade.explain_stages("q", "text") == [(0, "q", "text"), (1, "q", "text")]
+def test_the_explanation_is_that_of_the_last_stage_and_has_those_of_all() -> None:
+    cascade = chain(8, 5, 3)
+    first, second, third = (stage.explain("q", "text") for stage in cascade.stages)
+    assert cascade.explain("q", "text") == replace(third, stages=(first, second, third))
+    nested = CascadeReranker([CascadeReranker(cascade.stages[:2]), cascade.stages[2]])
+    assert nested.explain("q", "text") == cascade.explain("q", "text")
 
 
 def test_a_run_that_is_killed_ends_as_one_that_is_not(

@@ -43,6 +43,23 @@ def test_what_is_read_in_advance_is_all_that_rerank_needs(cache, qpeft, beir, ru
     assert stored(tmp_path) == files
 
 
+def test_windows_that_are_read_in_advance_are_all_that_rerank_needs(cache, qpeft, beir, run_file, model, tmp_path):
+    windows = ("--windows", "--window-size", "9", "--window-stride", "6", "--passage-tokens", "12")
+    said = cache("--corpus", beir, *windows).err
+    files = stored(tmp_path)
+    assert re.search(rf"cache: {len(files)} windows with \d+ tokens take", said), said
+    assert len(files) > 10
+    arguments = ["--run", run_file, "--topics", beir / "queries.jsonl.gz", "--corpus", beir, *model, "--quiet"]
+    arguments += ["--output", tmp_path / "run.txt", "--passage-cache-folder", tmp_path / "cache"]
+    assert qpeft("rerank", *arguments, *windows).code == 0
+    assert stored(tmp_path) == files
+    assert cache("--corpus", beir, "--windows", "first", "--window-size", "9", "--passage-tokens", "12").code == 0
+    assert len(stored(tmp_path)) < len(files) + 6
+    long = cache("--corpus", beir, "--windows", "--window-size", "20", "--passage-tokens", "12")
+    assert long.code == 2
+    assert "a window of 20 tokens is longer than the 12 tokens" in long.err
+
+
 def test_the_passages_of_an_index_are_those_of_its_corpus(cache, beir, index, tmp_path):
     assert cache("--corpus", beir).code == 0
     of_corpus = stored(tmp_path)

@@ -33,6 +33,19 @@ def test_the_passage_can_be_named_by_its_docid(qpeft, beir, index, model):
     assert [float(number) for number in numbers.findall(from_index.out)] == pytest.approx(expected, abs=2e-3)
 
 
+def test_each_stage_of_a_cascade_is_explained_as_its_model_alone(qpeft, model, error_of):
+    given = ["explain", "--query", "the river", "--text", "The river is long."]
+    name = model[model.index("--model") + 1]
+    others = [word for word in model if word not in ("--model", name)]
+    alone = [qpeft(*given, "--model", one, *others).out for one in (name, "tiny")]
+    both = qpeft(*given, "--cascade", f"{name}@5:none,tiny@2", *others)
+    assert both.code == 0
+    blocks = re.split(r"(?m)^stage \d  (.*)\n-+\n", both.out)
+    assert blocks[1::2] == [f"{name}@5", "tiny@2"]
+    assert [block.strip() for block in blocks[2::2]] == [one.strip() for one in alone]
+    assert "model is given with a cascade" in error_of(*given, "--cascade", "tiny@5", *model)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

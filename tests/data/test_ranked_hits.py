@@ -1,6 +1,7 @@
 """A list of hits is a list, and shows itself as a table in a notebook and as a DataFrame."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 from bs4 import BeautifulSoup
@@ -43,6 +44,11 @@ def test_a_notebook_shows_a_table_with_the_text_escaped() -> None:
     many = RankedHits(HITS * 10)._repr_html_()
     assert len(cells(many)) == 21
     assert "and 10 more hits" in many
+
+
+def test_probabilities_have_a_column_of_the_table_if_there_are_any() -> None:
+    hits = [replace(HITS[0], probability=0.25), *HITS[1:]]
+    assert [row[4] for row in cells(RankedHits(hits)._repr_html_())] == ["probability", "0.2500", "", ""]
 
 
 def test_a_frame_has_a_row_for_each_hit_and_numbers_as_numbers() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 from tiny import WORDS
 
+from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.adaptive.rule_file import write_rule
+from pyserini_qpeft.calibration.calibration import Calibration
+from pyserini_qpeft.calibration.calibration_file import write_calibration
 from pyserini_qpeft.engines import ray_engine
 from pyserini_qpeft.engines.ray_engine import RayEngine
 from pyserini_qpeft.errors import QPeftError
@@ -90,6 +95,47 @@ def test_the_output_is_that_of_this_process_even_if_a_worker_is_killed(cluster, 
     assert (tmp_path / "killed").read_bytes() == (tmp_path / "local").read_bytes()
 
 
+@pytest.fixture
+def combined(tmp_path: Path, tiny_model_dir: Path):
+    """Options that choose what a model alone does not do."""
+    rule = StoppingRule(1.0, -2.0, -0.3, 0.0, 0.6, k=2, block=1)
+    write_rule(tmp_path / "rule.json", rule)
+    write_calibration(tmp_path / "curve.json", Calibration(2.0, 0.1))
+    windows = ["--windows", "mean", "--window-size", "8", "--calibration", str(tmp_path / "curve.json")]
+    return {
+        "cascade": ["--cascade", f"{tiny_model_dir}@6:none,{tiny_model_dir}@3:0.5"],
+        "adaptive": [*windows, "--adaptive", str(tmp_path / "rule.json"), "--minimum-probability", "0.001"],
+    }
+
+
+@pytest.mark.parametrize("kind", ["cascade", "adaptive"])
+def test_cascades_windows_adaptive_depth_and_probabilities_are_those_of_this_process(
+    cluster, arguments, combined, kind, tmp_path, capsys
+):
+    from pyserini_qpeft.cli.__main__ import main
+
+    here = list(arguments)
+    if kind == "cascade":
+        for option in ("--model", "--depth"):
+            place = here.index(option)
+            del here[place : place + 2]
+    here += combined[kind]
+    assert main([*here, "--output", str(tmp_path / "local")]) == 0
+    local = capsys.readouterr().err
+    assert main([*here, "--output", str(tmp_path / "spread"), "--engine", "ray", "--workers", "2"]) == 0
+    spread = capsys.readouterr().err
+    assert (tmp_path / "spread").read_bytes() == (tmp_path / "local").read_bytes()
+    counts = [re.findall(r"(?:stage \d+: |queries, )(\d+ passages[^,]*)", one) for one in (local, spread)]
+    assert counts[0] == counts[1] != []
+    lists = [json.loads(line)["hits"] for line in (tmp_path / "local").read_text().splitlines()]
+    if kind == "cascade":
+        assert counts[0] == ["108 passages", "72 passages", "36 passages"]
+        assert all(len(hit["stages"]) == 2 for hits in lists for hit in hits)
+    else:
+        assert int(counts[0][0].split()[0]) < 12 * 6
+        assert all(hit["probability"] >= 0.001 and len(hit["windows"]) > 1 for hits in lists for hit in hits)
+
+
 def test_an_error_in_a_worker_is_the_same_sentence(cluster, arguments, tiny_model_dir, tmp_path, capsys):
     from safetensors.torch import load_file, save_file
 
@@ -110,9 +156,8 @@ def test_an_error_in_a_worker_is_the_same_sentence(cluster, arguments, tiny_mode
 class _Fragile:
     """A worker that ends its process at some queries."""
 
-    def __init__(self, model, config) -> None:
-        if model == "broken":
-            raise QPeftError("there is no such model")
+    def __init__(self, load) -> None:
+        load()
 
     def ready(self) -> None:
         pass
@@ -132,8 +177,8 @@ def fragile(cluster, monkeypatch):
     monkeypatch.setattr(ray_engine, "_Worker", _Fragile)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
-    def run(*queries, hits=(), model="any"):
-        engine = RayEngine(model, None, workers=2)
+    def run(*queries, hits=(), load=str):
+        engine = RayEngine(load, workers=2)
         return sorted(lists[0] for _, lists, _ in engine.rerank([[(query, hits)] for query in queries], hints=False))
 
     yield run
@@ -150,13 +195,16 @@ def test_a_query_batch_that_ends_every_worker_is_named(fragile):
 
 
 def test_a_worker_that_cannot_load_the_model_says_why(fragile):
+    def broken():
+        raise QPeftError("there is no such model")
+
     with pytest.raises(QPeftError, match=r"a worker could not load the model: .*there is no such model"):
-        fragile("a", model="broken")
+        fragile("a", load=broken)
 
 
 def test_no_query_batch_needs_no_cluster(monkeypatch):
     monkeypatch.setattr(RayEngine, "_start", None)
-    assert list(RayEngine("any", None).rerank([], hints=False)) == []
+    assert list(RayEngine(str).rerank([], hints=False)) == []
 
 
 def test_a_cluster_that_cannot_be_reached_is_one_sentence(monkeypatch):
@@ -169,9 +217,9 @@ def test_a_cluster_that_cannot_be_reached_is_one_sentence(monkeypatch):
     with pytest.raises(
         QPeftError, match=r"cannot start or reach Ray at 10\.0\.0\.1:6379: ray client connection timeout$"
     ):
-        list(RayEngine("any", None, address="10.0.0.1:6379").rerank([[("q", [])]], hints=False))
+        list(RayEngine(str, address="10.0.0.1:6379").rerank([[("q", [])]], hints=False))
 
 
 def test_the_number_of_workers_is_positive():
     with pytest.raises(QPeftError, match="must be positive, not 0"):
-        RayEngine("any", None, workers=0)
+        RayEngine(str, workers=0)

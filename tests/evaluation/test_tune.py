@@ -116,6 +116,10 @@ def test_a_calibration_is_not_fitted_to_the_hits_that_a_minimum_probability_has_
     cut = replace(whole, hits=[*whole.hits[:3], *whole.hits[4:]])
     with pytest.raises(QPeftError, match="query q0: the first stage's hit 4 is not in the reranked list"):
         calibrate([cut, *others], qrels)
+    # If the hits that are left are the first ones of the first stage, only their number of the others says so.
+    first = replace(whole, hits=whole.hits[:3], dropped=len(whole.hits) - 3)
+    with pytest.raises(QPeftError, match=r"query q0: \d+ hits are not in the reranked list, because their probability"):
+        calibrate([first, *others], qrels)
 
 
 def test_a_calibration_needs_dev_queries_and_their_priors(run, qrels):

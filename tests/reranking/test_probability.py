@@ -56,6 +56,8 @@ def test_a_minimum_drops_improbable_and_unscored_hits_before_the_first_k_are_tak
     assert len(found) == 2
     assert [hit.rank for hit in found] == [1, 2]
     assert [hit.docid for hit in strict.rerank(QUERY, HITS, k=1)] == [kept[0].docid]
+    (one,) = strict.rerank_query_batches([[(QUERY, HITS)]])
+    assert one.dropped == 2
 
 
 def test_hint_tokens_stay_with_their_hits(plain: QPeftReranker):

@@ -166,6 +166,19 @@ def test_broken_and_foreign_files_are_read_anew_with_one_warning(
         assert not numbers, "the broken files have been replaced"
 
 
+def test_a_passage_that_is_larger_than_the_limit_is_left_out_and_the_others_are_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_files = store(tmp_path, 2000)
+    with caplog.at_level(logging.WARNING):
+        for token in (1, 2):
+            long = tuple(range(token, token + 90))
+            kept_files.save({key(*long): kept(90), key(token, 5): kept(2)})
+    assert kept_files.stored([key(1, 5), key(2, 5)]) == {key(1, 5), key(2, 5)}
+    assert len(passages(tmp_path)) == 2
+    assert [record.getMessage()[:23] for record in caplog.records] == ["a passage of 90 tokens "]
+
+
 def test_a_folder_that_cannot_be_written_any_more_is_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """Runs of passages folded into documents, and unfolded again."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -90,7 +91,8 @@ def test_unfolding_gives_the_passages_back_in_the_order_of_documents(
         assert hits[hit.first_stage_rank - 1] == ScoredDoc(hit.docid, hit.first_stage_score)
     for one, other in pairwise(found):
         if document_of(one.docid) == document_of(other.docid):
-            keys = [(-(hit.likelihood or -np.inf), hit.first_stage_rank) for hit in (one, other)]
+            best = [-hit.best_passage.likelihood if hit.best_passage else np.inf for hit in (one, other)]
+            keys = [(best[0], one.first_stage_rank), (best[1], other.first_stage_rank)]
             assert keys == sorted(keys)
 
 
@@ -105,3 +107,8 @@ def test_an_unfolded_passage_has_its_text_and_its_own_windows() -> None:
     assert (first.docid, first.text, first.first_stage_score) == ("d#1", "one", 5.0)
     assert (unread.docid, unread.text, unread.likelihood) == ("d#7", None, None)
     assert (other.docid, other.first_stage_score, other.rank) == ("z", 4.0, 4)
+    # The last stage of a cascade did not rescore the document: its windows are those of an earlier model.
+    earlier = unfold([replace(document, likelihood=None), alone], passages)
+    assert [hit.docid for hit in earlier] == ["d#2", "d#1", "d#7", "z"]
+    assert [hit.likelihood for hit in earlier] == [None] * 4
+    assert earlier[0].best_passage is not None

@@ -1,4 +1,8 @@
-"""Comma-separated values with a header: a line for each hit, with the scores and ranks of both stages."""
+"""Comma-separated values with a header: a line for each hit, with the scores and ranks of both stages.
+
+`probability` is empty without a calibration. `best_passage_start` and `best_passage_stop` are characters of the text of
+a document that was scored through windows, and empty for others.
+"""
 
 import csv
 import io
@@ -10,7 +14,10 @@ from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
 from pyserini_qpeft.errors import QPeftError
 
-_COLUMNS = ("qid", "docid", "rank", "score", "likelihood", "first_stage_rank", "first_stage_score")
+_COLUMNS = (
+    *("qid", "docid", "rank", "score", "likelihood", "first_stage_rank", "first_stage_score", "probability"),
+    *("best_passage_start", "best_passage_stop"),
+)
 # A column `id` or `_id` could be either.
 _QID = [name for name in QID_FIELDS if name not in DOCID_FIELDS]
 # PyTerrier's docno is the docid of the collection; its docid is the place of the passage in its own index.
@@ -48,9 +55,10 @@ def _lines(ranked: RankedList, tag: str) -> str:
     rows = (
         (
             *(ranked.qid, hit.docid, hit.rank, repr(float(hit.score))),
-            *(_number(hit.likelihood), hit.first_stage_rank, _number(hit.first_stage_score)),
+            *(_number(hit.likelihood), hit.first_stage_rank, _number(hit.first_stage_score), _number(hit.probability)),
+            *(("", "") if best is None else (best.start, best.stop)),
         )
-        for hit in ranked.hits
+        for hit, best in ((hit, hit.best_passage) for hit in ranked.hits)
     )
     csv.writer(file, lineterminator="\n").writerows(rows)
     return file.getvalue()

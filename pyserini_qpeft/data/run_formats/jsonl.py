@@ -17,7 +17,7 @@ def _recognise(line: str) -> bool:
 
 
 def _lines(ranked: RankedList, tag: str) -> str:
-    """An object with `qid`, `query`, `hits`, and `seconds` and `prior` if they are known.
+    """An object with `qid`, `query`, `hits`, and `seconds`, `prior` and `dropped` if they are known.
 
     A hit has `docid`, score, rank, first-stage score and rank, likelihood, and if they are known `probability`, `text`,
     `hints` and `stages` (rank, score and likelihood after each stage of a cascade). A document that was scored through
@@ -47,6 +47,8 @@ def _lines(ranked: RankedList, tag: str) -> str:
         record["seconds"] = ranked.seconds
     if ranked.prior is not None:
         record["prior"] = ranked.prior
+    if ranked.dropped:
+        record["dropped"] = ranked.dropped
     return json.dumps(record, ensure_ascii=False, default=float) + "\n"
 
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredDoc
+from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredDoc, ScoredWindow
 from pyserini_qpeft.data.runs import format_of, read_run, write_run
 from pyserini_qpeft.errors import QPeftError
 
@@ -22,7 +22,8 @@ def test_pandas_reads_what_is_written_and_so_does_read_run(tmp_path, name):
 
     frame = pd.read_csv(tmp_path / name, dtype={"qid": str})
     assert frame.columns.tolist() == [
-        *("qid", "docid", "rank", "score", "likelihood", "first_stage_rank", "first_stage_score")
+        *("qid", "docid", "rank", "score", "likelihood", "first_stage_rank", "first_stage_score", "probability"),
+        *("best_passage_start", "best_passage_stop"),
     ]
     assert frame.qid.tolist() == ["q,1", "q,1", "3"]
     assert frame.docid.tolist() == ['d,"1"', "d 2", 'd,"1"']
@@ -69,3 +70,16 @@ def test_broken_files_are_named_with_their_line(tmp_path, text, sentence):
 def test_an_id_that_no_line_can_hold_is_refused(tmp_path, docid):
     with pytest.raises(QPeftError, match="write JSONL"):
         write_run(tmp_path / "run", [RankedList("q1", "a query", [RankedHit(docid, 1.0, 1, 1.0, 1)])], "csv")
+
+
+def test_probabilities_and_best_passages_have_columns(tmp_path):
+    windows = (ScoredWindow(0, 5, -2.0), ScoredWindow(6, 12, -1.0))
+    hits = [
+        RankedHit("a", 2.0, 1, 7.0, 1, likelihood=-1.0, probability=0.25, windows=windows),
+        RankedHit("b", 1.0, 2, 8.0, 2),
+    ]
+    write_run(tmp_path / "run.csv", [RankedList("q", "a query", hits)], "csv")
+    frame = pd.read_csv(tmp_path / "run.csv")
+    assert frame.probability.tolist()[0] == 0.25
+    assert (frame.best_passage_start[0], frame.best_passage_stop[0]) == (6, 12)
+    assert frame.loc[1, ["likelihood", "probability", "best_passage_start"]].isna().all()
