@@ -254,6 +254,16 @@ def import_what_is_needed(job: Job, inputs: Path, folder: Path) -> None:
                 importlib.import_module(module)
 
 
+def compute_what_is_kept() -> None:
+    """Fills the tables that transformers and this package compute once in a process: most of the time of a small job."""
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    from pyserini_qpeft.models.registry import models
+
+    get_checkpoint_conversion_mapping("llama")
+    models()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Kills every job; prints the figures and writes them as JSON."""
     every = sum(job.share for job in JOBS)
@@ -273,6 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import torch
 
     torch.set_num_threads(1)  # threads do not survive a fork
+    compute_what_is_kept()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder, "in")
         inputs.mkdir()
