@@ -114,9 +114,9 @@ def _prepare(job: Job, places: Places, writing: int) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(places.temporary)
     if job.large:
         from pyserini_qpeft.cli import texts
-        from pyserini_qpeft.data import runs
+        from pyserini_qpeft.data import stored_run
 
-        runs.KEPT_IN_MEMORY_BYTES = texts.KEPT_IN_MEMORY_BYTES = 0
+        stored_run.KEPT_IN_MEMORY_BYTES = texts.KEPT_IN_MEMORY_BYTES = 0
     watched = tuple(str(folder) for folder in vars(places).values())
 
     def report(event: str, arguments: tuple[Any, ...]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.data import runs
+from pyserini_qpeft.data import stored_run
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.dpr import read_examples
 from pyserini_qpeft.data.qrels import read_qrels
@@ -133,11 +133,11 @@ def damaged(draw: st.DrawFn, samples: list[bytes]) -> bytes:
 
 def read_as_large(path: Path) -> object:
     """Reads a run as if its file were large."""
-    kept, runs.KEPT_IN_MEMORY_BYTES = runs.KEPT_IN_MEMORY_BYTES, 0
+    kept, stored_run.KEPT_IN_MEMORY_BYTES = stored_run.KEPT_IN_MEMORY_BYTES, 0
     try:
         return dict(read_run(path))
     finally:
-        runs.KEPT_IN_MEMORY_BYTES = kept
+        stored_run.KEPT_IN_MEMORY_BYTES = kept
 
 
 def build_and_read(path: Path) -> object:
