@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.candidates.texts import gives_documents
 from pyserini_qpeft.data.records import RankedHit
+from pyserini_qpeft.reranking.options import check_count
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -42,6 +43,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
         """
+        check_count(k)
         hits = self.searcher.search(q, **{**self._wanted(self.searcher.search, k), **options})
         return self.reranker.rerank(q, hits, k=k, searcher=self._stored(), corpus=self.corpus)
 
@@ -60,6 +62,7 @@ class RerankingSearcher:
         Returns:
             The hits by qid, in the order of `qids`.
         """
+        check_count(k)
         wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}
         found = self.searcher.batch_search(list(queries), list(qids), **wanted)
         requests = [(query, found.get(qid, [])) for query, qid in zip(queries, qids, strict=True)]
