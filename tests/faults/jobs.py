@@ -51,7 +51,7 @@ JOBS = [
     Job("rerank, large files", f"{_LARGE} --output {{out}}/run.txt", large=True, share=130),
     Job(
         "train",
-        "train --train {in}/examples.json --output {out}/adapter --epochs 6 --batch-queries 2 --loss pairwise "
+        "train --train {in}/examples.json --output {out}/adapter --epochs 3 --batch-queries 2 --loss pairwise "
         "--eval-steps 2 --model {in}/model --device cpu --dtype float32 --quiet",
         again="--resume",
         compared=(".safetensors", "adapter_config.json"),

@@ -264,6 +264,15 @@ def compute_what_is_kept() -> None:
     models()
 
 
+def use_java_that_starts_quickly() -> None:
+    """Looks for Java once, and sets options of Java that suit processes of a second."""
+    from pyserini_qpeft.lucene import jvm
+
+    java = jvm.find_java()
+    jvm.find_java = lambda: java
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Kills every job; prints the figures and writes them as JSON."""
     every = sum(job.share for job in JOBS)
@@ -291,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         writer.start()  # in a process of its own, because it starts threads
         writer.join()
         if any(job.name.startswith("search") for job in jobs):
+            use_java_that_starts_quickly()
             job = Job("index", "index --corpus {in}/corpus.jsonl --index {in}/index --quiet")
             run(job, inputs, _emptied(Path(folder, "index")))
         for place, job in enumerate(jobs):
