@@ -191,8 +191,9 @@ def _whole_record(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("qid", "lines")):
+        if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("qid", "lines")):
+            return None
+        record["lines"].encode()
+    except ValueError:  # broken JSON, or half of a surrogate pair
         return None
     return record

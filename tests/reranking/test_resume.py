@@ -116,7 +116,10 @@ def test_damaged_settings_are_refused_in_one_sentence(tmp_path, damaged):
         assert writer.unfinished == ["1"]
 
 
-@pytest.mark.parametrize("record", ['{"qid": "1", "lines": {}}', '{"qid": ["1"], "lines": ""}', '"1"', "1"])
+@pytest.mark.parametrize(
+    "record",
+    ['{"qid": "1", "lines": {}}', '{"qid": ["1"], "lines": ""}', '{"qid": "1", "lines": "\\ud800"}', '"1"', "1"],
+)
 def test_a_record_that_is_no_list_of_a_query_is_done_again(tmp_path, record):
     settings = {"settings": {"format": "trec", "tag": "qpeft"}}
     (tmp_path / "run.partial").write_text(json.dumps(settings) + f"\n{record}\n")
