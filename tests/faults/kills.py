@@ -16,6 +16,7 @@ import contextlib
 import gc
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -308,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import_what_is_needed(job, inputs, work)
             gc.freeze()
             count = counts.setdefault(job.name, Count())
-            share = job.share * given.kills // sum(one.share for one in jobs)
+            share = math.ceil(job.share * given.kills / sum(one.share for one in jobs))
             trials = Trials(job, inputs, work, random.Random(given.seed + place + 1000 * count.trials))
             while count.kills < share:
                 trials.one(count)
