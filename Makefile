@@ -38,7 +38,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
 
 # The long runs of the tests in tests/faults; `make test` has a short one of each.
-KILLS ?= 1000
+KILLS ?= 1400
 CASES ?= 100000
 
 kills: $(VENV)/.installed-dev

@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 
 class QPeftError(Exception):
-    """A mistake of the user. The message says in one sentence what is wrong, where, and what to do."""
+    """A mistake of the user. The message says in one sentence what is wrong, where, and what to do.
+
+    It is one line: the line ends of an id or a name in it are shown as `\\n`.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().replace("\r", "\\r").replace("\n", "\\n")
 
 
 class NonFiniteScoreError(QPeftError):
@@ -16,11 +22,11 @@ class NonFiniteScoreError(QPeftError):
     """
 
     def __init__(self, sentence: str, query: str) -> None:
-        super().__init__(sentence, query)  # with both, the error can be sent between processes
+        super().__init__(sentence)
         self.query = query
 
-    def __str__(self) -> str:
-        return str(self.args[0])
+    def __reduce__(self) -> tuple[type["NonFiniteScoreError"], tuple[str, str]]:
+        return type(self), (self.args[0], self.query)  # errors are sent between processes
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

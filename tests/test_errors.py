@@ -1,5 +1,6 @@
 """Mistyped names get a suggestion, wherever a name is given."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from pyserini_qpeft.cli.__main__ import main
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.runs import formatter
-from pyserini_qpeft.errors import QPeftError, did_you_mean
+from pyserini_qpeft.errors import NonFiniteScoreError, QPeftError, did_you_mean
 from pyserini_qpeft.evaluation.measures import parse_measures
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.source import find_source
@@ -24,6 +25,13 @@ def test_the_nearest_names_come_first_and_case_does_not_matter() -> None:
     assert did_you_mean("ndgc", ["nDCG", "NERR8", "AP"]) == " Did you mean 'nDCG'?"
     assert did_you_mean("something else", known) == ""
     assert did_you_mean("x", []) == ""
+
+
+def test_a_message_is_one_line_and_survives_the_way_between_processes() -> None:
+    assert str(QPeftError("document a\nb\r has no text")) == "document a\\nb\\r has no text"
+    sent = pickle.loads(pickle.dumps(NonFiniteScoreError("the score of a\nb is NaN", "which\nriver")))
+    assert str(sent) == "the score of a\\nb is NaN"
+    assert sent.query == "which\nriver"
 
 
 def test_names_given_in_python_get_one(tmp_path: Path) -> None:

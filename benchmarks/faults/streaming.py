@@ -23,7 +23,17 @@ from pyserini_qpeft.cli.texts import KEPT_IN_MEMORY_BYTES
 HITS = 1000
 DEPTH = 10
 _WORDS = ("river", "capital", "bridge", "music", "engine", "season", "forest", "letter", "market", "window", "history")
-_MARKERS = {"corpus to database": "^", "rerank": "o", "rerank, JSON lines": "D", "evaluate": "s"}
+_DATABASE = "corpus to database"
+_RERANK = {
+    "rerank": ("txt", "txt"),
+    "rerank, JSON lines": ("jsonl", "txt"),
+    "rerank, CSV": ("csv", "txt"),
+    "rerank to JSON lines": ("txt", "jsonl"),
+}
+"""Formats of the run that is read and of the one that is written."""
+_EVALUATE = {"evaluate": "txt", "evaluate, JSON lines": "jsonl", "evaluate, CSV": "csv"}
+_NAMES = {"txt": "trec", "jsonl": "jsonl"}
+_MARKERS = dict(zip((_DATABASE, *_RERANK, *_EVALUATE), "^oDvPsXd", strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +79,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             text = json.dumps({"hits": HITS, "depth": DEPTH, "rows": [asdict(one) for one in rows]}, indent=1)
             (options.output / "streaming.json").write_text(text + "\n")
-            if any(one.command != "corpus to database" for one in rows):
+            if any(one.command != _DATABASE for one in rows):
                 _draw(rows).savefig(options.output / "streaming.png", dpi=150)
     return 0
 
 
 def _measured(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     corpus, topics, qrels, model = (folder / name for name in ("corpus.jsonl", "topics.tsv", "qrels.txt", "model"))
-    _write_corpus(corpus, options.passages)
     # In a process of its own: a child's largest memory counts what its parent had when it started the child.
     saving = get_context("spawn").Process(target=_save_model, args=(model,))
     saving.start()
     saving.join()
-    settings = ["--dtype=float32", "--device=cpu", "--quiet"]
+    settings = ["--dtype=float32", "--device=cpu", "--quiet", f"--depth={DEPTH}", "--below-depth=drop"]
     common = [f"--topics={topics}", f"--corpus={corpus}", f"--model={model}", *settings]
     os.environ["QPEFT_CACHE"] = str(folder / "cache")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    first = True
+    if {_DATABASE, *_RERANK} & set(options.commands):
+        _write_corpus(corpus, options.passages)
+        # A run of one query: most of the time is that of the database.
+        _write_run(folder / "one.txt", topics, qrels, HITS, options.passages)
+        words = ["rerank", f"--run={folder / 'one.txt'}", *common, f"--output={folder / 'one.out'}"]
+        row = _timed(_DATABASE, words, HITS, options.passages)
+        if _DATABASE in options.commands and corpus.stat().st_size > KEPT_IN_MEMORY_BYTES:
+            yield row  # a smaller corpus has no database
     for lines in options.lines:
         run = folder / "run.txt"
         _write_run(run, topics, qrels, lines, options.passages)
-        rerank = ["rerank", f"--run={run}", *common, f"--depth={DEPTH}", "--below-depth=drop"]
-        if first:
-            # A run of one query: what is left is the time of the database.
-            one = folder / "one.txt"
-            one.write_text("".join(run.read_text().splitlines(keepends=True)[:HITS]))
-            words = ["rerank", f"--run={one}", *rerank[2:], f"--output={folder / 'one.out'}"]
-            row = _timed("corpus to database", words, HITS, options.passages)
-            if "corpus to database" in options.commands and corpus.stat().st_size > KEPT_IN_MEMORY_BYTES:
-                yield row  # a smaller corpus has no database
-            first = False
-        if "rerank" in options.commands:
-            yield _timed("rerank", [*rerank, f"--output={folder / 'out.txt'}"], lines, options.passages)
-        if "rerank, JSON lines" in options.commands:
-            as_json = folder / "run.jsonl"
-            _write_json(run, as_json)
-            words = ["rerank", f"--run={as_json}", *rerank[2:], f"--output={folder / 'out.txt'}"]
-            yield _timed("rerank, JSON lines", words, lines, options.passages)
-            as_json.unlink()
-        if "evaluate" in options.commands:
-            words = ["evaluate", str(run), f"--qrels={qrels}", "--measures", "nDCG@10", "AP"]
-            yield _timed("evaluate", words, lines, options.passages)
+        for form, write in (("txt", None), ("jsonl", _write_json), ("csv", _write_csv)):
+            file = run.with_suffix(f".{form}")
+            reranks = {name: to for name, (read, to) in _RERANK.items() if read == form and name in options.commands}
+            evaluates = [name for name, read in _EVALUATE.items() if read == form and name in options.commands]
+            if write is not None and (reranks or evaluates):
+                write(run, file)
+            for name, to in reranks.items():
+                output = folder / f"out.{to}"
+                words = ["rerank", f"--run={file}", *common, f"--output={output}", f"--output-format={_NAMES[to]}"]
+                yield _timed(name, words, lines, options.passages)
+                output.unlink()
+            for name in evaluates:
+                words = ["evaluate", str(file), f"--qrels={qrels}", "--measures", "nDCG@10", "AP"]
+                yield _timed(name, words, lines, options.passages)
+            if write is not None:
+                file.unlink(missing_ok=True)
 
 
 def _timed(command: str, words: Sequence[str], lines: int, passages: int) -> Row:
@@ -150,11 +161,26 @@ def _write_run(run: Path, topics: Path, qrels: Path, lines: int, passages: int) 
 
 
 def _write_json(run: Path, file: Path) -> None:
-    """The hits of a run as this package writes them in JSON lines, without texts."""
+    """The hits of a run in JSON lines, with all numbers that this package writes, without texts."""
     with run.open() as hits, file.open("w") as lines:
         for qid, group in groupby((hit.split() for hit in hits), key=itemgetter(0)):
-            found = [{"docid": docid, "score": float(score)} for _, _, docid, _, score, _ in group]
-            lines.write(json.dumps({"qid": qid, "hits": found}) + "\n")
+            found = [
+                {
+                    **{"docid": docid, "score": float(score), "rank": int(rank), "first_stage_score": float(score)},
+                    **{"first_stage_rank": int(rank), "likelihood": -float(rank)},
+                }
+                for _, _, docid, rank, score, _ in group
+            ]
+            lines.write(json.dumps({"qid": qid, "query": "q", "hits": found}) + "\n")
+
+
+def _write_csv(run: Path, file: Path) -> None:
+    """The hits of a run as comma-separated values."""
+    with run.open() as hits, file.open("w") as lines:
+        lines.write("qid,docid,rank,score\n")
+        for hit in hits:
+            qid, _, docid, rank, score, _ = hit.split()
+            lines.write(f"{qid},{docid},{rank},{score}\n")
 
 
 def _save_model(folder: Path) -> None:
@@ -182,9 +208,9 @@ def _draw(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     memory, seconds = figure.subplots(1, 2)
     okabe_ito = color_sequences["okabe_ito"]
-    colours = dict(zip(_MARKERS, (okabe_ito[place] for place in (0, 5, 6, 3)), strict=True))
+    colours = dict(zip(_MARKERS, okabe_ito, strict=False))
     for command, marker in _MARKERS.items():
-        own = [row for row in rows if row.command == command != "corpus to database"]
+        own = [row for row in rows if row.command == command != _DATABASE]
         lines = [row.lines for row in own]
         look = {"marker": marker, "color": colours[command], "label": command}
         if own:

@@ -1,7 +1,7 @@
 """`qpeft evaluate`: measures runs, with significance tests, tables, plots and a report."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,7 +160,7 @@ def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace
     }
 
 
-def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]":
+def _latency(lists: "Mapping[str, Collection[RankedList]]") -> "dict[str, Latency]":
     from pyserini_qpeft.evaluation.latency import summarise_latency
 
     found = {}
@@ -171,7 +171,7 @@ def _latency(lists: "Mapping[str, Sequence[RankedList]]") -> "dict[str, Latency]
     return found
 
 
-def _reliability(lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels") -> "dict[str, Reliability]":
+def _reliability(lists: "Mapping[str, Collection[RankedList]]", qrels: "Qrels") -> "dict[str, Reliability]":
     from pyserini_qpeft.evaluation.reliability import judge_probabilities
 
     found = {name: judge_probabilities(ranked, qrels) for name, ranked in lists.items()}
@@ -179,7 +179,7 @@ def _reliability(lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels") ->
 
 
 def _write(
-    comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", args: argparse.Namespace
+    comparison: "Comparison", lists: "Mapping[str, Collection[RankedList]]", qrels: "Qrels", args: argparse.Namespace
 ) -> None:
     from pyserini_qpeft.data.files import atomic_write
     from pyserini_qpeft.evaluation import tables
@@ -213,7 +213,7 @@ def _write(
 
 
 def _figures(
-    comparison: "Comparison", lists: "Mapping[str, Sequence[RankedList]]", qrels: "Qrels", config: Path | None
+    comparison: "Comparison", lists: "Mapping[str, Collection[RankedList]]", qrels: "Qrels", config: Path | None
 ) -> "Iterator[tuple[str, Figure]]":
     from pyserini_qpeft.evaluation.figures import evaluation_figures
     from pyserini_qpeft.evaluation.plots.evaluation import Evaluation

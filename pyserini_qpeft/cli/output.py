@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,30 +51,40 @@ def read_run_config(args: argparse.Namespace) -> "RunConfig":
     return read_options(RunConfig, args, progress=not args.quiet)
 
 
-def write_first_stage(run: Run, topics: Topics, texts: TextSource | None, config: "RunConfig") -> None:
+@dataclass(frozen=True, slots=True)
+class FirstStage:
+    """What a first stage found, and what is needed to rerank it.
+
+    Attributes:
+        run: Hits by qid.
+        topics: Queries by qid.
+        texts: Gives the texts of hits that have none; None if all hits have theirs.
+    """
+
+    run: Run
+    topics: Topics
+    texts: TextSource | None
+
+
+def write_first_stage(found: FirstStage, config: "RunConfig") -> None:
     """Write a run in the first stage's order, with its scores; JSONL has the texts too."""
     lines = formatter(config.format, config.tag)
     with atomic_write(config.output) as file:
         file.write(header_of(config.format))
-        for qid, hits in run.items():
+        for qid, hits in found.run.items():
             listed = first_stage_hits(hits)
-            if config.format == "jsonl" and texts is not None:
-                listed = [replace(hit, text=texts(hit.docid)) for hit in listed]
-            file.write(lines(RankedList(qid, topics[qid], listed)))
+            if config.format == "jsonl" and found.texts is not None:
+                listed = [replace(hit, text=found.texts(hit.docid)) for hit in listed]
+            file.write(lines(RankedList(qid, found.topics[qid], listed)))
 
 
 def write_reranked(
-    run: Run,
-    topics: Topics,
-    texts: TextSource | None,
-    config: "RunConfig",
-    reranker: "Reranker",
-    engine: "Engine | None" = None,
+    found: FirstStage, config: "RunConfig", reranker: "Reranker", engine: "Engine | None" = None
 ) -> None:
     """Rerank a run, write it, and print what was done."""
     from pyserini_qpeft.reranking.rerank_run import rerank_run
 
-    report = rerank_run(run, topics, config, reranker, corpus=texts, engine=engine)
+    report = rerank_run(found.run, found.topics, config, reranker, corpus=found.texts, engine=engine)
     print(f"{config.output}: {counted(report.queries, 'query')}, {_counts(report.scoring)}", file=sys.stderr)
     for place, stage in enumerate(report.scoring.stages, start=1):
         print(f"  stage {place}: {_counts(stage)}", file=sys.stderr)

@@ -46,7 +46,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 def run(args: argparse.Namespace) -> None:
     """Read everything, then rerank; Java starts only if an index or a topic set of Pyserini is named."""
-    from pyserini_qpeft.cli.output import read_run_config, write_reranked
+    from pyserini_qpeft.cli.output import FirstStage, read_run_config, write_reranked
     from pyserini_qpeft.cli.passages import read_hits
     from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.cli.texts import texts_of_run, topics_of_run
@@ -65,4 +65,4 @@ def run(args: argparse.Namespace) -> None:
         from pyserini_qpeft.engines.ray_engine import RayEngine
 
         engine = RayEngine(partial(reranking.load, quiet=True), args.workers, args.ray_address)
-    write_reranked(hits, topics, texts, output, reranker, engine)
+    write_reranked(FirstStage(hits, topics, texts), output, reranker, engine)

@@ -98,12 +98,14 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 def run(args: argparse.Namespace) -> None:
     """Searches, and reranks what is found."""
-    from pyserini_qpeft.cli.output import read_run_config, write_first_stage, write_reranked
+    from pyserini_qpeft.cli.output import FirstStage, read_run_config, write_first_stage, write_reranked
     from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.cli.texts import open_texts, open_topics
     from pyserini_qpeft.lucene.first_stage import search
     from pyserini_qpeft.lucene.programs import index_of_texts, program_for
 
+    if args.hits < 1:
+        raise QPeftError(f"--hits must be 1 or more, and is {args.hits}.")
     output, reranking = read_run_config(args), read_reranking(args)
     program = args.program or program_for(args.index)
     topics = open_topics(args.topics, args.topics_format, args.split)
@@ -121,10 +123,11 @@ def run(args: argparse.Namespace) -> None:
             f"no document was found for {counted(len(topics), 'query')} in {args.index or 'the indexes'}: "
             "were index and queries analysed for the same language (--language of the indexer and search)?"
         )
+    found = FirstStage(hits, topics, texts)
     if reranker is None:
-        write_first_stage(hits, topics, texts, output)
+        write_first_stage(found, output)
     else:
-        write_reranked(hits, topics, texts, output, reranker)
+        write_reranked(found, output, reranker)
 
 
 def _options(args: argparse.Namespace, program: "Program") -> list[str]:

@@ -20,6 +20,8 @@ type PathLike = str | os.PathLike[str]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _FIRST_LINE_BYTES = 1 << 20
+_MOST_DIGITS = 308
+"""Longer whole numbers do not become floats."""
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -95,10 +97,16 @@ def parse_json(text: str, path: PathLike, number: int = 1) -> Any:
     """Parses one JSON value that begins on line `number` of `path`.
 
     Raises:
-        QPeftError: The JSON is broken, too deeply nested, or has a number of thousands of digits.
+        QPeftError: The JSON is broken, too deeply nested, or has a whole number that no float can hold.
     """
     with user_json_errors(path, number):
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole_number)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"{len(digits)} digits")
+    return int(digits)
 
 
 @contextmanager

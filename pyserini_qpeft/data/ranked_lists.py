@@ -1,12 +1,14 @@
 """Reranked lists with the scores of both stages, read from the JSONL that `qpeft rerank` writes."""
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pyserini_qpeft.data.fields import as_id, as_score
 from pyserini_qpeft.data.files import PathLike, first_line
 from pyserini_qpeft.data.records import RankedHit, RankedList, ScoredWindow, StageScore
-from pyserini_qpeft.data.requests import records_by_qid
+from pyserini_qpeft.data.requests import records_by_qid, stored_records
+from pyserini_qpeft.data.stored_run import is_large
 from pyserini_qpeft.errors import QPeftError
 
 _SCORE, _EMPTY = '"first_stage_score"', '"hits": []'
@@ -25,30 +27,40 @@ def holds_ranked_lists(path: PathLike) -> bool:
     return first is None or (isinstance(first, list) and isinstance(first[0], dict) and _SCORE.strip('"') in first[0])
 
 
-def read_ranked_lists(path: PathLike) -> list[RankedList]:
+def read_ranked_lists(path: PathLike) -> Collection[RankedList]:
     """Reads reranked lists with the scores of both stages, and seconds and prior of a query if known.
+
+    The lists of a large file stay in it and are read each time they are asked for; the file must not change meanwhile.
 
     Raises:
         QPeftError: The JSON is broken, a query occurs twice, or a hit has no first-stage score and rank.
     """
+    stored = stored_records(path, _ranked_list) if is_large(path) else None
+    if stored is not None:
+        return stored.values()
     lists: dict[str, RankedList] = {}
     for where, qid, record in records_by_qid(path, what="a run"):
-        hits = record.get("hits")
-        if not isinstance(hits, list):
-            raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")
+        ranked = _ranked_list(qid, record, where)
         if qid in lists:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
-        seconds, prior, dropped = (record.get(name) for name in ("seconds", "prior", "dropped"))
-        lists[qid] = RankedList(
-            qid=qid,
-            query=str(record.get("query") or ""),
-            hits=[_hit(hit, place, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)],
-            hints=[hit.get("hints") for hit in hits],
-            seconds=None if seconds is None else as_score(seconds, f"{where}: seconds"),
-            prior=None if prior is None else as_score(prior, f"{where}: prior"),
-            dropped=dropped if isinstance(dropped, int) else 0,
-        )
+        lists[qid] = ranked
     return list(lists.values())
+
+
+def _ranked_list(qid: str, record: Mapping[str, Any], where: str) -> RankedList:
+    hits = record.get("hits")
+    if not isinstance(hits, list):
+        raise QPeftError(f"{where}: no list of hits; give the JSONL that qpeft rerank writes")
+    seconds, prior, dropped = (record.get(name) for name in ("seconds", "prior", "dropped"))
+    return RankedList(
+        qid=qid,
+        query=str(record.get("query") or ""),
+        hits=[_hit(hit, place, f"{where}: hit {place}") for place, hit in enumerate(hits, start=1)],
+        hints=[hit.get("hints") for hit in hits],
+        seconds=None if seconds is None else as_score(seconds, f"{where}: seconds"),
+        prior=None if prior is None else as_score(prior, f"{where}: prior"),
+        dropped=dropped if isinstance(dropped, int) else 0,
+    )
 
 
 def _hit(hit: Any, place: int, where: str) -> RankedHit:

@@ -1,7 +1,7 @@
 """First-stage hits stored as JSON: DPR's and Pyserini's forms, rank_llm's and RankGPT's, and this package's JSONL."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pyserini_qpeft.data.fields import DOCID_FIELDS, HITS_FIELDS, QID_FIELDS, as_id, as_score, first_of
@@ -9,8 +9,11 @@ from pyserini_qpeft.data.files import PathLike
 from pyserini_qpeft.data.json_stream import is_object_of_objects, json_objects, json_parts
 from pyserini_qpeft.data.passage import document_text
 from pyserini_qpeft.data.records import Run, ScoredDoc
-from pyserini_qpeft.data.stored_run import Clean, StoredRun
+from pyserini_qpeft.data.stored_run import Clean, StoredQueries, StoredRun
 from pyserini_qpeft.errors import QPeftError
+
+type ReadRecord[T] = Callable[[str, dict[str, Any], str], T]
+"""Reads a JSON record about a query: its qid, the record, and `file:line` for messages."""
 
 
 def read_requests(path: PathLike) -> Run:
@@ -37,11 +40,7 @@ def read_requests(path: PathLike) -> Run:
 
 
 def stored_requests(path: PathLike, clean: Clean) -> StoredRun | None:
-    """The run of `read_requests`, which stays in its file. The file is read once, and every record is checked.
-
-    Args:
-        path: The file.
-        clean: Is applied to the hits of each query.
+    """The run of `read_requests`, which stays in its file; `clean` is applied to the hits of each query.
 
     Returns:
         The run; None if the file is one object with all queries, as Pyserini writes it.
@@ -49,21 +48,34 @@ def stored_requests(path: PathLike, clean: Clean) -> StoredRun | None:
     Raises:
         QPeftError: As for `read_requests`.
     """
+    return stored_records(path, lambda qid, record, where: clean(qid, _hits(record, where)))
 
-    def read(block: bytes, line: int) -> list[ScoredDoc]:
-        return clean("", _hits(json.loads(block), f"{path}:{line}"))
 
-    run, ids = StoredRun(path, read), _QueryIds()
-    for part in json_parts(run.file, path, what="a run"):
+def stored_records[T](path: PathLike, read: ReadRecord[T]) -> StoredQueries[T] | None:
+    """What JSON records say of each query; they stay in their file. It is read once, and every record is checked.
+
+    Args:
+        path: The file.
+        read: Reads a record: its qid, its fields, and `file:line` for messages.
+
+    Returns:
+        The queries; None if the file is one object with all queries, as Pyserini writes it.
+
+    Raises:
+        QPeftError: The JSON is broken, the qid of a record is unknown, or a query occurs twice.
+    """
+    stored = StoredQueries(path, lambda qid, block, line: read(qid, json.loads(block), f"{path}:{line}"))
+    ids = _QueryIds()
+    for part in json_parts(stored.file, path, what="a run"):
         if is_object_of_objects(part.value):
             return None
         where = f"{path}:{part.line}"
-        qid, hits = ids.next(part.value, where), _hits(part.value, where)
-        if qid in run:
+        qid = ids.next(part.value, where)
+        if qid in stored:
             raise QPeftError(f"{where}: query {qid} occurs a second time")
-        clean(qid, hits)
-        run.note(qid, part.start, part.length, part.line)
-    return run
+        read(qid, part.value, where)
+        stored.note(qid, part.start, part.length, part.line)
+    return stored
 
 
 def records_by_qid(path: PathLike, *, what: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,19 +1,15 @@
 """Reads and writes runs in any of the formats of `run_formats`."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 
 from pyserini_qpeft.data.fields import is_one_column
 from pyserini_qpeft.data.files import PathLike, atomic_write, first_line
-from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats import run_formats
 from pyserini_qpeft.data.run_formats.run_format import RunFormat
+from pyserini_qpeft.data.stored_run import is_large
 from pyserini_qpeft.errors import QPeftError, did_you_mean
-
-KEPT_IN_MEMORY_BYTES = 8 << 20
-"""The hits of larger run files stay in the file."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +23,8 @@ def read_run(path: PathLike) -> Run:
     query, the hit with the lower score is left out and a warning is logged.
 
     The hits of a large file stay in it and are read again when they are asked for; the file must not change
-    meanwhile. This holds for TREC and MS MARCO files whose lines are sorted by query, and for JSON lines and arrays.
+    meanwhile. This holds for TREC, MS MARCO and CSV files in which the lines of a query stand together, and for JSON
+    lines and arrays.
 
     Args:
         path: The file, gzipped or not.
@@ -37,7 +34,7 @@ def read_run(path: PathLike) -> Run:
     """
     form = format_of(path)
     cleaner = _Cleaner()
-    stored = form.store(path, cleaner) if form.store is not None and _is_large(path) else None
+    stored = form.store(path, cleaner) if form.store is not None and is_large(path) else None
     if stored is not None:
         run: Run = stored
     else:
@@ -120,7 +117,3 @@ class _Cleaner:
         self.first = self.first if self.repeats else (repeated[0], qid)
         self.repeats += len(repeated)
         return list(kept.values())
-
-
-def _is_large(path: PathLike) -> bool:
-    return os.stat(readable(path)).st_size > KEPT_IN_MEMORY_BYTES

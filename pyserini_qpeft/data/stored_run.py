@@ -1,4 +1,4 @@
-"""A run that stays in its file: the hits of a query are read when they are asked for."""
+"""A run that stays in its file: what it holds of a query is read when it is asked for."""
 
 import gzip
 import os
@@ -10,21 +10,30 @@ from typing import BinaryIO, cast
 
 from pyserini_qpeft.data.fields import first_column
 from pyserini_qpeft.data.files import PathLike, numbered_lines_of, open_binary, user_read_errors, user_write_errors
+from pyserini_qpeft.data.pipes import readable
 from pyserini_qpeft.data.records import Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError
+
+KEPT_IN_MEMORY_BYTES = 8 << 20
+"""The hits of larger run files stay in the file."""
 
 Clean = Callable[[str, list[ScoredDoc]], list[ScoredDoc]]
 """Sorts the hits of a query, and leaves out docids that occur twice."""
 
-ReadBlock = Callable[[bytes, int], list[ScoredDoc]]
-"""Reads the part of a file that holds one query; the number is that of its first line."""
+type ReadBlock[T] = Callable[[str, bytes, int], T]
+"""Reads the part of a file that holds one query: its qid, the bytes, and the number of their first line."""
 
 ParseLines = Callable[[PathLike, Iterable[tuple[int, str]]], Run]
 """Reads numbered lines of the file that is named."""
 
 
-class StoredRun(Mapping[str, list[ScoredDoc]]):
-    """Hits by qid, read from a file in which each query has a part of its own. Threads may share it.
+def is_large(path: PathLike) -> bool:
+    """Whether the hits of a file stay in it."""
+    return os.stat(readable(path)).st_size > KEPT_IN_MEMORY_BYTES
+
+
+class StoredQueries[T](Mapping[str, T]):
+    """What a file holds of each qid, if each query has a part of its own in the file. Threads may share it.
 
     It holds about 200 bytes for each query, and no hit.
 
@@ -36,7 +45,7 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
         file: The content of the file, unzipped.
     """
 
-    def __init__(self, path: PathLike, read: ReadBlock) -> None:
+    def __init__(self, path: PathLike, read: ReadBlock[T]) -> None:
         self.file = _plain(path)
         self._path, self._read = path, read
         self._state = self._read_state()
@@ -51,7 +60,7 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
         self._lengths.append(length)
         self._lines.append(line)
 
-    def __getitem__(self, qid: str) -> list[ScoredDoc]:
+    def __getitem__(self, qid: str) -> T:
         place = self._places[qid]
         with user_read_errors(self._path):
             with self._lock:
@@ -59,7 +68,7 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
                 block = self.file.read(self._lengths[place])
             if self._read_state() != self._state:
                 raise QPeftError(f"{self._path} changed while it was read: start again when it is complete")
-        return self._read(block, self._lines[place])
+        return self._read(qid, block, self._lines[place])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -75,13 +84,25 @@ class StoredRun(Mapping[str, list[ScoredDoc]]):
         return status.st_size, status.st_mtime_ns
 
 
-def stored_lines(path: PathLike, clean: Clean, parse: ParseLines) -> StoredRun | None:
-    """A run of lines that begin with the qid. The file is read once, and every line is checked.
+StoredRun = StoredQueries[list[ScoredDoc]]
+
+
+def stored_lines(
+    path: PathLike,
+    clean: Clean,
+    parse: ParseLines,
+    *,
+    qid_of: Callable[[str], str] = first_column,
+    has_header: bool = False,
+) -> StoredRun | None:
+    """A run with a line for each hit. The file is read once, and every line is checked.
 
     Args:
         path: The file.
         clean: Is applied to the hits of each query.
         parse: Reads the lines of one query.
+        qid_of: The qid of a line, as `parse` reads it; any text if the line breaks the format.
+        has_header: Whether the first line is not that of a hit.
 
     Returns:
         The run; None if the lines of a query do not stand together.
@@ -90,12 +111,11 @@ def stored_lines(path: PathLike, clean: Clean, parse: ParseLines) -> StoredRun |
         QPeftError: The file cannot be read, or a line breaks the format.
     """
 
-    def read(block: bytes, first: int) -> list[ScoredDoc]:
-        ((qid, hits),) = parse(path, numbered_lines_of(block.split(b"\n"), path, first)).items()
-        return clean(qid, hits)
+    def read(qid: str, block: bytes, first: int) -> list[ScoredDoc]:
+        return clean(qid, parse(path, numbered_lines_of(block.split(b"\n"), path, first))[qid])
 
     run = StoredRun(path, read)
-    for qid, start, length, first, lines in _blocks(run.file, path):
+    for qid, start, length, first, lines in _blocks(run.file, path, qid_of, has_header):
         if qid in run:
             return None
         clean(qid, parse(path, lines)[qid])
@@ -103,7 +123,9 @@ def stored_lines(path: PathLike, clean: Clean, parse: ParseLines) -> StoredRun |
     return run
 
 
-def _blocks(file: BinaryIO, path: PathLike) -> Iterator[tuple[str, int, int, int, list[tuple[int, str]]]]:
+def _blocks(
+    file: BinaryIO, path: PathLike, qid_of: Callable[[str], str], has_header: bool
+) -> Iterator[tuple[str, int, int, int, list[tuple[int, str]]]]:
     """Yields lines that follow each other and have the same qid: qid, first byte, bytes, number, and the lines."""
     current: str | None = None
     start = position = 0
@@ -113,7 +135,10 @@ def _blocks(file: BinaryIO, path: PathLike) -> Iterator[tuple[str, int, int, int
         file.seek(0)
         for number, raw in enumerate(file, start=1):
             for _, line in numbered_lines_of([raw], path, number):
-                qid = first_column(line)
+                if has_header:
+                    has_header = False
+                    continue
+                qid = qid_of(line)
                 if qid != current:
                     if current is not None:
                         yield current, start, position - start, first, block

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyserini_qpeft.data.records import Qrels, Run, ScoredDoc
 from pyserini_qpeft.errors import QPeftError, did_you_mean
+from pyserini_qpeft.evaluation.gdeval import is_of_gdeval, with_gdeval
 from pyserini_qpeft.evaluation.overlap import examples
 from pyserini_qpeft.evaluation.own_measures.register import register_own_measures
 
@@ -92,12 +93,14 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
         Float64 frame, qids by measures; the means of its columns are what trec_eval prints.
 
     Raises:
-        QPeftError: No query of the run is judged, or a measure is unknown.
+        QPeftError: No query of the run is judged, a measure is unknown, or a measure does not take the grades.
     """
     import ir_measures
     import pandas as pd
 
     parsed = parse_measures(measures)
+    of_gdeval = [measure for measure in parsed if is_of_gdeval(measure)]
+    others = [measure for measure in parsed if measure not in of_gdeval]
     judged = [qid for qid in qrels if run.get(qid)]
     if not run.keys() & qrels.keys():
         raise QPeftError(
@@ -112,9 +115,12 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
         for qid in some:
             docids = trec_eval_order(run[qid])
             strict_order[qid] = {docid: float(len(docids) - place) for place, docid in enumerate(docids)}
-        for group, grades in _with_grades(parsed, {qid: qrels[qid] for qid in some}):
+        for group, grades in _with_grades(others, {qid: qrels[qid] for qid in some}):
             for metric in ir_measures.iter_calc(group, grades, strict_order):
                 values[metric.query_id, str(metric.measure)] = float(metric.value)
+        for group, grades in _with_grades(of_gdeval, {qid: qrels[qid] for qid in some}):
+            for qid, measure, value in with_gdeval(group, grades, strict_order):
+                values[qid, str(measure)] = value
     columns = [str(measure) for measure in parsed]
     rows = [[values[qid, column] for column in columns] for qid in qrels]
     return pd.DataFrame(rows, index=pd.Index(list(qrels), name="qid"), columns=columns, dtype="float64")

@@ -1,7 +1,7 @@
 """Rankings at other depths and fusion weights, for hits that are scored already; no model is needed."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def in_first_stage_order(ranked: RankedList) -> list[RankedHit]:
     return hits
 
 
-def two_stage_runs(lists: Mapping[str, Sequence[RankedList]], qrels: Qrels) -> dict[str, TwoStageRun]:
+def two_stage_runs(lists: Mapping[str, Collection[RankedList]], qrels: Qrels) -> dict[str, TwoStageRun]:
     """Both stages of the judged queries of several runs, for plots of fusion weight and depth.
 
     A run without likelihoods, or of a cascade, is left out. So is one that cannot be ranked anew: a list was cut,

@@ -7,6 +7,8 @@ package uses a line break, and it ranks by the likelihood alone. BEIR itself is 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pyserini_qpeft.reranking.options import check_count
+
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
 
@@ -44,8 +46,9 @@ class BeirReranker:
             For each qid the new score of each docid, best first, for BEIR's ``EvaluateRetrieval.evaluate``.
 
         Raises:
-            QPeftError: A docid is not in the corpus.
+            QPeftError: A docid is not in the corpus, or `top_k` is negative.
         """
+        check_count(top_k, "top_k")
         requests = [
             (queries[qid], sorted(found.items(), key=lambda hit: hit[1], reverse=True)[:top_k])
             for qid, found in results.items()

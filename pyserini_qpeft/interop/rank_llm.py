@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.tail import score_tail
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ class RankLLMReranker:
             the reranked ones: their first-stage scores have another scale and would change the order.
 
         Raises:
-            QPeftError: Not 0 <= rank_start <= rank_end, or a candidate has no text.
+            QPeftError: Not 0 <= rank_start <= rank_end, `top_k_retrieve` is negative, or a candidate has no text.
         """
         if not 0 <= rank_start <= rank_end:
             raise QPeftError(
                 f"rank_start={rank_start} and rank_end={rank_end} are not a range: give 0 <= rank_start <= rank_end."
             )
+        check_count(kwargs.get("top_k_retrieve"), "top_k_retrieve")
         rank_end = max(rank_start, min(rank_end, kwargs.get("top_k_retrieve") or rank_end))
         slices = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
         with self._one_at_a_time:

@@ -114,7 +114,9 @@ def _remembered(note: Path, state: dict[str, int]) -> str | None:
 
 
 def _remember(note: Path, content: dict[str, int | str]) -> None:
-    partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
+    # One name, so that the next process replaces what a killed one has left. Two processes at once write the same, or
+    # leave a note that cannot be read and does not count.
+    partial = note.with_name(f"{note.name}.partial")
     # Without a note the hash is computed again next time; a cache that cannot be written is reported elsewhere.
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pyserini_qpeft.errors import QPeftError, counted
 from pyserini_qpeft.notebook.collection import Collection
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def search(collection: Collection, query: str, k: int = 10) -> RankedHits:
         query: The query.
         k: Number of hits.
     """
+    check_count(k)
     return _first_stage(collection.searcher.search(query, k=k))
 
 
@@ -111,8 +113,9 @@ def search_topics(
         qids: Some of its queries; None is all.
 
     Raises:
-        QPeftError: There is no such split, or one of the qids is not in it.
+        QPeftError: There is no such split, one of the qids is not in it, or `k` is negative.
     """
+    check_count(k)
     judged = collection.judged(split)
     wanted = list(judged if qids is None else qids)
     if missing := [qid for qid in wanted if qid not in judged]:

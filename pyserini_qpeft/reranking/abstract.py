@@ -69,7 +69,7 @@ class AbstractReranker(ABC):
 
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
-                The query or a text is not a string.
+                The query or a text is not a string, or `k` is negative.
         """
         query = as_text(query, "the query")
         return self.rerank_batch([(query, hits)], k=k, searcher=searcher, corpus=corpus)[0]

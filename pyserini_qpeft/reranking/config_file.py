@@ -84,6 +84,8 @@ def _fusion(read: Any) -> FusionConfig | None:
     if not isinstance(read, dict):
         raise QPeftError("fusion must be an object with method, weight and rrf_k, or null")
     _refuse_unknown(read, {field.name for field in fields(FusionConfig)}, "fusion")
+    if not isinstance(read.get("method", ""), str):
+        raise QPeftError(f"fusion: method must be a word, and is {read['method']!r}")
     if not _is_number(read.get("rrf_k", 0)):
         raise QPeftError(f"fusion: rrf_k must be a number, and is {read['rrf_k']!r}")
     if read.get("weight") is not None and not _is_number(read["weight"]):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.requests import as_pairs, read_pairs
 
 if TYPE_CHECKING:
@@ -180,9 +181,10 @@ class CrossEncoderCalls(ABC):
             asked for. Equal scores keep the order of `documents`.
 
         Raises:
-            QPeftError: The query or a text is not a string, or an option cannot be followed.
+            QPeftError: The query or a text is not a string, `top_k` is negative, or an option cannot be followed.
             TypeError: There is no such option.
         """
+        check_count(top_k, "top_k")
         chosen = self._options({**options, "convert_to_numpy": True, "convert_to_tensor": False})
         pairs = as_pairs(query, documents)
         scores = chosen.converted(self._score(pairs, progress=bool(show_progress_bar)))

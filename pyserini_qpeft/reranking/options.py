@@ -4,11 +4,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.row_scorer import OnScored
+
+
+def check_count(count: int | None, name: str = "k") -> None:
+    """Check how many hits are asked for.
+
+    Raises:
+        QPeftError: The number is negative. The message begins with `name`.
+    """
+    if count is not None and count < 0:
+        raise QPeftError(f"{name} must not be negative, and is {count}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,9 @@ class CallOptions:
             number of those that are left out, for lack of time or because they need not be read.
         deadline: When scoring must end, see `score_in_time`. None: `RerankConfig.milliseconds` sets one for each query,
             or there is none.
+
+    Raises:
+        QPeftError: `k` is negative.
     """
 
     k: int | None = None
@@ -32,3 +46,6 @@ class CallOptions:
     report: ScoringReport = field(default_factory=ScoringReport)
     on_scored: "OnScored | None" = None
     deadline: Deadline | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.k)

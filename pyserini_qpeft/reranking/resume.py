@@ -163,8 +163,17 @@ class ResumableWriter:
                 place += len(line)
         if not self._places:
             return 0
-        self._compare(json.loads(header)["settings"])
+        self._compare(self._settings_in(header))
         return place
+
+    def _settings_in(self, header: bytes) -> dict[str, Any]:
+        try:
+            settings = json.loads(header)["settings"]
+        except ValueError:
+            settings = None
+        if not isinstance(settings, dict):
+            raise QPeftError(f"{self.partial} is damaged: start again with --restart, or delete it")
+        return settings
 
     def _compare(self, settings: dict[str, Any]) -> None:
         names = [name for name in {**settings, **self._settings} if settings.get(name) != self._settings.get(name)]
@@ -182,6 +191,9 @@ def _whole_record(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+        if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in ("qid", "lines")):
+            return None
+        record["lines"].encode()
+    except ValueError:  # broken JSON, or half of a surrogate pair
         return None
-    return record if isinstance(record, dict) and {"qid", "lines"} <= record.keys() else None
+    return record

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pyserini_qpeft.candidates.texts import gives_documents
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError, counted
+from pyserini_qpeft.reranking.options import check_count
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -50,6 +51,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
         """
+        check_count(k)
         hits = self.searcher.search(q, **{**self._wanted(self.searcher.search, k), **options})
         return self.reranker.rerank(q, hits, k=k, searcher=self._stored(), corpus=self.corpus)
 
@@ -71,6 +73,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: As for `search`, or the numbers of queries and qids differ.
         """
+        check_count(k)
         if len(queries) != len(qids):
             raise QPeftError(f"{counted(len(queries), 'query')} and {counted(len(qids), 'qid')}: give a qid for each.")
         wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}

@@ -21,6 +21,8 @@ from typing import Any
 MODEL = re.compile(r"[0-9a-f]{24}(-int8)?")
 _PASSAGE = re.compile(r"[0-9a-f]{32}\.safetensors")
 UNFINISHED = re.compile(r"([0-9a-f]{32}|model|passages)\.[0-9a-f]{8}\.part")
+UNFINISHED_TENSORS = re.compile(r"\.tmp[0-9A-Za-z]{6}")
+"""What safetensors writes to before it renames the file, in the folder of a model."""
 
 
 @dataclass(frozen=True, slots=True)

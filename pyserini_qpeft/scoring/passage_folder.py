@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.locks import locked
-from pyserini_qpeft.scoring.passage_files import MODEL, UNFINISHED, about, files_of, write_whole
+from pyserini_qpeft.scoring.passage_files import MODEL, UNFINISHED, UNFINISHED_TENSORS, about, files_of, write_whole
 from pyserini_qpeft.scoring.sizes import size_text
 
 _FREE_BYTES = 1 << 30
@@ -205,7 +205,8 @@ class PassageFolder:
         with contextlib.suppress(OSError), locked(self._lock):
             for folder in (self.folder, *self._models()):
                 for name in os.listdir(folder):
-                    if UNFINISHED.fullmatch(name):
+                    tensors = folder != self.folder and UNFINISHED_TENSORS.fullmatch(name)
+                    if tensors or UNFINISHED.fullmatch(name):
                         (folder / name).unlink(missing_ok=True)
 
     def _read_note(self) -> tuple[int | None, int | None]:

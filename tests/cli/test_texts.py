@@ -62,12 +62,12 @@ def test_a_corpus_that_changes_while_it_is_copied_is_refused(corpus, tmp_path, m
 
 
 def test_a_rerank_of_large_files_equals_that_of_small_ones(qpeft, run_file, beir, model, tmp_path, monkeypatch):
-    from pyserini_qpeft.data import runs
+    from pyserini_qpeft.data import stored_run
 
     monkeypatch.setenv("QPEFT_CACHE", str(tmp_path / "cache"))
     common = ["rerank", "--run", run_file, "--topics", beir / "queries.jsonl.gz", "--corpus", beir, "--quiet", *model]
     assert qpeft(*common, "--output", tmp_path / "small").code == 0
     monkeypatch.setattr(texts, "KEPT_IN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(runs, "KEPT_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(stored_run, "KEPT_IN_MEMORY_BYTES", 0)
     assert qpeft(*common, "--output", tmp_path / "large").code == 0
     assert (tmp_path / "large").read_bytes() == (tmp_path / "small").read_bytes()

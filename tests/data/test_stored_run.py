@@ -1,6 +1,8 @@
 """A run that stays in its file reads as one that is kept in memory."""
 
+import csv
 import gzip
+import io
 import json
 import logging
 
@@ -8,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyserini_qpeft.data import runs
-from pyserini_qpeft.data.runs import read_run
-from pyserini_qpeft.data.stored_run import StoredRun
+from pyserini_qpeft.data import stored_run
+from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+from pyserini_qpeft.data.records import RankedHit, RankedList
+from pyserini_qpeft.data.runs import read_run, write_run
+from pyserini_qpeft.data.stored_run import StoredQueries
 from pyserini_qpeft.errors import QPeftError
 
 IDS = st.text("ab1é🙂\u00a0", min_size=1, max_size=3)
@@ -24,7 +28,7 @@ def stored(monkeypatch):
     """Reads a run as a large one is read."""
 
     def read(path):
-        monkeypatch.setattr(runs, "KEPT_IN_MEMORY_BYTES", 0)
+        monkeypatch.setattr(stored_run, "KEPT_IN_MEMORY_BYTES", 0)
         run = read_run(path)
         monkeypatch.undo()
         return run
@@ -35,11 +39,11 @@ def stored(monkeypatch):
 def both(path) -> tuple[object, object]:
     """The run in memory and the run in its file, and what is logged."""
     in_memory = read_run(path)
-    kept, runs.KEPT_IN_MEMORY_BYTES = runs.KEPT_IN_MEMORY_BYTES, 0
+    kept, stored_run.KEPT_IN_MEMORY_BYTES = stored_run.KEPT_IN_MEMORY_BYTES, 0
     try:
         return in_memory, read_run(path)
     finally:
-        runs.KEPT_IN_MEMORY_BYTES = kept
+        stored_run.KEPT_IN_MEMORY_BYTES = kept
 
 
 @given(run=RUNS, zipped=st.booleans(), end=st.sampled_from(["\n", "\r\n"]), blank=st.booleans(), last=st.booleans())
@@ -49,7 +53,7 @@ def test_both_are_equal(run, zipped, end, blank, last, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "stored"
     path.write_bytes(gzip.compress(text.encode()) if zipped else ("\ufeff" + text).encode())
     in_memory, stored = both(path)
-    assert isinstance(stored, StoredRun)
+    assert isinstance(stored, StoredQueries)
     assert isinstance(in_memory, dict)
     assert dict(stored) == in_memory
     assert list(stored) == list(in_memory)
@@ -84,9 +88,65 @@ def test_json_runs_are_equal_too(run, form, zipped, marked, ids, texts, tmp_path
     content = ("\ufeff" if marked else "").encode() + text.encode()
     path.write_bytes(gzip.compress(content) if zipped else content)
     in_memory, stored = both(path)
-    assert isinstance(stored, StoredRun)
+    assert isinstance(stored, StoredQueries)
     assert dict(stored) == in_memory
     assert list(stored) == list(in_memory)
+
+
+CSV_IDS = st.text('a,"é🙂\u00a0 ', min_size=1, max_size=3).filter(str.strip)
+
+
+@given(
+    run=st.dictionaries(CSV_IDS, st.lists(st.tuples(CSV_IDS, SCORES), min_size=1, max_size=5), min_size=1),
+    names=st.permutations(["qid", "docno", "score", "rank"]),
+    zipped=st.booleans(),
+    marked=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n", "\n\n"]),
+)
+def test_csv_runs_are_equal_too(run, names, zipped, marked, end, tmp_path_factory):
+    rows = [
+        [{"qid": qid, "docno": docid, "score": repr(score), "rank": "7"}[name] for name in names]
+        for qid, hits in run.items()
+        for docid, score in hits
+    ]
+    file = io.StringIO()
+    csv.writer(file, lineterminator=end).writerows([names, *rows])
+    content = ("\ufeff" if marked else "").encode() + file.getvalue().encode()
+    path = tmp_path_factory.getbasetemp() / "stored"
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    in_memory, stored = both(path)
+    assert isinstance(stored, StoredQueries)
+    assert dict(stored) == in_memory
+    assert list(stored) == list(in_memory)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1,b", "run:3: 2 fields, where the header has 3"),
+        ("1,b,high", "run:3: the score 'high' is not a number"),
+        (",b,1", "run:3: the query id is missing"),
+    ],
+)
+def test_a_mistake_in_csv_is_named_before_anything_is_done(tmp_path, stored, row, message):
+    path = tmp_path / "run"
+    path.write_text(f"qid,docno,score\n1,a,2\n{row}\n")
+    with pytest.raises(QPeftError, match=message):
+        stored(path)
+
+
+def test_reranked_lists_stay_in_their_file_too(tmp_path, monkeypatch):
+    hits = [RankedHit("a", 2.0, 1, 5.0, 2, "é\n", -1.5), RankedHit("b", 1.0, 2, 6.0, 1, None, -2.5)]
+    lists = [RankedList(qid, f"query {qid}", hits, seconds=0.5) for qid in ("2", "1", "3")]
+    write_run(tmp_path / "run", lists, "jsonl")
+    in_memory = read_ranked_lists(tmp_path / "run")
+    assert isinstance(in_memory, list)
+    monkeypatch.setattr(stored_run, "KEPT_IN_MEMORY_BYTES", 0)
+    stored = read_ranked_lists(tmp_path / "run")
+    assert not isinstance(stored, list)
+    for _ in range(2):
+        assert list(stored) == in_memory
+    assert len(stored) == 3
 
 
 def test_an_object_with_all_queries_is_kept_in_memory(tmp_path, stored):

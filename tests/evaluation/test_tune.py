@@ -154,6 +154,8 @@ def test_a_configuration_comes_back_as_it_was_written(tmp_path: Path):
         ('{"fusion": 0.3}', "fusion must be an object"),
         ('{"fusion": {"weight": 2}}', "fusion weight must be between 0 and 1"),
         ('{"fusion": {"weight": "x"}}', "weight must be a number"),
+        ('{"fusion": {"method": {"weight": 1}}}', "fusion: method must be a word"),
+        ('{"fusion": {"rrf_k": ' + "9" * 400 + "}}", "a number in this JSON has too many digits"),
         ('{"fusion": {"alpha": 0.3}}', "unknown setting 'alpha'"),
     ],
 )

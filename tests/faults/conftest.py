@@ -16,7 +16,7 @@ Disk = Callable[..., Path]
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The inputs of the kill harness."""
-    from kills import write_inputs
+    from jobs import write_inputs
 
     folder = tmp_path_factory.mktemp("inputs")
     write_inputs(folder)
@@ -33,7 +33,8 @@ def cache(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def expected(inputs: Path) -> Callable[[str], dict[str, bytes]]:
     """The files of an undisturbed run of a job, by the name of the job."""
     from forks import command, run
-    from kills import JOBS, contents
+    from jobs import JOBS
+    from kills import contents
 
     def of(name: str) -> dict[str, bytes]:
         (job,) = (one for one in JOBS if one.name == name)

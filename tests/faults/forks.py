@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kills import Job
+from jobs import Job
 
 Prepare = Callable[[], None]
 """Changes the process of a job before the job starts."""
@@ -15,7 +15,8 @@ Prepare = Callable[[], None]
 def command(job: Job, inputs: Path, outputs: Path) -> list[str]:
     """The command line of a job; it goes on if there are files in the folder of outputs."""
     words = [*job.arguments.split(), *(job.again.split() if any(outputs.iterdir()) else ())]
-    return [word.format(**{"in": inputs, "out": outputs}) for word in words]
+    folders = {"in": inputs, "out": outputs, "cache": os.environ.get("QPEFT_CACHE", "")}
+    return [word.format(**folders) for word in words]
 
 
 class Fork:

@@ -1,14 +1,22 @@
 """Kills commands at random moments and runs them again: the output must be that of a run that nobody disturbed.
 
-    python tests/faults/kills.py --kills 1000 --report kills.json
+    python tests/faults/kills.py --kills 1400 --report kills.json
 
-Each trial starts a job in a fresh folder, kills it up to three times with SIGKILL, and lets it end. Then every file of
-the folder must be byte-equal to that of an undisturbed run, and there must be no other file. A job runs in a fork of
-this process, which has imported torch already; jobs that start Java run in a process of their own.
+Each trial starts a job with empty folders, kills it up to three times with SIGKILL, and lets it end. Then every file of
+the output must be byte-equal to that of an undisturbed run, and there must be no other file there, in the cache or in
+the folder for temporary files. Half of the kills come at a moment that is drawn from the processor time of the whole
+job, which does not depend on what else the machine does. The other half come up to 3 ms after the job changes files: a
+file is opened for writing, renamed or removed, or a folder is made.
+
+A job runs in a fork of this process, which has imported what the job needs. No fork has Java from here.
 """
 
 import argparse
+import contextlib
+import gc
+import importlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -17,149 +25,111 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from select import select
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT.parent)]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT), str(ROOT.parent)]
+
+from forks import Fork, command  # noqa: E402
+from jobs import JOBS, Job, write_inputs  # noqa: E402
 
 KILLS_IN_A_TRIAL = 3
-QUERIES = 12
+_CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
+_LONGEST_DELAY = 0.003
+_POLL_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
-class Job:
-    """A command whose output must not depend on kills.
+class Kill:
+    """When a job is killed: after some processor time, or some seconds after its n-th change of files."""
 
-    Attributes:
-        name: Name of the job, for the report.
-        arguments: Command line, with `{in}` for the folder of inputs and `{out}` for that of outputs.
-        again: What is added to the command line when it goes on.
-        java: Whether it starts Java, which a forked process cannot do.
-        compared: Suffixes of files that must be equal; the others (a training record has times) must be there.
-    """
-
-    name: str
-    arguments: str
-    again: str = ""
-    java: bool = False
-    compared: tuple[str, ...] = ("",)
+    processor_seconds: float | None = None
+    change: int | None = None
+    delay: float = 0.0
 
 
-_MODEL = "--model {in}/model --dtype float32 --device cpu --quiet --query-batch-pairs 6"
-_RERANK = f"rerank --run {{in}}/run.txt --topics {{in}}/topics.tsv --corpus {{in}}/corpus.jsonl {_MODEL}"
-_SEARCH = (
-    "search --index {in}/index --topics {in}/topics.tsv --hits 8 --qpeft.model {in}/model --dtype float32 --device cpu "
-    "--quiet --qpeft.query-batch-pairs 6"
-)
-JOBS = [
-    Job("rerank, TREC", f"{_RERANK} --output {{out}}/run.txt"),
-    Job("rerank, JSON", f"{_RERANK} --output {{out}}/run.jsonl --output-format jsonl"),
-    Job("rerank, gzipped", f"{_RERANK} --output {{out}}/run.gz"),
-    Job("rerank, fused", f"{_RERANK} --output {{out}}/run.txt --fusion minmax --fusion-weight 0.5"),
-    Job("mine", "mine --collection {in}/beir --split train --run {in}/run.txt --output {out}/train.json.gz"),
-    Job(
-        "train",
-        "train --train {in}/examples.json --output {out}/adapter --epochs 6 --batch-queries 2 --loss pairwise "
-        "--eval-steps 2 --model {in}/model --device cpu --dtype float32 --quiet",
-        again="--resume",
-        compared=(".safetensors", "adapter_config.json"),
-    ),
-    Job(
-        "experiment",
-        "experiment {in}/experiment.yaml --output {out}",
-        compared=(".jsonl", ".trec", ".tsv", ".yaml", ".safetensors", "table.md"),
-    ),
-    Job("search, TREC", f"{_SEARCH} --output {{out}}/run.txt", java=True),
-]
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended: exit code (-9: killed), what it said, changes of files, and processor time in seconds."""
+
+    code: int
+    said: str
+    changes: int
+    processor_seconds: float
 
 
-_EXPERIMENT = """\
-name: Killed often
-measures: [RR@10]
-depths: [4]
-hits: 8
-fusion: [none, dev]
-seeds: [1]
-collections:
-  small: {folder: beir, first-stages: {stored: run.txt}, dev: {split: dev}}
-models:
-  tiny:
-    options: {model: model, dtype: float32, device: cpu, query-batch-pairs: 6}
-    adapters:
-      bare: none
-      trained: {train: {train: examples.json, model: model, dtype: float32, device: cpu, epochs: 2, batch-queries: 2,
-                        loss: pairwise, quiet: true}}
-"""
+@dataclass(frozen=True)
+class Places:
+    """The folders of a trial."""
+
+    outputs: Path
+    cache: Path
+    temporary: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> "Places":
+        """Three folders, not made yet."""
+        return cls(folder / "out", folder / "cache", folder / "tmp")
+
+    def empty(self) -> None:
+        """Makes the folders, or empties them."""
+        for folder in vars(self).values():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
 
 
-def write_inputs(folder: Path) -> None:
-    """A tiny model, a corpus, topics, qrels, a run and training examples."""
-    from tiny import WORDS, save_tiny_model
-
-    rng = random.Random(1)
-    passages = {f"d{n}": " ".join(rng.choices(WORDS, k=12)) for n in range(60)}
-    queries = {f"q{n}": " ".join(rng.choices(WORDS, k=4)) for n in range(QUERIES)}
-    save_tiny_model(folder / "model")
-    corpus = "".join(json.dumps({"_id": d, "title": "", "text": text}) + "\n" for d, text in passages.items())
-    (folder / "corpus.jsonl").write_text(corpus)
-    (folder / "topics.tsv").write_text("".join(f"{qid}\t{query}\n" for qid, query in queries.items()))
-    hits = {qid: rng.sample(sorted(passages), 8) for qid in queries}
-    lines = [
-        f"{qid} Q0 {docid} {n + 1} {9 - n} bm25\n" for qid, docids in hits.items() for n, docid in enumerate(docids)
-    ]
-    (folder / "run.txt").write_text("".join(lines))
-    beir = folder / "beir"
-    (beir / "qrels").mkdir(parents=True)
-    (beir / "corpus.jsonl").write_text(corpus)
-    topics = "".join(json.dumps({"_id": qid, "text": query}) + "\n" for qid, query in queries.items())
-    (beir / "queries.jsonl").write_text(topics)
-    judged = "".join(f"{qid}\t{docids[3]}\t1\n" for qid, docids in hits.items())
-    (beir / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
-    dev = "".join(f"{qid}\t{docids[2]}\t1\n" for qid, docids in hits.items())
-    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
-    (beir / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\n" + dev)
-    (folder / "experiment.yaml").write_text(_EXPERIMENT)
-    examples = [
-        {
-            "question": query,
-            "answers": [],
-            "positive_ctxs": [{"title": "", "text": passages[hits[qid][3]]}],
-            "hard_negative_ctxs": [{"title": "", "text": passages[docid]} for docid in hits[qid][:2]],
-        }
-        for qid, query in queries.items()
-    ]
-    (folder / "examples.json").write_text(json.dumps(examples))
+def run(job: Job, inputs: Path, places: Places, kill: Kill | None = None) -> Ended:
+    """Runs a job, and kills it if it has not ended before the moment."""
+    os.environ["QPEFT_CACHE"] = str(places.cache)
+    reading, writing = os.pipe()
+    fork = Fork(command(job, inputs, places.outputs), lambda: _prepare(job, places, writing))
+    os.close(writing)
+    changes, seconds = 0, 0.0
+    while True:
+        if select([reading], [], [], _POLL_SECONDS)[0]:
+            if not (seen := os.read(reading, 1)):
+                break
+            changes += len(seen)
+            if kill is not None and changes == kill.change:
+                time.sleep(kill.delay)
+                os.kill(fork.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            seconds = max(seconds, _processor_seconds(fork.pid))
+        if kill is not None and kill.processor_seconds is not None and seconds >= kill.processor_seconds:
+            os.kill(fork.pid, signal.SIGKILL)
+    os.close(reading)
+    code, said = fork.end()
+    return Ended(code, said, changes, seconds)
 
 
-def _command(arguments: Sequence[str], log: Path) -> None:
-    """The command in a process of its own."""
-    with log.open("ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    from pyserini_qpeft.cli.__main__ import main
-
-    os._exit(main(arguments))
+def _processor_seconds(pid: int) -> float:
+    return time.clock_gettime((~pid << 3) | 2)  # Linux's number for the clock of all threads of a process
 
 
-def run(job: Job, inputs: Path, outputs: Path, log: Path, *, again: bool = False, seconds: float | None = None) -> int:
-    """Runs a job, and kills it after some seconds if it has not ended.
+def _prepare(job: Job, places: Places, writing: int) -> None:
+    """In the process of a job: writes a byte for each change of files, before it happens."""
+    os.environ["TMPDIR"] = tempfile.tempdir = str(places.temporary)
+    if job.large:
+        from pyserini_qpeft.cli import texts
+        from pyserini_qpeft.data import stored_run
 
-    Returns:
-        Its exit code; -9 if it was killed.
-    """
-    words = [*job.arguments.split(), *(job.again.split() if again else ())]
-    arguments = [word.format(**{"in": inputs, "out": outputs}) for word in words]
-    context = multiprocessing.get_context("spawn" if job.java else "fork")
-    process = context.Process(target=_command, args=(arguments, log))
-    process.start()
-    process.join(seconds)
-    if process.exitcode is None:
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-    return int(process.exitcode or 0)
+        stored_run.KEPT_IN_MEMORY_BYTES = texts.KEPT_IN_MEMORY_BYTES = 0
+    watched = tuple(str(folder) for folder in vars(places).values())
+
+    def report(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            changes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        else:
+            path, changes = arguments[0] if arguments else None, event in _CHANGES
+        if changes and isinstance(path, str | os.PathLike) and str(path).startswith(watched):
+            os.write(writing, b".")
+
+    sys.addaudithook(report)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -176,95 +146,187 @@ def difference(job: Job, expected: dict[str, bytes], found: dict[str, bytes]) ->
     return f"other content: {', '.join(other)}" if other else ""
 
 
+def names(places: Places) -> set[str]:
+    """The files and folders in the cache and among the temporary files."""
+    return {
+        str(path.relative_to(folder.parent))
+        for folder in (places.cache, places.temporary)
+        for path in folder.rglob("*")
+    }
+
+
 @dataclass
 class Count:
-    """Figures of one job."""
+    """Figures of one job.
+
+    Attributes:
+        kills: Processes that were killed.
+        trials: Outputs that were compared.
+        identical: Those that are equal to that of an undisturbed run.
+        ended_before: Processes that had ended before the moment of their kill.
+        failures: What differs.
+    """
 
     kills: int = 0
     trials: int = 0
     identical: int = 0
     ended_before: int = 0
-    failures: tuple[str, ...] = ()
+    failures: list[str] = field(default_factory=list)
 
 
-def kill_often(
-    job: Job, inputs: Path, work: Path, kills: int, rng: random.Random, show: Callable[[str], None]
-) -> Count:
-    """Kills a job until it was killed `kills` times in all, and checks the output after every third kill or so."""
-    outputs, log = work / "out", work / "log"
-    outputs.mkdir()
-    begin = time.monotonic()
-    code = run(job, inputs, outputs, log)
-    length = time.monotonic() - begin
-    if code:
-        show(f"{job.name}: the undisturbed run ended with {code}: {log.read_text()[-300:]}")
-        return Count(failures=("the undisturbed run failed",))
-    expected = contents(outputs)
-    count = Count()
-    while count.kills < kills and not count.failures:
-        shutil.rmtree(outputs)
-        outputs.mkdir()
-        log.unlink(missing_ok=True)
-        moments, killed = [], 0
-        for _ in range(rng.randint(1, KILLS_IN_A_TRIAL)):
-            moments.append(rng.uniform(0, 1.05 * length))
-            unfinished = any(outputs.iterdir())
-            if run(job, inputs, outputs, log, again=unfinished, seconds=moments[-1]) != -signal.SIGKILL:
+class Trials:
+    """Trials of one job.
+
+    Args:
+        job: The job.
+        inputs: Folder of its inputs.
+        folder: An empty folder.
+        rng: Draws the moments.
+
+    Raises:
+        RuntimeError: The undisturbed run fails.
+    """
+
+    def __init__(self, job: Job, inputs: Path, folder: Path, rng: random.Random) -> None:
+        self._job, self._inputs, self._rng = job, inputs, rng
+        self._places = Places.below(folder)
+        self._places.empty()
+        self._whole = run(job, inputs, self._places)
+        if self._whole.code:
+            raise RuntimeError(f"{job.name}: the undisturbed run ended with {self._whole.code}: {self._whole.said}")
+        self._expected, self._names = contents(self._places.outputs), names(self._places)
+
+    def one(self, count: Count) -> None:
+        """Kills the job up to three times, lets it end, and compares."""
+        job, inputs, places = self._job, self._inputs, self._places
+        places.empty()
+        kills: list[Kill] = []
+        for _ in range(self._rng.randint(1, KILLS_IN_A_TRIAL)):
+            kills.append(self._draw())
+            ended = run(job, inputs, places, kills[-1])
+            if ended.code != -signal.SIGKILL:
                 count.ended_before += 1
                 break
-            killed += 1
+            count.kills += 1
         else:
-            code = 0 if contents(outputs) == expected else run(job, inputs, outputs, log, again=any(outputs.iterdir()))
             # The process may have written its output just before it was killed. Some jobs refuse to write it again.
-            if code and difference(job, expected, contents(outputs)):
-                count.failures += (f"ended with {code} after kills at {moments}: {log.read_text()[-300:]}",)
-        count.kills += killed
-        count.trials += 1
-        wrong = difference(job, expected, contents(outputs))
-        count.identical += not wrong
+            whole = contents(places.outputs) == self._expected and names(places) == self._names
+            ended = Ended(0, "", 0, 0.0) if whole else run(job, inputs, places)
+        wrong = difference(job, self._expected, contents(places.outputs))
+        if not wrong and (other := names(places) ^ self._names):
+            wrong = f"other files in the cache or among the temporary ones: {', '.join(sorted(other))}"
         if wrong:
-            count.failures += (f"after kills at {moments} s: {wrong}",)
-    show(f"{job.name}: {count.kills} kills, {count.identical} of {count.trials} outputs identical; {count.failures}")
-    return count
+            count.failures.append(f"{kills}: {wrong}; ended with {ended.code}: {ended.said[-500:]}")
+        count.trials += 1
+        count.identical += not wrong
+
+    def _draw(self) -> Kill:
+        if self._whole.changes and self._rng.random() < 0.5:
+            return Kill(
+                change=self._rng.randint(1, self._whole.changes), delay=self._rng.choice((0, 1)) * self._delay()
+            )
+        return Kill(processor_seconds=self._rng.uniform(0, self._whole.processor_seconds))
+
+    def _delay(self) -> float:
+        return self._rng.uniform(0, _LONGEST_DELAY)
+
+
+def import_what_is_needed(job: Job, inputs: Path, folder: Path) -> None:
+    """Imports the modules that a job imports, so that its processes have them. Those that start Java are left out."""
+    reading, writing = os.pipe()
+    places = Places.below(folder)
+    places.empty()
+    os.environ["QPEFT_CACHE"] = str(places.cache)
+    if not os.fork():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        from pyserini_qpeft.cli.__main__ import main
+
+        code = main(command(job, inputs, places.outputs))
+        with os.fdopen(writing, "w") as file:
+            file.write("\n".join(sys.modules))
+        os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        modules = file.read().split()
+    os.wait()
+    for module in modules:
+        if not module.startswith(("jnius", "pyserini.", "__mp_main__")) and module not in sys.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+
+
+def compute_what_is_kept() -> None:
+    """Fills the tables that transformers and this package compute once in a process: most of the time of a small job."""
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    from pyserini_qpeft.models.registry import models
+
+    get_checkpoint_conversion_mapping("llama")
+    models()
+
+
+def use_java_that_starts_quickly() -> None:
+    """Looks for Java once, and sets options of Java that suit processes of a second."""
+    from pyserini_qpeft.lucene import jvm
+
+    java = jvm.find_java()
+    jvm.find_java = lambda: java
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Kills every job; prints the figures and writes them as JSON."""
+    every = sum(job.share for job in JOBS)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=1000, help="kills in all (default: 1000)")
+    parser.add_argument("--kills", type=int, default=every, help=f"kills in all (default: {every})")
     parser.add_argument("--jobs", nargs="+", choices=[job.name for job in JOBS], help="jobs to kill (default: all)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--report", type=Path, metavar="FILE", help="file for the figures (JSON)")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="file for the figures (JSON); those that it has are continued"
+    )
     given = parser.parse_args(arguments)
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    jobs = [job for job in JOBS if given.jobs is None or job.name in given.jobs]
+    counts = {job.name: Count() for job in jobs}
+    if given.report and given.report.exists():
+        counts |= {name: Count(**one) for name, one in json.loads(given.report.read_text()).items()}
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     import torch
 
     torch.set_num_threads(1)  # threads do not survive a fork
-    import transformers  # noqa: F401
-
-    import pyserini_qpeft.training.run  # noqa: F401
-
-    jobs = [job for job in JOBS if given.jobs is None or job.name in given.jobs]
-    counts: dict[str, Count] = {}
+    compute_what_is_kept()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder, "in")
         inputs.mkdir()
-        os.environ["QPEFT_CACHE"] = str(Path(folder, "cache"))
-        write_inputs(inputs)
-        if any(job.java for job in jobs):
-            log = Path(folder, "log")
-            words = f"index --corpus {inputs}/corpus.jsonl --index {inputs}/index --quiet"
-            run(Job("index", words, java=True), inputs, inputs, log)
+        writer = multiprocessing.get_context("fork").Process(target=write_inputs, args=(inputs,))
+        writer.start()  # in a process of its own, because it starts threads
+        writer.join()
+        if any(job.name.startswith("search") for job in jobs):
+            use_java_that_starts_quickly()
+            job = Job("index", "index --corpus {in}/corpus.jsonl --index {in}/index --quiet")
+            run(job, inputs, _emptied(Path(folder, "index")))
         for place, job in enumerate(jobs):
             work = Path(folder, str(place))
-            work.mkdir()
-            share = given.kills // len(jobs) + (place < given.kills % len(jobs))
-            counts[job.name] = kill_often(job, inputs, work, share, random.Random(given.seed + place), print)
-            if given.report:
-                given.report.write_text(json.dumps({name: vars(one) for name, one in counts.items()}, indent=1) + "\n")
-    kills, trials = sum(one.kills for one in counts.values()), sum(one.trials for one in counts.values())
-    print(f"{kills} kills, {sum(one.identical for one in counts.values())} of {trials} outputs identical")
+            import_what_is_needed(job, inputs, work)
+            gc.freeze()
+            count = counts.setdefault(job.name, Count())
+            share = math.ceil(job.share * given.kills / sum(one.share for one in jobs))
+            trials = Trials(job, inputs, work, random.Random(given.seed + place + 1000 * count.trials))
+            while count.kills < share:
+                trials.one(count)
+                if given.report:
+                    text = json.dumps({name: asdict(one) for name, one in counts.items()}, indent=1)
+                    given.report.write_text(text + "\n")
+            print(f"{job.name}: {count.kills} kills, {count.identical} of {count.trials} outputs identical", flush=True)
+            print(*count.failures, sep="\n", end="\n" if count.failures else "", flush=True)
+    kills, trials_made = sum(one.kills for one in counts.values()), sum(one.trials for one in counts.values())
+    print(f"{kills} kills, {sum(one.identical for one in counts.values())} of {trials_made} outputs identical")
     return int(any(one.failures for one in counts.values()))
+
+
+def _emptied(folder: Path) -> Places:
+    places = Places.below(folder)
+    places.empty()
+    return places
 
 
 if __name__ == "__main__":

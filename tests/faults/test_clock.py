@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from forks import command, run
-from kills import JOBS, contents, difference
+from jobs import JOBS
+from kills import contents, difference
 
 BY_NAME = {job.name: job for job in JOBS}
 _YEARS = 10 * 365 * 86_400

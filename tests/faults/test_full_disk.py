@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from forks import command, run, the_sentence
-from kills import JOBS, Job, contents, difference
+from jobs import JOBS, Job
+from kills import contents, difference
 
 BY_NAME = {job.name: job for job in JOBS}
 REASONS = ("File too large", "No space left on device", "os error 27", "os error 28", "is the disk full?")

@@ -1,143 +1,57 @@
-"""Whatever files and texts hold, there is a result or one sentence. QPEFT_FUZZ_CASES sets the number of cases."""
+"""Whatever files and texts hold, there is a result or one sentence.
 
-import gzip
+QPEFT_FUZZ_CASES sets the number of cases: nine of ten are files for the readers, drawn from a number that a failure
+names; the others are texts, drawn by hypothesis, and damaged models and adapters.
+"""
+
 import json
 import math
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import hypothesis
 import numpy as np
 import pytest
+from damage import content, damaged_bytes, damaged_structure
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from pyserini_qpeft.adaptive.rule_file import SHIPPED_RULE, read_rule
+from pyserini_qpeft.calibration.calibration_file import read_calibration
+from pyserini_qpeft.cascade.config import read_cascade
 from pyserini_qpeft.cli.__main__ import main
-from pyserini_qpeft.data import runs
+from pyserini_qpeft.data import stored_run
 from pyserini_qpeft.data.corpus import Corpus
 from pyserini_qpeft.data.dpr import read_examples
 from pyserini_qpeft.data.qrels import read_qrels
-from pyserini_qpeft.data.ranked_lists import read_ranked_lists
+from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
 from pyserini_qpeft.data.runs import read_run
 from pyserini_qpeft.data.text_index import TextIndex, build_text_index
 from pyserini_qpeft.data.topics import read_answers, read_topics
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.evaluation.experiment.reading import read_experiment
+from pyserini_qpeft.lucene.record import language_of
+from pyserini_qpeft.reranking.config_file import read_rerank_config
+from pyserini_qpeft.reranking.resume import ResumableWriter
 
 CASES = int(os.environ.get("QPEFT_FUZZ_CASES", "2000"))
 
-READERS = {
-    "run": read_run,
-    "ranked lists": read_ranked_lists,
-    "qrels": read_qrels,
-    "topics": read_topics,
-    "answers": read_answers,
-    "corpus": Corpus.open,
-    "wanted passages": lambda path: Corpus.open(path, ["1", "a"]),
-    "examples": lambda path: read_examples([path]),
-}
 
-NAMES = st.sampled_from(
-    [
-        "_id",
-        "id",
-        "qid",
-        "docid",
-        "pid",
-        "text",
-        "title",
-        "query",
-        "question",
-        "answers",
-        "metadata",
-        "hits",
-        "ctxs",
-        "candidates",
-        "contexts",
-        "doc",
-        "score",
-        "rank",
-        "first_stage_score",
-        "first_stage_rank",
-        "likelihood",
-        "seconds",
-        "hints",
-        "positive_ctxs",
-        "hard_negative_ctxs",
-        "passage",
-    ]
-)
-ATOMS = st.one_of(
-    st.sampled_from(
-        [None, True, 0, 1, -1, 1.5, float("nan"), float("inf"), 10**400, "", " ", "1", "a", "\ud800", "9" * 400]
-    ),
-    st.text(max_size=3),
-)
-VALUES = st.recursive(
-    ATOMS, lambda values: st.lists(values, max_size=3) | st.dictionaries(NAMES, values, max_size=5), max_leaves=15
-)
-RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=6), min_size=1, max_size=3)
-JSON = st.one_of(
-    RECORDS.map(lambda records: "\n".join(map(json.dumps, records)).encode()),
-    RECORDS.map(lambda records: json.dumps(records, indent=1).encode()),
-    VALUES.map(lambda value: json.dumps(value).encode()),
-)
-WORDS = st.sampled_from(
-    ["1", "a", "Q0", "0", "-1", "1e999", "nan", "9" * 5000, "query-id", "['x']", "[", "<top>", "</top>"]
-)
-MORE_WORDS = WORDS | st.sampled_from(
-    ["<num>", "<title>", '<topic number="1">', "{", '"', "\ufeff", "\u00a0", "\x1c", "\x00"]
-)
-COLUMNS = st.lists(
-    st.lists(MORE_WORDS, max_size=7).flatmap(lambda words: st.sampled_from([" ", "\t"]).map(lambda b: b.join(words))),
-    max_size=4,
-).map(lambda lines: "\n".join(lines).encode())
-
-
-SAMPLES = {
-    "run": [b"1 Q0 a 1 2.5 x\n1 Q0 b 2 1.5 x\n2 Q0 a 1 1 x\n", b"1\ta\t1\n1\tb\t2\n"],
-    "qrels": [b"1 0 a 1\n1 0 b 0\n", b"query-id\tcorpus-id\tscore\n1\ta\t1\n"],
-    "topics": [
-        b"1\tquery\n2\tother\n",
-        b"<top>\n<num> Number: 1\n<title> a &amp; <b>b</b>\n<desc> x\n</top>\n",
-        b'<topic number="1"><query>a</query></topic>',
-        b"12:5:query\n13:6:other\n",
-        b"who\t['he', 'she']\n",
-        b"enwiki:A%20b/C\n",
-    ],
-    "corpus": [b'{"_id": "1", "title": "t", "text": "x"}\n{"_id": "a", "text": "y"}\n'],
-    "examples": [b'[{"question": "q", "positive_ctxs": [{"text": "a"}], "hard_negative_ctxs": [{"text": "b"}]}]'],
-    "ranked lists": [
-        b'{"qid": "1", "query": "q", "hits": [{"docid": "a", "score": 1, "rank": 1, "first_stage_score": 2, '
-        b'"first_stage_rank": 1, "text": "t", "likelihood": -1}]}\n'
-    ],
-}
-SAMPLES["large run"] = [*SAMPLES["run"], *SAMPLES["ranked lists"]]
-SAMPLES["answers"] = [*SAMPLES["topics"], b'{"_id": "1", "text": "q", "answers": ["a"]}\n']
-SAMPLES["wanted passages"] = SAMPLES["database of passages"] = SAMPLES["corpus"]
-
-
-@st.composite
-def damaged(draw: st.DrawFn, samples: list[bytes]) -> bytes:
-    """A good file with a few bytes replaced, inserted or cut out, plain or gzipped."""
-    content = bytearray(draw(st.sampled_from(samples)))
-    for _ in range(draw(st.integers(0, 4))):
-        start = draw(st.integers(0, len(content)))
-        length = draw(st.integers(0, 6))
-        content[start : start + length] = draw(st.binary(max_size=4) | st.sampled_from([content[:20], b"\n", b"\x00"]))
-    if draw(st.integers(0, 5)):
-        return bytes(content)
-    zipped = gzip.compress(bytes(content))
-    return zipped[: draw(st.integers(0, len(zipped)))] if draw(st.booleans()) else zipped
-
-
-def read_as_large(path: Path) -> object:
+def read_as_large(read: Callable[[Path], object]) -> Callable[[Path], object]:
     """Reads a run as if its file were large."""
-    kept, runs.KEPT_IN_MEMORY_BYTES = runs.KEPT_IN_MEMORY_BYTES, 0
-    try:
-        return dict(read_run(path))
-    finally:
-        runs.KEPT_IN_MEMORY_BYTES = kept
+
+    def read_all(path: Path) -> object:
+        kept, stored_run.KEPT_IN_MEMORY_BYTES = stored_run.KEPT_IN_MEMORY_BYTES, 0
+        try:
+            found = read(path)
+            return list(found.values() if isinstance(found, stored_run.StoredQueries) else found)
+        finally:
+            stored_run.KEPT_IN_MEMORY_BYTES = kept
+
+    return read_all
 
 
 def build_and_read(path: Path) -> object:
@@ -148,23 +62,123 @@ def build_and_read(path: Path) -> object:
     return dict(TextIndex(index))
 
 
-READERS |= {"large run": read_as_large, "database of passages": build_and_read}
+def go_on(path: Path) -> object:
+    """Goes on with an unfinished run, in which no query of others is."""
+    output = path.with_name("resumed")
+    output.with_name("resumed.partial").write_bytes(path.read_bytes())
+    with ResumableWriter(output, ["1", "2"], {"depth": 10}) as writer:
+        assert all(isinstance(qid, str) for qid in writer.finished)
+    return output.read_text()
+
+
+def read_with_files(path: Path) -> object:
+    """Reads an experiment, beside which its files are."""
+    for folder in ("beir", "model"):
+        path.with_name(folder).mkdir(exist_ok=True)
+    for file in ("run.txt", "examples.json"):
+        path.with_name(file).touch()
+    return read_experiment(path)
+
+
+def read_language(path: Path) -> object:
+    """Reads the record of an index."""
+    (folder := path.with_name("index")).mkdir(exist_ok=True)
+    shutil.copy(path, folder / "qpeft.json")
+    return language_of(folder)
+
+
+RUNS = [
+    b"1 Q0 a 1 2.5 x\n1 Q0 b 2 1.5 x\n2 Q0 a 1 1 x\n",
+    b"1\ta\t1\n1\tb\t2\n",
+    b"qid,docno,score,rank\n1,a,2.5,1\n1,b,1.5,2\n2,a,1,1\n",
+]
+LISTS = [
+    b'{"qid": "1", "query": "q", "hits": [{"docid": "a", "score": 1, "rank": 1, "first_stage_score": 2, '
+    b'"first_stage_rank": 1, "text": "t", "likelihood": -1, "probability": 0.5, "stages": [{"rank": 1, "score": 1, '
+    b'"likelihood": null}], "windows": [{"start": 0, "stop": 3, "likelihood": -1}]}]}\n',
+    b'[{"question": "q", "answers": ["a"], "ctxs": [{"id": "1", "title": "t", "text": "x", "score": "1.5"}]}]',
+    b'{"1": {"question": "q", "contexts": [{"docid": "a", "score": 1}]}, "2": {"question": "q", "contexts": []}}',
+    b'{"query": {"qid": "1", "text": "q"}, "candidates": [{"docid": "a", "score": 1, "doc": {"contents": "t"}}]}',
+]
+TOPICS = [
+    b"1\tquery\n2\tother\n",
+    b"<top>\n<num> Number: 1\n<title> a &amp; <b>b</b>\n<desc> x\n</top>\n",
+    b'<topic number="1"><query>a</query></topic>',
+    b"12:5:query\n13:6:other\n",
+    b"who\t['he', 'she']\n",
+    b"enwiki:A%20b/C\n",
+    b'{"_id": "1", "text": "q", "metadata": {"answers": ["a"]}}\n{"_id": "2", "text": "r", "answers": ["a"]}\n',
+]
+CORPUS = [
+    b'{"_id": "1", "title": "t", "text": "x"}\n{"_id": "a", "text": "y"}\n',
+    b'[{"pid": "1", "passage": "x"}, {"docid": "a", "title": "t", "segment": "y"}]',
+    b'{"id": "1", "contents": "title\\ntext"}\n{"_id": "a", "title": "t",\n "text": "y", "metadata": {}}\n',
+]
+CONFIG = (
+    b'{"depth": 10, "below_depth": "keep", "fusion": {"method": "minmax", "weight": 0.5, "rrf_k": 60}, "windows": '
+    b'{"combine": "max", "size": 100, "stride": 50}, "tuned": {}}'
+)
+EXPERIMENT = b"""\
+name: e
+measures: [RR@10]
+depths: [4]
+fusion: [none, dev]
+seeds: [1]
+collections:
+  small: {folder: beir, first-stages: {stored: run.txt}, dev: {split: dev}}
+models:
+  tiny: {options: {model: model}, adapters: {bare: none, trained: {train: {train: examples.json, epochs: 2}}}}
+"""
+PARTIAL = (
+    b'{"settings": {"depth": 10, "format": "trec", "tag": "qpeft"}}\n'
+    b'{"qid": "1", "fingerprint": "f", "lines": "1 Q0 a 1 1.0 qpeft\\n"}\n'
+    b'{"qid": "2", "fingerprint": null, "lines": ""}\n'
+)
+
+READERS: dict[str, tuple[Callable[[Path], object], list[bytes]]] = {
+    "run": (read_run, [*RUNS, *LISTS]),
+    "large run": (read_as_large(read_run), [*RUNS, *LISTS]),
+    "ranked lists": (lambda path: (holds_ranked_lists(path), read_ranked_lists(path)), LISTS),
+    "large ranked lists": (read_as_large(read_ranked_lists), LISTS),
+    "qrels": (read_qrels, [b"1 0 a 1\n1 0 b 0\n", b"query-id\tcorpus-id\tscore\n1\ta\t1\n"]),
+    "topics": (read_topics, TOPICS),
+    "answers": (read_answers, TOPICS),
+    "corpus": (Corpus.open, CORPUS),
+    "wanted passages": (lambda path: Corpus.open(path, ["1", "a"]), CORPUS),
+    "database of passages": (build_and_read, CORPUS),
+    "examples": (
+        lambda path: read_examples([path]),
+        [b'[{"question": "q", "positive_ctxs": [{"text": "a"}], "hard_negative_ctxs": [{"text": "b"}]}]'],
+    ),
+    "configuration": (read_rerank_config, [CONFIG]),
+    "cascade": (
+        lambda path: read_cascade(str(path)),
+        [b'[{"model": "tiny", "depth": 100, "adapter": null, "fusion": null}, {"model": "b", "depth": 10}]'],
+    ),
+    "stopping rule": (read_rule, [SHIPPED_RULE.read_bytes()]),
+    "calibration": (read_calibration, [b'{"slope": 2.5, "intercept": 1.5}']),
+    "experiment": (read_with_files, [EXPERIMENT]),
+    "unfinished run": (go_on, [PARTIAL]),
+    "record of an index": (read_language, [b'{"language": "zh", "settings": {"k1": 0.9}}']),
+}
 
 
 @pytest.mark.parametrize("name", READERS)
-@hypothesis.settings(max_examples=max(1, CASES * 7 // 10 // len(READERS)), suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_reader_returns_or_raises_one_sentence(name: str, data: st.DataObject, tmp_path_factory) -> None:
-    zipped = st.binary(max_size=20).map(lambda b: b"\x1f\x8b" + b)
-    content = data.draw(st.one_of(damaged(SAMPLES[name]), JSON, COLUMNS, st.binary(max_size=40), zipped))
-    path = tmp_path_factory.getbasetemp() / "fuzzed"
-    path.write_bytes(content)
-    try:
-        READERS[name](path)
-    except QPeftError as error:
-        message = str(error).replace(str(path), "")
-        assert message
-        assert "\n" not in message
+def test_a_reader_returns_or_raises_one_sentence(name: str, tmp_path: Path) -> None:
+    read, samples = READERS[name]
+    path = tmp_path / "fuzzed.json"
+    for number in range(max(1, CASES * 9 // 10 // len(READERS))):
+        made = samples[number] if number < len(samples) else content(samples, Random(f"{name} {number}"))
+        path.write_bytes(made)
+        try:
+            read(path)
+        except QPeftError as error:
+            message = str(error).replace(str(path), "")
+            assert message, (number, made)
+            assert "\n" not in message, (number, made)
+        except BaseException as error:
+            error.add_note(f"case {number}: {made!r}")
+            raise
 
 
 CONTROL = st.sampled_from(
@@ -181,20 +195,20 @@ def reranker(tiny_model_dir: Path):
     return QPeftReranker.from_pretrained(tiny_model_dir, config=config, dtype="float32", device="cpu")
 
 
-@hypothesis.settings(max_examples=max(1, CASES // 5), suppress_health_check=list(HealthCheck))
-@given(query=TEXTS.filter(str.strip), passages=st.lists(TEXTS, min_size=1, max_size=4))
-def test_any_text_has_a_finite_score_that_is_the_same_alone_and_in_a_batch(query, passages, reranker) -> None:
+@hypothesis.settings(max_examples=max(1, CASES * 8 // 100), suppress_health_check=list(HealthCheck))
+@given(query=TEXTS.filter(str.strip), passages=st.lists(TEXTS, min_size=1, max_size=4), place=st.integers(0, 3))
+def test_any_text_has_a_finite_score_that_is_the_same_alone_and_in_a_batch(query, passages, place, reranker) -> None:
     scores = reranker.score(query, passages)
     assert np.isfinite(scores).all()
     assert (scores <= 0).all()
-    alone = [float(reranker.score(query, [passage])[0]) for passage in passages]
-    assert scores.tolist() == pytest.approx(alone, abs=2e-5)
+    place %= len(passages)
+    assert scores[place] == pytest.approx(float(reranker.score(query, [passages[place]])[0]), abs=2e-5)
     hits = reranker.rerank(query, [(f"d{n}", text, float(-n)) for n, text in enumerate(passages)])
     assert sorted(hit.docid for hit in hits) == sorted(f"d{n}" for n in range(len(passages)))
     assert all(math.isfinite(hit.score) for hit in hits)
 
 
-@hypothesis.settings(max_examples=max(1, CASES // 40), suppress_health_check=list(HealthCheck))
+@hypothesis.settings(max_examples=max(1, CASES // 100), suppress_health_check=list(HealthCheck))
 @given(query=TEXTS.filter(str.strip), passages=st.lists(TEXTS, min_size=1, max_size=3))
 def test_the_command_line_loses_no_hit_of_any_text(query, passages, tiny_model_dir, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("texts")
@@ -211,41 +225,37 @@ def test_the_command_line_loses_no_hit_of_any_text(query, passages, tiny_model_d
     written = [line.split() for line in (folder / "out").read_text().splitlines()]
     assert sorted(line[2] for line in written) == [str(n) for n in range(len(passages))]
     assert all(math.isfinite(float(line[4])) for line in written)
+    shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an adapter of the tiny model."""
+def test_a_damaged_model_or_adapter_is_refused_or_scores(tiny_model_dir: Path, tmp_path: Path) -> None:
     from tiny import adapted, tiny_tokenizer
 
-    folder = tmp_path_factory.mktemp("adapter")
-    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(folder)
-    return folder
-
-
-@hypothesis.settings(max_examples=max(1, CASES // 40), suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_damaged_model_or_adapter_is_refused_or_scores(data, adapter, tiny_model_dir, tmp_path_factory) -> None:
     from pyserini_qpeft import QPeftReranker
 
-    folder = tmp_path_factory.mktemp("damaged")
-    copies = {name: shutil.copytree(place, folder / name) for name, place in (("m", tiny_model_dir), ("a", adapter))}
+    model, adapter = tmp_path / "model", tmp_path / "adapter"
+    shutil.copytree(tiny_model_dir, model)
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(adapter)
     files = sorted(
-        file for copy in copies.values() for file in copy.iterdir() if file.suffix in (".json", ".safetensors")
+        file for folder in (model, adapter) for file in folder.iterdir() if file.suffix in (".json", ".safetensors")
     )
-    file = data.draw(st.sampled_from(files))
-    content = bytearray(file.read_bytes())
-    for _ in range(data.draw(st.integers(1, 3))):
-        # The head of a safetensors file is where its structure is.
-        place = data.draw(st.integers(0, min(len(content), 3000)))
-        content[place : place + data.draw(st.integers(0, 5))] = data.draw(
-            st.binary(max_size=3) | st.sampled_from([b"-1", b"null", b'"x"', b"{}", b"[]", b"1e99", b"true"])
-        )
-    file.write_bytes(bytes(content))
-    try:
-        reranker = QPeftReranker.from_pretrained(copies["m"], adapter=copies["a"], dtype="float32", device="cpu")
-        assert len(reranker.score("which river", ["the Nile"])) == 1
-    except QPeftError:
-        pass
-    finally:
-        shutil.rmtree(folder)
+    for number in range(max(1, CASES // 100)):
+        rng = Random(number)
+        file = rng.choice(files)
+        whole = file.read_bytes()
+        if file.suffix == ".json" and rng.randrange(2):
+            made = damaged_structure(whole, rng)
+        else:
+            made = damaged_bytes(whole, rng, 3000)  # the head of a safetensors file is where its structure is
+        file.write_bytes(made)
+        try:
+            reranker = QPeftReranker.from_pretrained(model, adapter=adapter, dtype="float32", device="cpu")
+            assert len(reranker.score("which river", ["the Nile"])) == 1
+        except QPeftError as error:
+            message = str(error)
+            assert message, (number, file.name)
+        except BaseException as error:
+            error.add_note(f"case {number}: {file.name}")
+            raise
+        finally:
+            file.write_bytes(whole)

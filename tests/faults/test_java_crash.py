@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from kills import JOBS
+from jobs import JOBS
 
 from pyserini_qpeft.lucene import build_index
 
 pytest.importorskip("pyserini", reason="needs Pyserini: pip install 'pyserini-qpeft[java]'")
 
-SEARCH = next(job for job in JOBS if job.java)
+SEARCH = next(job for job in JOBS if job.name == "search, TREC")
 CRASH = """
 import sys
 from pyserini_qpeft.cli.__main__ import main

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forks import command, run, the_sentence
-from kills import JOBS
+from jobs import JOBS
 
 BY_NAME = {job.name: job for job in JOBS}
 PASSAGES = ["river " * n for n in (1, 2, 3, 5, 8, 13, 20, 30)]

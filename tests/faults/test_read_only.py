@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from forks import command, run, the_sentence
-from kills import JOBS
+from jobs import JOBS
 
 BY_NAME = {job.name: job for job in JOBS}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from forks import Fork, command, run
-from kills import JOBS, contents, difference
+from jobs import JOBS
+from kills import contents, difference
 
 BY_NAME = {job.name: job for job in JOBS}
 

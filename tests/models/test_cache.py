@@ -67,6 +67,21 @@ def test_a_damaged_note_is_ignored(tmp_path: Path, folder: Path, monkeypatch: py
         assert file_hash(file) == expected
 
 
+def test_an_unfinished_note_of_a_killed_process_is_replaced(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_SETTLED_SECONDS", -1.0)
+    file = tmp_path / "file"
+    file.write_bytes(b"content")
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", lambda *_: None)
+        file_hash(file)
+    assert len(list((folder / "hashes").iterdir())) == 1
+    file_hash(file)
+    (note,) = (folder / "hashes").iterdir()
+    assert note.suffix == ".json"
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(QPeftError, match=r"cannot read .*absent"):
         file_hash(tmp_path / "absent")

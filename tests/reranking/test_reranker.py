@@ -1,5 +1,6 @@
 """The reranker keeps the rules that users of rerankers count on."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from tiny import adapted, tiny_tokenizer
 
 from pyserini_qpeft import FusionConfig, QPeftError, QPeftReranker, RerankConfig, ScoringConfig
+from pyserini_qpeft.interop.beir import BeirReranker
+from pyserini_qpeft.interop.rank_llm import RankLLMReranker
 from pyserini_qpeft.models.registry import fusion_weight
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.searcher import RerankingSearcher
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
@@ -364,6 +368,26 @@ def test_a_stream_works_ahead_no_further_than_its_query_batch(reranker: QPeftRer
 
 def test_k_cuts_after_reranking(reranker: QPeftReranker) -> None:
     assert reranker.rerank(QUERY, HITS, k=2) == reranker.rerank(QUERY, HITS)[:2]
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda reranker: reranker.rerank("q", ["a"], k=-1),
+        lambda reranker: asyncio.run(reranker.arerank("q", ["a"], k=-1)),
+        lambda reranker: reranker.rerank_batch([("q", ["a"])], k=-1),
+        lambda reranker: list(reranker.rerank_stream([("q", ["a"])], k=-1)),
+        lambda reranker: reranker.rank("q", ["a"], top_k=-1),
+        lambda reranker: RerankingSearcher(SimpleNamespace(search=None), reranker).search("q", k=-1),
+        lambda reranker: RerankingSearcher(SimpleNamespace(search=None), reranker).batch_search(["q"], ["1"], k=-1),
+        lambda reranker: BeirReranker(reranker).rerank({}, {"1": "q"}, {"1": {"a": 1.0}}, -1),
+        lambda reranker: RankLLMReranker(reranker).rerank_batch([], top_k_retrieve=-1),
+    ],
+)
+def test_a_negative_number_of_hits_is_refused_and_cuts_nothing_from_the_end(reranker: QPeftReranker, door: Any) -> None:
+    with pytest.raises(QPeftError, match="must not be negative, and is -1"):
+        door(reranker)
+    assert reranker.rerank("q", ["a"], k=0) == []
 
 
 def test_texts_come_from_a_corpus_or_a_searcher_and_a_missing_one_is_named(reranker: QPeftReranker) -> None:

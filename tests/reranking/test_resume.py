@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -100,6 +101,30 @@ def test_other_settings_are_refused_and_named(tmp_path):
     with pytest.raises(QPeftError, match=r"with format 'trec' \(now 'jsonl'\)"):
         work(tmp_path / "run", form="jsonl")
     assert work(tmp_path / "run") == QIDS[1:]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ['{"settings": {"depth": 10, "formtrue}', '{"settings": {}, }', '{"settings": [1]}', '{"settings": null}'],
+)
+def test_damaged_settings_are_refused_in_one_sentence(tmp_path, damaged):
+    partial = tmp_path / "run.partial"
+    partial.write_text(damaged + '\n{"qid": "1", "fingerprint": null, "lines": "1 Q0 a 1 1.0 x\\n"}\n')
+    with pytest.raises(QPeftError, match=r"run.partial is damaged: start again with --restart"):
+        ResumableWriter(tmp_path / "run", ["1"], {})
+    with ResumableWriter(tmp_path / "run", ["1"], {}, restart=True) as writer:
+        assert writer.unfinished == ["1"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ['{"qid": "1", "lines": {}}', '{"qid": ["1"], "lines": ""}', '{"qid": "1", "lines": "\\ud800"}', '"1"', "1"],
+)
+def test_a_record_that_is_no_list_of_a_query_is_done_again(tmp_path, record):
+    settings = {"settings": {"format": "trec", "tag": "qpeft"}}
+    (tmp_path / "run.partial").write_text(json.dumps(settings) + f"\n{record}\n")
+    with ResumableWriter(tmp_path / "run", ["1"], {}) as writer:
+        assert writer.unfinished == ["1"]
 
 
 def test_a_restart_does_everything_again_with_any_settings(tmp_path):

@@ -281,6 +281,7 @@ def test_unfinished_files_of_a_killed_process_are_removed_by_the_next_one(tmp_pa
         "from pyserini_qpeft.scoring.passage_folder import PassageFolder\n"
         "def half(states, file, metadata):\n"
         "    Path(file).write_bytes(b'half')\n"
+        "    Path(file).with_name('.tmpaB12cD').write_bytes(b'as safetensors does')\n"
         "    print(flush=True)\n"
         "    sys.stdin.readline()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -293,17 +294,19 @@ def test_unfinished_files_of_a_killed_process_are_removed_by_the_next_one(tmp_pa
     command = [sys.executable, "-c", code, str(tmp_path)]
 
     def files() -> set[str]:
-        return {file.suffix for file in (tmp_path / MODEL).iterdir()} - {".json"}
+        return {file.suffix or file.name for file in (tmp_path / MODEL).iterdir()} - {".json"}
 
+    (tmp_path / ".tmpaB12cD").touch()  # of another program
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
         assert writing.stdout is not None
         writing.stdout.readline()
         store(tmp_path)
-        assert files() == {".part"}, "its writer is alive"
+        assert files() == {".part", ".tmpaB12cD"}, "its writer is alive"
         writing.communicate(b"die\n")
     assert dict(store(tmp_path).load([bytes(24)])) == {}
     again = store(tmp_path)
     assert files() == set()
+    assert (tmp_path / ".tmpaB12cD").exists()
     again.save({bytes(24): kept(3)})
     assert dict(store(tmp_path).load([bytes(24)])).keys() == {bytes(24)}
 

@@ -7,11 +7,14 @@ a document that was scored through windows, and empty for others.
 import csv
 import io
 import math
+from collections.abc import Iterable
+from functools import partial
 
 from pyserini_qpeft.data.fields import DOCID_FIELDS, QID_FIELDS, as_id, as_score, first_of
-from pyserini_qpeft.data.files import PathLike, numbered_lines
+from pyserini_qpeft.data.files import PathLike, first_line, numbered_lines
 from pyserini_qpeft.data.records import RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.run_formats.run_format import RunFormat, check_scores
+from pyserini_qpeft.data.stored_run import Clean, StoredRun, stored_lines
 from pyserini_qpeft.errors import QPeftError
 
 _COLUMNS = (
@@ -31,13 +34,25 @@ def _recognise(line: str) -> bool:
 
 def _read(path: PathLike) -> Run:
     """Reads any CSV file that has columns for qid, docid and score, in any order; PyTerrier's, for example."""
+    lines = numbered_lines(path)
+    _, header = next(lines)
+    return _parse(_fields(header), path, lines)
+
+
+def _store(path: PathLike, clean: Clean) -> StoredRun | None:
+    names = _fields(first_line(path, what="a run"))
+    return stored_lines(path, clean, partial(_parse, names), qid_of=partial(_qid_of, names), has_header=True)
+
+
+def _qid_of(names: list[str], line: str) -> str:
+    return str(first_of(dict(zip(names, _fields(line), strict=False)), _QID))
+
+
+def _parse(names: list[str], path: PathLike, lines: Iterable[tuple[int, str]]) -> Run:
+    """Reads lines below a header with these names."""
     run: dict[str, list[ScoredDoc]] = {}
-    names: list[str] = []
-    for number, line in numbered_lines(path):
+    for number, line in lines:
         where, fields = f"{path}:{number}", _fields(line)
-        if not names:
-            names = fields
-            continue
         if len(fields) != len(names):
             raise QPeftError(f"{where}: {len(fields)} fields, where the header has {len(names)}")
         row = dict(zip(names, fields, strict=True))
@@ -77,5 +92,5 @@ def _number(value: float | None) -> str:
 
 FORMAT = RunFormat(
     "csv", "comma-separated values under a header with qid, docid and score", _recognise, _read, _lines,
-    header=",".join(_COLUMNS) + "\n",
+    header=",".join(_COLUMNS) + "\n", store=_store,
 )  # fmt: skip

@@ -39,7 +39,7 @@ def read_experiment(path: PathLike) -> Experiment:
         line = mistake.problem_mark.line + 1 if mistake.problem_mark else 1
         raise QPeftError(f"{path}:{line}: broken YAML: {mistake.problem}") from None
     except yaml.YAMLError as mistake:
-        raise QPeftError(f"{path}: broken YAML: {mistake}") from None
+        raise QPeftError(f"{path}: broken YAML: {' '.join(str(mistake).split())}") from None
     except RecursionError:
         raise QPeftError(f"{path}: YAML is nested too deeply") from None
     except ValueError as mistake:  # a date such as 2024-13-45, or a number of thousands of digits

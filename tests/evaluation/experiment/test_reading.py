@@ -84,6 +84,7 @@ def test_adapters_have_a_variant_for_each_seed_they_depend_on_and_paths_where_th
     [
         ("name: everything", "name: [", r"x.yaml:\d+: broken YAML"),
         ("name: everything", "", "name is missing"),
+        ("name: everything", "name: a\x00b", "broken YAML: unacceptable character #x0000: special characters are not"),
         ("name: everything", "name: 2024-13-45", "a value that YAML cannot read: month must be in 1..12"),
         ("depths: [10, 20]", f"depths: [{'9' * 5000}]", "a value that YAML cannot read: Exceeds the limit"),
         ("name: everything", f"name: {'[' * 20_000}", "YAML is nested too deeply"),
