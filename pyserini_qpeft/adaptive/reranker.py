@@ -14,9 +14,9 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
+from pyserini_qpeft.reranking.likelihood_reranker import LikelihoodReranker
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, refuse_non_finite
-from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -36,7 +36,7 @@ class AdaptiveReranker(AbstractReranker):
         QPeftError: See `check_adaptive`.
     """
 
-    def __init__(self, reranker: QPeftReranker, rule: StoppingRule | None = None) -> None:
+    def __init__(self, reranker: LikelihoodReranker, rule: StoppingRule | None = None) -> None:
         self.reranker = reranker
         self.config = reranker.config
         self.rule = read_rule() if rule is None else rule
@@ -66,7 +66,7 @@ class AdaptiveReranker(AbstractReranker):
         """See `AbstractReranker.rerank_query_batches`. Hits that need not be read count as scored."""
         options = options or CallOptions()
         self.last_report = options.report
-        call = RerankCall(self.reranker.scorer, self.config, options)
+        call = self.reranker.call(options)
         places = count(1)
         limit = self.config.milliseconds if options.deadline is None else None
         for batch in batches:
