@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.reranking.config import RerankConfig
+
+if TYPE_CHECKING:
+    from pyserini_qpeft.adaptive.rule import StoppingRule
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,11 @@ class ServiceConfig:
     """What the service serves, and how it puts requests together.
 
     Attributes:
-        model: The base model and its adapter. It is served under the model's name.
-        scoring: How pairs are scored.
+        model: The base model and its adapter. It is served under the model's name. With a cascade, it says how all
+            models are loaded; its model and adapter do not count.
+        rerank: How the models rerank. With a cascade, what all stages share.
+        cascade: The stages of a cascade, see `read_cascade`. It is served under this name, and its models under theirs.
+        rule: When the reading of a query's hits stops (adaptive depth); None reads all.
         adapters: Further models over the same base model: `NAME=ADAPTER`, where ADAPTER is a hub id, a folder, the name
             of one of the base model's adapters, or `none` for the bare model. ADAPTER alone is served under its own
             name.
@@ -64,7 +71,9 @@ class ServiceConfig:
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    rerank: RerankConfig = field(default_factory=RerankConfig)
+    cascade: str | None = None
+    rule: "StoppingRule | None" = None
     adapters: tuple[str, ...] = field(
         default=(),
         metadata={

@@ -7,9 +7,12 @@ many requests does not displace a client with one (start-time fair queueing, Goy
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+
+from pyserini_qpeft.data.records import ScoredWindow
 
 _CHARACTERS_PER_TOKEN = 4
 _PROMPT_TOKENS = 32
@@ -26,11 +29,11 @@ class Job:
         costs: Estimated work of each document, in tokens.
         done: Is set when all documents are scored, or to the error.
         text_tokens: The most tokens of each passage that are read; None is the model's own limit.
-        scores: Likelihood of each document, NaN until it is known.
-        probabilities: Calibrated probability of relevance of each document, None until it is known or if the model has
-            no calibration.
-        tokens: Tokens that the model read.
-        texts_cut: How many passages were cut.
+        likelihoods: Likelihood of each document, NaN until it is known.
+        windows: The windows of each document; empty until they are known, or if windows are off.
+        tokens: Tokens that the model read of each document, 0 until it is scored.
+        tokens_cut: Tokens of each document that it did not read.
+        priors: Likelihood of each query without a document, if the model has a calibration.
         waiting: Documents that are not taken yet; the shortest stands last and is taken first.
         left: How many documents have no score yet.
         served: Work that was taken so far.
@@ -44,10 +47,11 @@ class Job:
     costs: list[int]
     done: "asyncio.Future[None]"
     text_tokens: int | None = None
-    scores: list[float] = field(init=False)
-    probabilities: list[float | None] = field(init=False)
-    tokens: int = 0
-    texts_cut: int = 0
+    likelihoods: list[float] = field(init=False)
+    windows: list[tuple[ScoredWindow, ...]] = field(init=False)
+    tokens: list[int] = field(init=False)
+    tokens_cut: list[int] = field(init=False)
+    priors: dict[str, float] = field(default_factory=dict)
     waiting: list[int] = field(init=False)
     left: int = field(init=False)
     served: int = 0
@@ -55,16 +59,24 @@ class Job:
     died: int = 0
 
     def __post_init__(self) -> None:
-        self.scores = [float("nan")] * len(self.pairs)
-        self.probabilities = [None] * len(self.pairs)
+        self.likelihoods = [float("nan")] * len(self.pairs)
+        self.windows = [()] * len(self.pairs)
+        self.tokens = [0] * len(self.pairs)
+        self.tokens_cut = [0] * len(self.pairs)
         self.waiting = sorted(range(len(self.pairs)), key=lambda place: -self.costs[place])
         self.left = len(self.pairs)
 
 
-def estimated_costs(pairs: Sequence[tuple[str, str]], text_tokens: int) -> list[int]:
-    """About how many tokens the model reads for each pair; exact numbers would need the tokenizer."""
+def estimated_costs(pairs: Sequence[tuple[str, str]], text_tokens: int | None) -> list[int]:
+    """About how many tokens the model reads for each pair; exact numbers would need the tokenizer.
+
+    Args:
+        pairs: (query, passage or document) texts.
+        text_tokens: The most tokens of a text that are read; None is all.
+    """
+    most = sys.maxsize if text_tokens is None else text_tokens
     return [
-        _PROMPT_TOKENS + len(query) // _CHARACTERS_PER_TOKEN + min(text_tokens, len(text) // _CHARACTERS_PER_TOKEN)
+        _PROMPT_TOKENS + len(query) // _CHARACTERS_PER_TOKEN + min(most, len(text) // _CHARACTERS_PER_TOKEN)
         for query, text in pairs
     ]
 
@@ -89,12 +101,12 @@ class FairQueue:
 
     Attributes:
         documents: How many documents wait.
-        cost: Their estimated work, in tokens.
+        costs: The estimated work for each model, in tokens.
     """
 
     def __init__(self) -> None:
         self.documents = 0
-        self.cost = 0
+        self.costs: dict[str, int] = {}
         self._jobs: dict[str, dict[Job, None]] = {}
         self._served: dict[str, int] = {}
         self._now = 0
@@ -125,16 +137,17 @@ class FairQueue:
         self._take_out(job)
         job.waiting.clear()
 
-    def take(self, budget: int) -> Turn | None:
+    def take(self, budget_of: Callable[[str], int]) -> Turn | None:
         """The documents of the next turn, all of one model; None if nothing waits.
 
         Args:
-            budget: How much work the turn should have, in tokens. It has at least one document.
+            budget_of: How much work a turn of this model should have, in tokens. It has at least one document.
         """
         if not self._jobs:
             return None
         client = min(self._jobs, key=self._served.__getitem__)
         first = min(self._jobs[client], key=lambda job: job.served)
+        budget = budget_of(first.model)
         taken: dict[Job, list[int]] = {}
         cost = 0
         tie = count()
@@ -185,7 +198,8 @@ class FairQueue:
 
     def _count(self, job: Job, places: list[int], sign: int) -> None:
         self.documents += sign * len(places)
-        self.cost += sign * sum(job.costs[place] for place in places)
+        cost = self.costs.get(job.model, 0) + sign * sum(job.costs[place] for place in places)
+        self.costs[job.model] = cost
 
     def _forget(self, job: Job) -> None:
         jobs = self._jobs[job.client]

@@ -33,7 +33,7 @@ async def check(client: Client[Any]) -> None:
     assert all(tool.description for tool in tools.values())
     for model in (None, "other"):
         answer = await client.call_tool("rerank", {"query": "q", "documents": TEXTS, "model": model, "top_n": 2})
-        scores = {text: shown_score(score_of(model or "tiny", "q", text), raw=False) for text in TEXTS}
+        scores = {text: shown_score(score_of(model or "tiny", "q", text)) for text in TEXTS}
         best = sorted(TEXTS, key=lambda text: -scores[text])[:2]
         ranked = answer.structured_content["result"]
         assert [(one["text"], one["score"], TEXTS[one["index"]]) for one in ranked] == [
@@ -42,7 +42,8 @@ async def check(client: Client[Any]) -> None:
     answer = await client.call_tool("search_and_rerank", {"query": "q", "k": 2})
     found = answer.structured_content["result"]
     assert [one["rank"] for one in found] == [1, 2]
-    assert all(set(one) == {"docid", "rank", "score", "title", "text"} for one in found)
+    fields = {"docid", "rank", "score", "probability", "title", "text", "best_passage", "stage"}
+    assert all(set(one) == fields for one in found)
     with pytest.raises(ToolError, match="the query is empty"):
         await client.call_tool("rerank", {"query": " ", "documents": TEXTS})
     with pytest.raises(ToolError, match="use one of tiny, other"):
