@@ -15,6 +15,7 @@ from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Pace
 from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
+from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.service.calls import Calls
 from pyserini_qpeft.service.names import Served, ServedCascade, ServedModel
@@ -132,8 +133,8 @@ class Reranks:
         report = ScoringReport()
 
         def reranked(reranker: AbstractReranker) -> Reranking:
-            batches = reranker.rerank_query_batches([[(query, hits)]], report=report, deadline=terms.deadline)
-            (one,) = batches
+            options = CallOptions(report=report, deadline=terms.deadline)
+            (one,) = reranker.rerank_query_batches([[(query, hits)]], options)
             stages = served.stages if isinstance(served, ServedCascade) else ()
             return Reranking(one.hits, report, tuple(stage.name for stage in stages))
 
