@@ -97,6 +97,7 @@ def details(reranking: Reranking, place: int) -> dict[str, Any]:
             "likelihood": best.likelihood,
         }
     if reranking.stages:
+        found["probability"] = hit.probability
         found["stage"] = reranking.stage_of(place)
         found["stages"] = [
             {"model": name, "rank": score.rank, "score": score.score, "likelihood": score.likelihood}

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.adaptive.rule import StoppingRule
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class ServiceConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     rerank: RerankConfig = field(default_factory=RerankConfig)
     cascade: str | None = None
-    rule: "StoppingRule | None" = None
+    rule: StoppingRule | None = None
     adapters: tuple[str, ...] = field(
         default=(),
         metadata={

@@ -99,6 +99,11 @@ class Service:
         """Whether all models and indexes are loaded."""
         return all(worker.ready for worker in self.workers.values())
 
+    @property
+    def waiting(self) -> int:
+        """How many documents wait to be scored."""
+        return self._scheduler.queue.documents
+
     async def rerank(
         self,
         model: str | None,

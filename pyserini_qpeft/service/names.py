@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.cascade.config import StageConfig, read_cascade
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.kinds import is_lucene_index
@@ -14,9 +14,6 @@ from pyserini_qpeft.models.source import looks_like_a_path
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.errors import unknown_name
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.adaptive.rule import StoppingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class ServedModel:
     name: str
     model: ModelConfig
     config: RerankConfig
-    rule: "StoppingRule | None" = None
+    rule: StoppingRule | None = None
 
     @property
     def base(self) -> str:

@@ -40,6 +40,7 @@ class _Details(BaseModel):
     """What is known of a document with windows, or after a cascade. Else these fields are absent."""
 
     best_passage: BestPassage | None = None
+    probability: float | None = Field(default=None, description="Probability of relevance, if it was calibrated.")
     stage: str | None = Field(default=None, description="The last model of the cascade that scored the document.")
     stages: list[Stage] | None = None
 
@@ -94,7 +95,6 @@ class Hit(_Details):
     rank: int = Field(description="Place in the final list, from 1.")
     score: float = Field(description="What the list is sorted by: the fused score, or the likelihood.")
     likelihood: float | None = Field(description="Mean natural-log probability of the query's tokens.")
-    probability: float | None = Field(description="Probability of relevance, if the model has a calibration.")
     first_stage_score: float
     first_stage_rank: int
     title: str | None = None
