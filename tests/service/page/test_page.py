@@ -227,9 +227,9 @@ def test_a_cascade_shows_its_order_the_stage_of_each_hit_and_no_slider(open_page
     page.locator("#model").select_option("quick@9,exact@3")
     ask(page)
     assert order(page)[:4] == [2, 1, 0, 3]
-    assert [stage.inner_text() for stage in page.locator("#after .stage").all()][:4] == ["exact"] * 3 + ["quick"]
+    assert [stage.inner_text() for stage in page.locator("#after .stage").all()][:4] == ["stage 2"] * 3 + ["stage 1"]
     assert page.locator("#weight").is_hidden()
-    assert "A cascade: quick → exact." in page.locator("#fusion-note").inner_text()
+    assert "A cascade: 1 quick → 2 exact." in page.locator("#fusion-note").inner_text()
     page.locator("#after .hit").first.click()
     figures = page.locator("#details-figures").inner_text()
     assert "After quick" in figures

@@ -44,14 +44,17 @@ export function showKnown(hits) {
   const calibrated = hits.some(({ probability }) => Number.isFinite(probability));
   byId("after-scores").textContent = calibrated ? "move, relevant, score" : "move, score";
   for (const one of byId("after").children) {
-    const { best_passage: best, probability, stage } = hits[Number(one.dataset.place)];
+    const hit = hits[Number(one.dataset.place)];
+    const { best_passage: best, probability, stage, stages } = hit;
     if (best) {
       const snippet = one.querySelector(".snippet");
-      snippet.textContent = `${best.start ? "… " : ""}${best.text.trim().slice(0, 400)}`;
+      const { snippet: start } = heading({ ...hit, text: best.text });
+      snippet.textContent = best.start ? `… ${best.text.trim().slice(0, 400)}` : start;
       snippet.title = "the window that answers the query best";
     }
     const figures = one.querySelector(".score").parentElement;
-    if (stage) figures.prepend(element("span", { className: "stage", textContent: stage, title: `scored by ${stage}` }));
+    const last = (stages ?? []).findLastIndex(({ likelihood }) => likelihood !== null) + 1;
+    if (last) figures.prepend(element("span", { className: "stage", textContent: `stage ${last}`, title: stage }));
     if (Number.isFinite(probability)) one.querySelector(".score").before(chance(probability));
   }
 }

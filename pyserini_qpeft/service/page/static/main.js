@@ -125,7 +125,8 @@ const NO_SCORES =
   "To mix both, put a number and a tab before each passage.";
 const DROPS = "This server leaves out some passages, so the order is its own.";
 const fixedBy = (stages) =>
-  `A cascade: ${stages.join(" → ")}. Each stage scores the first passages of the stage before, and mixes both scores itself.`;
+  `A cascade: ${stages.map((name, place) => `${place + 1} ${name}`).join(" → ")}. ` +
+  "Each stage scores the first passages of the stage before, and mixes both scores itself.";
 
 function setWeight(weight) {
   byId("weight").value = weight;
