@@ -15,12 +15,14 @@ from fastmcp.client.auth import BearerAuth
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from servers import ROOT, running
-from stand_ins import score_of
+from stand_ins import CALIBRATED, probability_of, score_of
 
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.answers import shown_score
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.tools import create_mcp
+from pyserini_qpeft.windows.config import WindowConfig
 
 STAND_IN = Path(__file__).with_name("stand_in_server.py")
 OPTIONS = ("--index", "docs=/nowhere", "--adapters", "other=attention")
@@ -62,6 +64,32 @@ def test_tools_in_this_process() -> None:
                 await client.call_tool("rerank", {"query": "q", "documents": ["a"] * 4})
         async with engine.Service() as service, Client(create_mcp(service)) as client:
             assert [tool.name for tool in await client.list_tools()] == ["rerank"]
+
+    asyncio.run(checked())
+
+
+def test_tools_show_the_probability_the_best_passage_and_the_stage() -> None:
+    async def checked() -> None:
+        config = ServiceConfig(
+            adapters=(f"{CALIBRATED}=attention",),
+            index=("docs=/nowhere",),
+            rerank=RerankConfig(windows=WindowConfig()),
+        )
+        async with engine.Service(config) as service, Client(create_mcp(service)) as client:
+            asked = {"query": "q", "documents": ["a text", "another"], "model": CALIBRATED}
+            for one in (await client.call_tool("rerank", asked)).structured_content["result"]:
+                likelihood = score_of(CALIBRATED, "q", one["text"])
+                assert one["score"] == one["probability"] == pytest.approx(probability_of(likelihood))
+                assert one["best_passage"] == one["text"][len(one["text"]) // 2 :]
+                assert one["stage"] is None
+            asked = {"query": "q", "model": f"tiny@3,{CALIBRATED}@1", "k": 3}
+            found = (await client.call_tool("search_and_rerank", asked)).structured_content["result"]
+            assert [one["stage"] for one in found] == [CALIBRATED, "tiny", "tiny"]
+            likelihood = score_of(CALIBRATED, "q", found[0]["text"])
+            assert found[0]["probability"] == pytest.approx(probability_of(likelihood))
+            assert [one["probability"] for one in found[1:]] == [None, None]
+            asked = {"query": "q", "documents": ["a text", "another"], "model": "tiny", "milliseconds": 60_000}
+            assert len((await client.call_tool("rerank", asked)).structured_content["result"]) == 2
 
     asyncio.run(checked())
 

@@ -9,12 +9,15 @@ import pytest
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft import QPeftReranker
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.cascade.reranker import CascadeReranker
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.scoring import Scoring, ScoringSettings, _same_weights
+from pyserini_qpeft.windows.config import WindowConfig
 
 MODEL = ModelConfig(dtype="float32", device="cpu")
 ADAPTERS = {"tiny": None, "attention": "attention", "bare": "none"}
@@ -68,6 +71,40 @@ def test_requests_of_many_clients_get_the_scores_of_the_reranker(
             beginnings = [TEXTS[-1][:end] for end in range(1, 30)]
             scores = [hit.likelihood for hit in (await service.rerank(None, QUERIES[0], beginnings)).hits]
             assert any(cut.hits[0].likelihood == pytest.approx(score, abs=2e-5) for score in scores)
+
+    asyncio.run(checked())
+
+
+LONG = "\n".join(["Rivers", *(f"The river number {n} runs to the sea." for n in range(40)), "Paris is in France."])
+
+
+def test_a_cascade_with_windows_ranks_as_it_does_without_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SCORING", "pyserini_qpeft.service.scoring:Scoring")
+    config = RerankConfig(windows=WindowConfig(size=32))
+    stages = "tiny@5,tiny+attention@3"
+    cascade = CascadeReranker.from_pretrained(stages, model=MODEL, config=config)
+    hits = [Candidate(f"d{n}", text, 9.0 - n) for n, text in enumerate([*TEXTS[:5], LONG])]
+
+    async def checked() -> None:
+        async with engine.Service(ServiceConfig(model=MODEL, rerank=config, cascade=stages)) as service:
+            for query in QUERIES:
+                expected = cascade.rerank(query, hits)
+                answer = await service.rerank(None, query, hits)
+                assert [hit.docid for hit in answer.hits] == [hit.docid for hit in expected]
+                for ours, theirs in zip(answer.hits, expected, strict=True):
+                    assert ours.likelihood == pytest.approx(theirs.likelihood, abs=2e-5)
+                    assert ours.score == pytest.approx(theirs.score, abs=2e-3)
+                    assert ours.probability == pytest.approx(theirs.probability, abs=1e-4)
+                    found, wanted = ours.best_passage, theirs.best_passage
+                    assert (found and found.text) == (wanted and wanted.text)
+                assert answer.report.passages == cascade.last_report.passages
+            alone = (await service.rerank("tiny", "where is Paris", [LONG])).hits[0]
+            assert len(alone.windows) > 5
+            explained = await service.explain("tiny", "where is Paris", LONG)
+            assert explained.score == pytest.approx(alone.likelihood, abs=2e-5)
+            assert len(explained.windows) == len(alone.windows)
+            info = service.workers["scoring"].info
+            assert info.parameters < 1.2 * 4_700_000
 
     asyncio.run(checked())
 
