@@ -86,6 +86,8 @@ def served_models(config: ServiceConfig) -> dict[str, Served]:
             raise QPeftError(f"two models of the cascade have the name {name!r}: rename one of their folders.")
         stages.append(ServedModel(name, stage.model, stage.config))
     name = Path(config.cascade).stem if config.cascade.endswith(".json") else config.cascade
+    if name in models:
+        raise QPeftError(f"the cascade in {config.cascade} has the name of its model {name!r}: rename the file.")
     return {name: ServedCascade(name, tuple(stages), cascade.milliseconds), **models}
 
 

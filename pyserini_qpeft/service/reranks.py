@@ -1,6 +1,7 @@
 """Reranking of one request, by whatever reranker its model name means."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Pace
 from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.service.calls import Calls
 from pyserini_qpeft.service.names import Served, ServedCascade, ServedModel
@@ -130,21 +132,23 @@ class Reranks:
             ServiceError: As for `Scheduler.score`.
             QPeftError: The request chooses what a cascade does not let it choose.
         """
-        report = ScoringReport()
-
-        def reranked(reranker: AbstractReranker) -> Reranking:
-            options = CallOptions(report=report, deadline=terms.deadline)
-            (one,) = reranker.rerank_query_batches([[(query, hits)]], options)
-            stages = served.stages if isinstance(served, ServedCascade) else ()
-            return Reranking(one.hits, report, tuple(stage.name for stage in stages))
-
+        options = CallOptions(report=ScoringReport(), deadline=terms.deadline)
         if isinstance(served, ServedModel) and served.rule is None and terms.deadline is None:
             config = self._config(served, choices)
-            head = hits[: config.depth]
-            pairs = [(query, hit if isinstance(hit, str) else hit.text) for hit in head]
+            asked = _asked(query, hits, config.depth)
+            pairs = [(query, one.text) for one in asked.head]
             job = await self._scheduler.score(served.name, pairs, terms.client, text_tokens=terms.text_tokens)
-            return reranked(ServiceReranker(config, KnownScoring(job), self._pace(served.name, config)))
-        return await self._in_thread(served, choices, terms, reranked)
+            reranker = ServiceReranker(config, KnownScoring(job), self._pace(served.name))
+            (one,) = reranker.call(options).rank([asked])
+            return Reranking(one.hits, options.report)
+
+        def reranked(reranker: AbstractReranker) -> RankedHits:
+            (one,) = reranker.rerank_query_batches([[(query, hits)]], options)
+            return one.hits
+
+        found = await self._in_thread(served, choices, terms, reranked)
+        stages = served.stages if isinstance(served, ServedCascade) else ()
+        return Reranking(found, options.report, tuple(stage.name for stage in stages))
 
     async def explain(self, served: Served, query: str, text: str, client: str) -> "Explanation":
         """The parts of one likelihood; of a cascade, of its last stage."""
@@ -168,7 +172,7 @@ class Reranks:
 
     def _reranker(self, served: Served, choices: Choices, request: SharedRequest) -> AbstractReranker:
         def stage(model: ServedModel, config: RerankConfig) -> ServiceReranker:
-            return ServiceReranker(config, SharedScoring(model.name, request), self._pace(model.name, config))
+            return ServiceReranker(config, SharedScoring(model.name, request), self._pace(model.name))
 
         if isinstance(served, ServedModel):
             alone = stage(served, self._config(served, choices))
@@ -187,6 +191,13 @@ class Reranks:
         loaded: RerankConfig = self._worker.info.models[stage.name].config
         return replace(stage.config.for_model(stage.model.model), calibration=loaded.calibration)
 
-    def _pace(self, name: str, config: RerankConfig) -> Pace:
+    def _pace(self, name: str) -> Pace:
         most = self._worker.info.models[name].text_tokens
         return self._paces.setdefault(name, Pace(most))
+
+
+def _asked(query: str, hits: Sequence[str | Candidate], depth: int | None) -> Asked:
+    """The query with the hits that are rescored, and its tail. Unlike `ask`, it knows what the hits are."""
+    head = [Candidate(str(place), hit, math.nan) if isinstance(hit, str) else hit for place, hit in enumerate(hits)]
+    asked = Asked(query, head, [], scored=not all(isinstance(hit, str) for hit in hits))
+    return asked if depth is None else asked.until(depth)
