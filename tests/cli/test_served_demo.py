@@ -18,7 +18,7 @@ def test_index_model_and_questions_are_those_of_the_demo(
     monkeypatch.setattr(stages, "is_stale", lambda *_: False)
     config = with_demo(ServiceConfig(), tmp_path)
     assert config.model == choose_model(ModelConfig())[0]
-    assert config.scoring.passage_tokens == PASSAGE_TOKENS
+    assert config.rerank.scoring.passage_tokens == PASSAGE_TOKENS
     assert config.index == (f"python-docs={tmp_path / 'index'}",)
     assert config.examples[0] == "remove spaces at the beginning and end of a string"
     assert len(config.examples) > 100
