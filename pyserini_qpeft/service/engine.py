@@ -113,6 +113,7 @@ class Service:
         *,
         text_tokens: int | None = None,
         milliseconds: float | None = None,
+        raw: bool = False,
     ) -> Reranking:
         """Rerank the hits of one query. Its pairs are scored in turns that it shares with other requests.
 
@@ -123,6 +124,7 @@ class Service:
             choices: What the request chooses for itself.
             text_tokens: The most tokens of each text that are read; None is the model's own limit.
             milliseconds: Time limit, if it is shorter than that of the model; it begins now.
+            raw: Whether probabilities are not wanted, which saves a pass through the model for each new query.
 
         Raises:
             ServiceError: There is no such model (404), a limit is exceeded (413), the queue is full (429), or there is
@@ -133,7 +135,9 @@ class Service:
         query = read_query(query)
         own = served.milliseconds if isinstance(served, ServedCascade) else served.config.milliseconds
         limits = [limit for limit in (own, milliseconds) if limit is not None]
-        terms = Terms(CLIENT.get(), text_tokens, Deadline.after(min(limits)) if limits else None)
+        deadline = Deadline.after(min(limits)) if limits else None
+        with_priors = not raw or self.config.rerank.minimum_probability is not None
+        terms = Terms(CLIENT.get(), text_tokens, deadline, with_priors)
         texts = [hit if isinstance(hit, str) else hit.text for hit in hits]
         characters = check_size(self.limits, self.metrics, [query], texts)
         began = time.perf_counter()
@@ -147,7 +151,12 @@ class Service:
         return reranking
 
     async def score_pairs(
-        self, model: str | None, pairs: Sequence[tuple[str, str]], *, text_tokens: int | None = None
+        self,
+        model: str | None,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        text_tokens: int | None = None,
+        raw: bool = False,
     ) -> "tuple[Job, Calibration | None]":
         """Score pairs, which may have several queries, each for itself; by the last stage of a cascade.
 
@@ -155,6 +164,7 @@ class Service:
             model: As for `rerank`.
             pairs: (query, passage) texts.
             text_tokens: As for `rerank`.
+            raw: As for `rerank`.
 
         Returns:
             The scored pairs in their order, and the calibration of the model.
@@ -169,7 +179,7 @@ class Service:
         pairs = [(queries[query], text) for query, text in pairs]
         characters = check_size(self.limits, self.metrics, list(queries), [text for _, text in pairs])
         began = time.perf_counter()
-        job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens=text_tokens)
+        job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens=text_tokens, with_priors=not raw)
         _note_scoring(served.name, len(pairs), characters, sum(job.tokens), began)
         return job, self._scoring.info.models[name].config.calibration
 

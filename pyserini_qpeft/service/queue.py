@@ -32,11 +32,12 @@ class Job:
         costs: Estimated work of each document, in tokens.
         done: Is set when all documents are scored, or to the error.
         text_tokens: The most tokens of each passage that are read; None is the model's own limit.
+        with_priors: Whether the likelihoods of its queries without a document are wanted, for probabilities.
         likelihoods: Likelihood of each document, NaN until it is known.
         windows: The windows of each document; empty until they are known, or if windows are off.
         tokens: Tokens that the model read of each document, 0 until it is scored.
         tokens_cut: Tokens of each document that it did not read.
-        priors: Likelihood of each query without a document, if the model has a calibration.
+        priors: Likelihood of each query without a document, if wanted and if the model has a calibration.
         waiting: Documents that are not taken yet; the shortest stands last and is taken first.
         left: How many documents have no score yet.
         ends: When it would end with its equal share: the work that each request of its client has got by then.
@@ -50,6 +51,7 @@ class Job:
     costs: list[int]
     done: "asyncio.Future[None]"
     text_tokens: int | None = None
+    with_priors: bool = True
     likelihoods: list[float] = field(init=False)
     windows: list[tuple[ScoredWindow, ...]] = field(init=False)
     tokens: list[int] = field(init=False)

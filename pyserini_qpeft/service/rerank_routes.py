@@ -50,7 +50,7 @@ async def _ranked_documents(service: Service, body: RerankRequest, path: str) ->
     except ValueError as error:
         raise QPeftError(f"{error}.") from None
     reranking = await service.rerank(
-        body.model, body.query, texts, text_tokens=body.text_tokens, milliseconds=body.milliseconds
+        body.model, body.query, texts, text_tokens=body.text_tokens, milliseconds=body.milliseconds, raw=body.raw
     )
     scores = shown_scores(reranking.hits, raw=body.raw)
     results = []
@@ -77,13 +77,14 @@ async def _ranked_documents(service: Service, body: RerankRequest, path: str) ->
 
 
 async def _ranked_texts(service: Service, body: TextsRequest) -> list[dict[str, Any]]:
-    reranking = await service.rerank(body.model, body.query, body.texts, milliseconds=body.milliseconds)
+    raw = bool(body.raw_scores)
+    reranking = await service.rerank(body.model, body.query, body.texts, milliseconds=body.milliseconds, raw=raw)
     cut = reranking.report.passages_cut
     if body.truncate is False and cut:
         raise too_large(
             f"{cut} texts are longer than the model reads: leave out truncate, or shorten them.", "validation"
         )
-    scores = shown_scores(reranking.hits, raw=bool(body.raw_scores))
+    scores = shown_scores(reranking.hits, raw=raw)
     ranked = []
     for hit, score in zip(reranking.hits[: body.top_n or None], scores, strict=False):
         index = hit.first_stage_rank - 1
@@ -94,7 +95,7 @@ async def _ranked_texts(service: Service, body: TextsRequest) -> list[dict[str, 
 async def _scores(service: Service, body: ScoreRequest) -> dict[str, Any]:
     queries = body.queries * len(body.documents) if len(body.queries) == 1 else body.queries
     pairs = list(zip(queries, body.documents, strict=True))
-    job, calibration = await service.score_pairs(body.model, pairs, text_tokens=body.text_tokens)
+    job, calibration = await service.score_pairs(body.model, pairs, text_tokens=body.text_tokens, raw=body.raw)
     return {
         "id": _id("score"),
         "model": service.served(body.model).name,

@@ -137,7 +137,9 @@ class Reranks:
             config = self._config(served, choices)
             asked = _asked(query, hits, config.depth)
             pairs = [(query, one.text) for one in asked.head]
-            job = await self._scheduler.score(served.name, pairs, terms.client, text_tokens=terms.text_tokens)
+            job = await self._scheduler.score(
+                served.name, pairs, terms.client, text_tokens=terms.text_tokens, with_priors=terms.with_priors
+            )
             reranker = ServiceReranker(config, KnownScoring(job), self._pace(served.name))
             (one,) = reranker.call(options).rank([asked])
             return Reranking(one.hits, options.report)

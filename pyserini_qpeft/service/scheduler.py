@@ -66,6 +66,7 @@ class Scheduler:
         *,
         text_tokens: int | None = None,
         deadline: Deadline | None = None,
+        with_priors: bool = True,
         accepted: bool = False,
     ) -> Job:
         """Score pairs of one request.
@@ -76,6 +77,7 @@ class Scheduler:
             client: Whose request it is.
             text_tokens: The most tokens of each text that are read; None is the model's own limit.
             deadline: When the caller wants what is known then. None waits for all scores.
+            with_priors: Whether the likelihoods of the queries without a text are wanted, for probabilities.
             accepted: Whether other pairs of this request were accepted before, so that these are not refused.
 
         Returns:
@@ -89,7 +91,7 @@ class Scheduler:
         most = self._worker.info.models[model].text_tokens
         limits = [limit for limit in (most, text_tokens) if limit is not None]
         costs = estimated_costs(pairs, min(limits, default=None))
-        job = Job(model, pairs, client, costs, asyncio.get_running_loop().create_future(), text_tokens)
+        job = Job(model, pairs, client, costs, asyncio.get_running_loop().create_future(), text_tokens, with_priors)
         if not pairs:
             return job
         if not accepted:
@@ -175,9 +177,12 @@ class Scheduler:
     async def _score(self, turn: Turn) -> None:
         pairs = [job.pairs[place] for job, places in turn.parts for place in places]
         limits = [job.text_tokens for job, places in turn.parts for _ in places]
+        queries = dict.fromkeys(
+            job.pairs[place][0] for job, places in turn.parts if job.with_priors for place in places
+        )
         began = time.perf_counter()
         try:
-            scores: TurnScores = await self._worker.call("score", turn.model, pairs, limits)
+            scores: TurnScores = await self._worker.call("score", turn.model, pairs, limits, list(queries))
         except QPeftError as error:
             self._failed(turn, error)
             return

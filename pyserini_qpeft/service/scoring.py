@@ -72,7 +72,7 @@ class TurnScores:
 
     Attributes:
         scored: What was found about its pairs, in their order.
-        priors: Likelihood of each query without a passage, if the model has a calibration; else empty.
+        priors: Likelihood of each query without a passage, of those that were asked for; empty without a calibration.
     """
 
     scored: Scored
@@ -141,13 +141,16 @@ class Scoring:
         most = passage if windows is None else windows.read and windows.read * (windows.size or passage)
         return ModelInfo(scorer.row_scorer.budget.tokens, most, config)
 
-    def score(self, model: str, pairs: Sequence[tuple[str, str]], text_tokens: Sequence[int | None]) -> TurnScores:
+    def score(
+        self, model: str, pairs: Sequence[tuple[str, str]], text_tokens: Sequence[int | None], queries: Sequence[str]
+    ) -> TurnScores:
         """Score pairs.
 
         Args:
             model: Name of the model.
             pairs: (query, passage or document) texts.
             text_tokens: For each pair, the most tokens of its text that are read; None is the model's own limit.
+            queries: Those whose likelihoods without a passage are wanted, if the model has a calibration.
         """
         scorer, config = self._scorers[model], self._configs[model]
         own = self.info.models[model].text_tokens
@@ -163,16 +166,15 @@ class Scoring:
             tokens + (len(seen) < len(text))
             for tokens, (_, seen), (_, text) in zip(scored.tokens_cut, read, pairs, strict=True)
         ]
-        priors = self._priors_of(model, pairs) if config.calibration is not None else {}
+        priors = self._priors_of(model, queries) if config.calibration is not None else {}
         return TurnScores(replace(scored, sequences=[], tokens_cut=cut), priors)
 
-    def _priors_of(self, model: str, pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
+    def _priors_of(self, model: str, queries: Sequence[str]) -> dict[str, float]:
         scorer, priors = self._scorers[model], self._priors
-        queries = list(dict.fromkeys(query for query, _ in pairs))
         new = [query for query in queries if (model, query) not in priors]
         if len(priors) + len(new) > _PRIORS:
             priors.clear()
-            new = queries
+            new = list(queries)
         if new:
             found, _ = ModelScoring(scorer, None).priors(new)
             priors.update({(model, query): prior for query, prior in found.items()})

@@ -33,11 +33,13 @@ class Terms:
         client: Whose request it is.
         text_tokens: The most tokens of each text that are read; None is the model's own limit.
         deadline: When the best order that is known then is wanted; None waits for all scores.
+        with_priors: Whether probabilities are wanted.
     """
 
     client: str
     text_tokens: int | None = None
     deadline: Deadline | None = None
+    with_priors: bool = True
 
 
 class SharedRequest:
@@ -74,6 +76,7 @@ class SharedRequest:
                 terms.client,
                 text_tokens=terms.text_tokens,
                 deadline=terms.deadline,
+                with_priors=terms.with_priors,
                 accepted=accepted,
             )
         )

@@ -93,7 +93,9 @@ class StandInScoring:
         }
         self.info = ScoringInfo({name: ModelInfo(BATCH_TOKENS, 256, one) for name, one in self.configs.items()}, 0)
 
-    def score(self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None]) -> TurnScores:
+    def score(
+        self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None], queries: list[str]
+    ) -> TurnScores:
         for query, text in pairs:
             _sleep(text)
             if text == "die":
@@ -114,7 +116,7 @@ class StandInScoring:
             tokens=[10] * len(pairs),
             tokens_cut=[max(0, len(text) - 1024) for _, text in pairs],
         )
-        return TurnScores(scored, {query: PRIOR for query, _ in pairs} if model == CALIBRATED else {})
+        return TurnScores(scored, dict.fromkeys(queries, PRIOR) if model == CALIBRATED else {})
 
     def explain(self, model: str, query: str, text: str) -> object:
         from pyserini_qpeft.reranking.explanation import Explanation, TokenScore

@@ -216,3 +216,19 @@ def test_a_cascade_that_nobody_waits_for_leaves_the_queue(tmp_path: Path) -> Non
             await blocked
 
     asyncio.run(checked())
+
+
+def test_probabilities_that_are_not_wanted_are_not_computed(client_of: Any) -> None:
+    with client_of(adapters=(f"{CALIBRATED}=attention",)) as client:
+        asked = []
+        call = client.service.workers["scoring"].call
+
+        async def noted(method: str, *arguments: Any) -> Any:
+            asked.append(arguments[-1])
+            return await call(method, *arguments)
+
+        client.service.workers["scoring"].call = noted
+        rerank(client, model=CALIBRATED, raw_scores=True)
+        rerank(client, model=CALIBRATED)
+        client.post("/score", json={"model": CALIBRATED, "queries": QUERY, "documents": TEXTS, "raw_scores": True})
+        assert asked == [[], [QUERY], []]

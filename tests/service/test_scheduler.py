@@ -29,7 +29,9 @@ class RecordingWorker:
         self.may_end = asyncio.Event()
         self.may_end.set()
 
-    async def call(self, method: str, model: str, pairs: list[tuple[str, str]], limits: list[int | None]) -> TurnScores:
+    async def call(
+        self, method: str, model: str, pairs: list[tuple[str, str]], limits: list[int | None], queries: list[str]
+    ) -> TurnScores:
         self.turns.append([query for query, _ in pairs])
         await self.may_end.wait()
         return TurnScores(scored_as(np.full(len(pairs), -1, dtype=np.float32)), {})
