@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "interop": {"data", "candidates", "reranking"},
     "demo": {"data", "candidates", "lucene", "reranking", "evaluation"},
     "notebook": {"data", "candidates", "lucene", "models", "scoring", "reranking", "evaluation", "training", "demo"},
-    "service": {"data", "candidates", "lucene", "models", "scoring", "reranking", "calibration"},
+    "service": {"data", "candidates", "lucene", "models", "scoring", "calibration", "reranking", "adaptive", "cascade"},
 }
 """Which rooms a room may import from, beside `errors`; the command line may import from all."""
 

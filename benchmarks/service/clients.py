@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from benchmarks.service.options import Request
+from benchmarks.service.server import REQUEST_SECONDS
 from pyserini_qpeft.service.process import WorkerProcess
 
 _PAUSE = 0.05
@@ -66,7 +67,7 @@ class Clients:
 
         async def client(number: int) -> None:
             draws = Random(seed * 1000 + number)
-            async with httpx2.AsyncClient(base_url=self.url, timeout=300) as session:
+            async with httpx2.AsyncClient(base_url=self.url, timeout=REQUEST_SECONDS) as session:
                 while time.perf_counter() - began < seconds:
                     request = draws.choice(self.pool)
                     bare_first = draws.random() < 0.5

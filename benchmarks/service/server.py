@@ -13,6 +13,9 @@ import psutil
 
 from benchmarks.service.options import LoadOptions
 
+REQUEST_SECONDS = 600
+"""The server answers within this time, so that many clients of a slow model are not refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -52,7 +55,7 @@ class MeasuredServer:
         index = ["--index", str(options.index)] if options.index else []
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pyserini_qpeft.cli.__main__", "serve", "--port", "0", "--log-level", "warning"),
-            *("--model", options.model, *dtype, *index),
+            *("--model", options.model, *dtype, *index, "--max-request-seconds", str(REQUEST_SECONDS)),
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
@@ -60,7 +63,7 @@ class MeasuredServer:
         line = (await process.stdout.readline()).decode()
         assert line.startswith("serving"), "the server did not start"
         server = cls(process, line.split()[-1], time.perf_counter() - began)
-        async with httpx2.AsyncClient(base_url=server.url, timeout=300) as session:
+        async with httpx2.AsyncClient(base_url=server.url, timeout=REQUEST_SECONDS) as session:
             while (await session.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.02)
         server.ready = time.perf_counter() - began

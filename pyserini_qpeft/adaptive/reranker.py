@@ -14,9 +14,9 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
+from pyserini_qpeft.reranking.likelihood_reranker import LikelihoodReranker
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, refuse_non_finite
-from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.reranking.scored import Scored
 from pyserini_qpeft.scoring.report import ScoringReport
 
@@ -36,18 +36,12 @@ class AdaptiveReranker(AbstractReranker):
         QPeftError: The model has no rule and none is given, or see `check_adaptive`.
     """
 
-    def __init__(self, reranker: QPeftReranker, rule: StoppingRule | None = None) -> None:
+    def __init__(self, reranker: LikelihoodReranker, rule: StoppingRule | None = None) -> None:
         self.reranker = reranker
         self.config = reranker.config
         self.last_report = ScoringReport()
         check_adaptive(self.config)
-        rule = rule_of(reranker.scorer.model) if rule is None else rule
-        if rule is None:
-            raise QPeftError(
-                "adaptive depth needs a stopping rule, and none comes with this model: learn one on development "
-                "queries (qpeft tune --stopping FILE) and name its file."
-            )
-        self.rule = rule
+        self.rule = rule_of(reranker.model) if rule is None else rule
 
     @property
     def query_batch_pairs(self) -> int:
@@ -72,7 +66,7 @@ class AdaptiveReranker(AbstractReranker):
         """See `AbstractReranker.rerank_query_batches`. Hits that need not be read count as scored."""
         options = options or CallOptions()
         self.last_report = options.report
-        call = RerankCall(self.reranker.scorer, self.config, options)
+        call = self.reranker.call(options)
         limit = self.config.milliseconds if options.deadline is None else None
         for batch in batches:
             asked = [call.ask(request) for request in batch]

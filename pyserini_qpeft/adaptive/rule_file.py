@@ -22,14 +22,19 @@ def write_rule(path: PathLike, rule: StoppingRule) -> None:
         file.write(json.dumps(asdict(rule), indent=2) + "\n")
 
 
-def rule_of(model: Any) -> StoppingRule | None:
-    """The stopping rule that comes with a loaded model, or None; see `companion`.
+def rule_of(model: Any) -> StoppingRule:
+    """The stopping rule that comes with a loaded model, see `companion`.
 
     Raises:
-        QPeftError: The file is not valid.
+        QPeftError: None comes with it, or the file is not valid.
     """
-    file = companion(model, "stopping")
-    return None if file is None else read_rule(file)
+    file = None if model is None else companion(model, "stopping")
+    if file is None:
+        raise QPeftError(
+            "adaptive depth needs a stopping rule, and none comes with this model: learn one on development queries "
+            "(qpeft tune --stopping FILE) and name its file."
+        )
+    return read_rule(file)
 
 
 def read_rule(path: PathLike) -> StoppingRule:

@@ -58,6 +58,8 @@ def _candidate(hit: Any, place: int, texts: TextSource | None) -> Candidate:
             f"hit {place} is a text ({hit.text!r:.40}), and there is a corpus or an index for the texts: leave "
             "that out, or give the hit as (docid, score)."
         )
+    if isinstance(hit, TextHit):
+        return Candidate(hit.docid, as_text(hit.text, f"the text of document {hit.docid}"), math.nan)
     if isinstance(hit, Candidate) and hit.parts:
         return hit
     docid, score = _docid_and_score(hit, place)

@@ -33,26 +33,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is served, and its limits."""
     from pyserini_qpeft.cli.options import add_options
-    from pyserini_qpeft.cli.reranking import add_model_options
+    from pyserini_qpeft.cli.reranking import add_model_options, add_ranking_options
     from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 
     add_options(parser, ServiceConfig)
     add_model_options(parser.add_argument_group("model"))
+    add_ranking_options(parser.add_argument_group("reranking"))
     add_options(parser.add_argument_group("limits"), LimitsConfig, prefix="--max-")
 
 
 def read_service_config(args: argparse.Namespace) -> "ServiceConfig":
     """The service that the options describe."""
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.reranking import read_model_config
-    from pyserini_qpeft.scoring.config import ScoringConfig
+    from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 
+    reranking = read_reranking(args)
     return read_options(
         ServiceConfig,
         args,
-        model=read_model_config(args),
-        scoring=read_options(ScoringConfig, args),
+        model=reranking.model,
+        rerank=reranking.config,
+        cascade=args.cascade,
+        adaptive=reranking.adaptive,
+        rule=reranking.rule,
         limits=read_options(LimitsConfig, args),
         adapters=tuple(getattr(args, "adapters", ())),
         index=tuple(getattr(args, "index", ())),

@@ -17,7 +17,7 @@ def with_demo(config: "ServiceConfig", folder: Path) -> "ServiceConfig":
     """The service with the demo's index, model and questions. The index is built if there is none.
 
     Args:
-        config: What the command line asks for. A model that it names is kept.
+        config: What the command line asks for. A model or a cascade that it names is kept.
         folder: The output folder of `qpeft demo`.
     """
     from pyserini_qpeft.cli.demo import PASSAGE_TOKENS, SHOWN, choose_model
@@ -31,12 +31,17 @@ def with_demo(config: "ServiceConfig", folder: Path) -> "ServiceConfig":
         # In a process of its own, because Java would take the signals that stop the server.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             pool.submit(index_collection, collection, index).result()
-    model, why = choose_model(config.model)
-    print(f"model: {why}", file=sys.stderr)
+    model = config.model
+    if config.cascade is None:
+        model, why = choose_model(model)
+        print(f"model: {why}", file=sys.stderr)
+    scoring = config.rerank.scoring
+    if scoring.passage_tokens is None:
+        scoring = replace(scoring, passage_tokens=PASSAGE_TOKENS)
     return replace(
         config,
         model=model,
-        scoring=replace(config.scoring, passage_tokens=config.scoring.passage_tokens or PASSAGE_TOKENS),
+        rerank=replace(config.rerank, scoring=scoring),
         index=(f"{_INDEX}={index}", *config.index),
         examples=config.examples or tuple(collection.topics.values()),
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from pyserini_qpeft.errors import QPeftError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.data.records import Qrels, RankedList
     from pyserini_qpeft.evaluation.sweep import TwoStageRun
@@ -126,7 +128,7 @@ def _read_run(args: argparse.Namespace) -> "TwoStageRun":
     return from_ranked_lists(_read_lists(args))
 
 
-def _read_lists(args: argparse.Namespace) -> "list[RankedList]":
+def _read_lists(args: argparse.Namespace) -> "Collection[RankedList]":
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
 
     if not holds_ranked_lists(args.run):

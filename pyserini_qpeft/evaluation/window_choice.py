@@ -1,6 +1,6 @@
 """Which combination of the likelihoods of windows is best on dev queries; no model is needed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList
@@ -29,7 +29,7 @@ def combinations(windows: WindowConfig) -> list[WindowConfig]:
 
 
 def tune_windows(
-    lists: Sequence[RankedList], dev_qrels: Qrels, windows: WindowConfig, config: TuneConfig | None = None
+    lists: Collection[RankedList], dev_qrels: Qrels, windows: WindowConfig, config: TuneConfig | None = None
 ) -> tuple[Tuned, TwoStageRun]:
     """Choose the combination together with depth and weight, see `tune`. Of equal means the simplest one is taken.
 

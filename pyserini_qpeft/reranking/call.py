@@ -4,26 +4,19 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, Pace, score_in_time
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.pair_scoring import PairScoring, as_pair
 from pyserini_qpeft.reranking.probability import with_probabilities
-from pyserini_qpeft.reranking.progress import in_documents
 from pyserini_qpeft.reranking.ranking import Ranking, rank_hits
 from pyserini_qpeft.reranking.requests import Asked, Request, Reranked, ask, ranked_hits, refuse_non_finite
 from pyserini_qpeft.reranking.scored import Scored
-from pyserini_qpeft.windows.cutting import WindowCutter
-from pyserini_qpeft.windows.pairs import WindowedPairs
-
-if TYPE_CHECKING:
-    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _logger = logging.getLogger(__name__)
 
@@ -32,16 +25,15 @@ class RerankCall:
     """One call of the reranker. It holds everything that changes during the call; no other call sees it.
 
     Args:
-        scorer: The model that scores pairs.
+        scoring: Scores pairs.
         config: How scores become a ranking.
         options: What the call asks for. Its deadline is used by the reranker.
     """
 
-    def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig, options: CallOptions) -> None:
-        self._scorer = scorer
+    def __init__(self, scoring: PairScoring, config: RerankConfig, options: CallOptions) -> None:
+        self._scoring = scoring
         self._config = config
         self._options = options
-        self._report = options.report
         self._places = count(1)
         self._warned = False
 
@@ -64,19 +56,21 @@ class RerankCall:
         Returns:
             Their likelihoods, float32 `[len(pairs)]`.
         """
-        return self.score([(query, Candidate("", text, np.nan)) for query, text in pairs]).likelihoods
+        return self.score([as_pair(query, text) for query, text in pairs]).likelihoods
 
     def score(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
-        """Score pairs of query and candidate together.
-
-        Raises:
-            QPeftError: A candidate is given as passages, and windows are off.
-        """
+        """Score pairs of query and candidate together, and count them; see `PairScoring.score`."""
         if not pairs:
             return Scored.joined([])
         start = time.perf_counter()
-        scored = self._by_passage(pairs) if self._config.windows is None else self._by_window(pairs)
-        self._report.seconds += time.perf_counter() - start
+        scored = self._scoring.score(pairs, self._options.on_scored)
+        report = self._options.report
+        report.seconds += time.perf_counter() - start
+        report.passages += len(scored.likelihoods)
+        report.windows += sum(map(len, scored.windows))
+        report.tokens += sum(scored.tokens)
+        report.passages_cut += sum(tokens > 0 for tokens in scored.tokens_cut)
+        report.tokens_cut += sum(scored.tokens_cut)
         return scored
 
     def priors(self, batch: Sequence[Asked], deadline: Deadline | None = None) -> dict[str, float]:
@@ -90,10 +84,9 @@ class RerankCall:
         if not queries:
             return {}
         start = time.perf_counter()
-        sequences = self._scorer.sequences([(query, "") for query in queries])
-        found = dict(zip(queries, map(float, self._scorer.score(sequences)), strict=True))
-        self._report.tokens += sum(len(sequence) for sequence in sequences)
-        self._report.seconds += time.perf_counter() - start
+        found, tokens = self._scoring.priors(queries)
+        self._options.report.tokens += tokens
+        self._options.report.seconds += time.perf_counter() - start
         return found
 
     def rank(self, batch: Sequence[Asked]) -> Iterator[Reranked]:
@@ -118,42 +111,6 @@ class RerankCall:
             self._options.on_scored(len(asked.head) - len(read.head))
         return self.ranked(read, scored, priors)
 
-    def _by_passage(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
-        given = next((one for _, one in pairs if one.parts), None)
-        if given is not None:
-            raise QPeftError(
-                f"document {given.docid} is given as passages, which are scored as windows: set RerankConfig.windows."
-            )
-        sequences = self._scorer.sequences([(query, one.text) for query, one in pairs])
-        report = self._report
-        report.passages += len(sequences)
-        report.tokens += sum(len(sequence) for sequence in sequences)
-        report.passages_cut += sum(sequence.tokens_cut > 0 for sequence in sequences)
-        report.tokens_cut += sum(sequence.tokens_cut for sequence in sequences)
-        return Scored(self._scorer.score(sequences, self._options.on_scored), sequences, [()] * len(sequences))
-
-    def _by_window(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
-        config = self._config.windows
-        assert config is not None
-        size = config.size or self._scorer.encoder.passage_tokens
-        windowed = WindowedPairs(pairs, WindowCutter(config, size, self._scorer.token_spans), config)
-        sequences = self._scorer.sequences(windowed.passages)
-        on_scored = None if self._options.on_scored is None else in_documents(self._options.on_scored, windowed.starts)
-        scores = self._scorer.score(sequences, on_scored)
-        starts = windowed.starts
-        unread = [
-            document.tokens_left_out + sum(sequence.tokens_cut for sequence in sequences[start:stop])
-            for document, start, stop in zip(windowed.documents, starts, starts[1:], strict=False)
-        ]
-        report = self._report
-        report.passages += len(pairs)
-        report.windows += len(sequences)
-        report.tokens += sum(len(sequence) for sequence in sequences)
-        report.passages_cut += sum(tokens > 0 for tokens in unread)
-        report.tokens_cut += sum(unread)
-        best = [sequences[place] for place in windowed.best(scores)]
-        return Scored(windowed.combined(scores), best, windowed.windows(scores))
-
     def ranked(self, asked: Asked, scored: Scored, priors: Mapping[str, float]) -> Reranked:
         """The final list of one query.
 
@@ -170,7 +127,7 @@ class RerankCall:
         hits = ranked_hits(asked, scored.likelihoods, ranking, scored.windows)
         kept = None
         if self._options.hints:
-            tokens = list(map(self._scorer.hint_tokens, scored.sequences))
+            tokens = list(map(self._scoring.hint_tokens, scored.sequences))
             kept = [tokens[place] if place < len(tokens) else None for place in ranking.order]
         whole = Reranked(hits, kept, len(asked.head), priors.get(asked.query))
         return with_probabilities(whole, self._config).first(self._options.k)

@@ -94,7 +94,7 @@ class Pace:
 
 
 Score = Callable[[Sequence[tuple[str, Candidate]]], Scored]
-"""Scores pairs of query and candidate."""
+"""Scores pairs of query and candidate; only the first of them if it has no time for the others."""
 
 
 def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) -> tuple[Asked, Scored]:
@@ -123,7 +123,10 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
             break
         block = asked.head[done : done + count]
         start = time.perf_counter()
-        parts.append(score([(asked.query, candidate) for candidate in block]))
+        scored = score([(asked.query, candidate) for candidate in block])
+        parts.append(scored)
+        done += len(scored.likelihoods)
+        if len(scored.likelihoods) < count:
+            break
         pace.measured(asked.query, block, time.perf_counter() - start)
-        done += count
     return asked.until(done), Scored.joined(parts)

@@ -1,7 +1,7 @@
 """The reranker: first-stage hits in, the same hits out in a better order."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.reranking.abstract import AbstractReranker
-from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.cross_encoder import CrossEncoderCalls
-from pyserini_qpeft.reranking.deadline import Deadline, Pace
+from pyserini_qpeft.reranking.deadline import Pace
 from pyserini_qpeft.reranking.explanation import Explanation, explain
 from pyserini_qpeft.reranking.fingerprint import config_settings, model_settings
+from pyserini_qpeft.reranking.likelihood_reranker import LikelihoodReranker
 from pyserini_qpeft.reranking.loaded import adapter_to_push, describe, settle
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.pair_scoring import ModelScoring
 from pyserini_qpeft.reranking.progress import passage_bar
-from pyserini_qpeft.reranking.requests import Request, Reranked, as_pairs
+from pyserini_qpeft.reranking.requests import as_pairs
 from pyserini_qpeft.scoring.report import ScoringReport
 from pyserini_qpeft.windows.config import USUAL_WINDOWS
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 
-class QPeftReranker(AbstractReranker, CrossEncoderCalls):
+class QPeftReranker(LikelihoodReranker, CrossEncoderCalls):
     """Reranks hits by the mean log-likelihood of the query under a language model prompted by Q-PEFT.
 
     The likelihood is fused with the first stage's score, unless the configuration says otherwise. Several threads may
@@ -47,6 +47,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
 
     Attributes:
         scorer: As given.
+        model: Its model.
         config: As given, with the settings of the scorer; a fusion weight and a calibration that were left open are
             those that come with the model.
         last_report: Counts and time of the call that began last.
@@ -55,6 +56,7 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
 
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
         self.scorer = scorer
+        self.model = scorer.model
         self.config = settle(config or RerankConfig(), scorer)
         self.last_report = ScoringReport()
         self.pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
@@ -133,6 +135,10 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         windows = self.config.windows
         return pairs if windows is None else max(1, pairs // min(USUAL_WINDOWS, windows.read or USUAL_WINDOWS))
 
+    def pair_scoring(self) -> ModelScoring:
+        """Scores pairs with the model."""
+        return ModelScoring(self.scorer, self.config.windows)
+
     def settings(self) -> dict[str, Any]:
         """Everything that scores and rankings depend on, by name; see `fingerprint`."""
         return {**config_settings(self.config), **model_settings(self.scorer)}
@@ -171,21 +177,6 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         """`score` in a thread, so that an event loop continues meanwhile; see `arerank`."""
         return await asyncio.to_thread(self.score, query, texts)
 
-    def rerank_query_batches(
-        self, batches: Iterable[Iterable[Request]], options: CallOptions | None = None
-    ) -> Iterator[Reranked]:
-        """See `AbstractReranker.rerank_query_batches`."""
-        options = options or CallOptions()
-        self.last_report = options.report
-        call = RerankCall(self.scorer, self.config, options)
-        for batch in batches:
-            if options.deadline is None and self.config.milliseconds is None:
-                yield from call.rank([call.ask(request) for request in batch])
-                continue
-            for request in batch:
-                end = options.deadline or Deadline.after(self.config.milliseconds or 0)
-                yield call.rank_in_time(call.ask(request), end, self.pace)
-
     def hints(self, query: str, texts: Sequence[str]) -> list[list[str]]:
         """The tokens of each text that become hints for the query, nearest first; none for attended hints."""
         return list(map(self.scorer.hint_tokens, self.scorer.sequences(as_pairs(query, texts))))
@@ -199,6 +190,6 @@ class QPeftReranker(AbstractReranker, CrossEncoderCalls):
         with passage_bar(len(pairs), shown=progress) as bar:
             options = CallOptions(on_scored=bar.update)
             self.last_report = options.report
-            call = RerankCall(self.scorer, self.config, options)
+            call = self.call(options)
             blocks = [call.likelihoods(pairs[start : start + size]) for start in range(0, len(pairs), size)]
         return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)

@@ -28,6 +28,7 @@ def collate(
     *,
     after_shared: bool = False,
     packed: bool = False,
+    multiple: int = 1,
 ) -> Batch:
     """Makes the keyword arguments of a Q-PEFT model's forward pass.
 
@@ -38,6 +39,7 @@ def collate(
         instruction: Where the instruction stands in each sequence.
         after_shared: Leave out `shared_ids`, because the model has read them already.
         packed: Add a `Packing`, so that the pairs of a row do not see each other; needed if a row has several pairs.
+        multiple: Rows are padded to a multiple of this many tokens.
 
     Returns:
         `input_ids` and `target_mask` for the bare model, and `packing` if packed. With an adapter also `hint_index`,
@@ -51,6 +53,7 @@ def collate(
             for row, length in zip(rows, shared, strict=True)
         ],
         padding_id,
+        multiple,
     )
     target_mask = np.zeros(input_ids.shape, dtype=bool)
     for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):
@@ -82,7 +85,7 @@ def collate(
         listed = [np.concatenate([s.instruction_index for s in row]) for row in rows]
         before = [np.full(length, NO_HINT) for length in shared]
         both = [np.concatenate(parts) for parts in zip(before, listed, strict=True)]
-        arrays["instruction_index"] = padded(both, NO_HINT)
+        arrays["instruction_index"] = padded(both, NO_HINT, multiple)
     elif config.instruction_mode == "soft" and not after_shared:
         arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
     return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -139,11 +142,12 @@ def instruction_index(shape: tuple[int, ...], instruction: slice) -> npt.NDArray
     return index
 
 
-def padded(rows: Iterable[npt.NDArray[np.generic]], value: int | bool) -> npt.NDArray[np.generic]:
-    """The rows as one array `[rows, longest]`, filled up on the right with `value`."""
+def padded(rows: Iterable[npt.NDArray[np.generic]], value: int | bool, multiple: int = 1) -> npt.NDArray[np.generic]:
+    """The rows as one array `[rows, longest]`, filled up on the right with `value`; `longest` is a multiple."""
     listed = list(rows)
     # At least one column: attention over no key at all has no meaning, even where its result is not used.
-    padded = np.full((len(listed), max(1, *(len(row) for row in listed))), value, dtype=listed[0].dtype)
+    longest = max(1, *(len(row) for row in listed))
+    padded = np.full((len(listed), -(-longest // multiple) * multiple), value, dtype=listed[0].dtype)
     for i, row in enumerate(listed):
         padded[i, : len(row)] = row
     return padded

@@ -31,6 +31,10 @@ class RowScorer:
         planner: The planner of the rows.
         budget: How many tokens may go through the model at once.
         cache: Key-values of passages, or None.
+
+    Attributes:
+        multiple: Rows are padded to a multiple of this many tokens. More than 1 means fewer shapes of tensors, and so
+            less code that native libraries compile and keep, but more padding.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class RowScorer:
         self.planner = planner
         self.budget = budget
         self.cache = cache
+        self.multiple = 1
         self._vocabulary = len(model.model.get_input_embeddings().weight)
 
     def score(self, rows: Sequence[Row], on_scored: OnScored | None = None) -> npt.NDArray[np.float32]:
@@ -108,6 +113,7 @@ class RowScorer:
             builder.instruction,
             after_shared=self.cache is not None,
             packed=self.planner.packs_all or any(len(row) > 1 for row in rows),
+            multiple=self.multiple,
         )
 
     def lengths(self, rows: Sequence[Row]) -> list[int]:

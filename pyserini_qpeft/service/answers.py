@@ -1,42 +1,109 @@
-"""What is asked of several interfaces, HTTP and MCP: documents in order, and a search with reranking."""
+"""What several interfaces answer, HTTP and MCP: scores, best passages and stages of hits, a search with reranking."""
 
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from pyserini_qpeft.reranking.fusion import FusionConfig
-from pyserini_qpeft.reranking.ranking import rank_hits
+from pyserini_qpeft.calibration.calibration import Calibration
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.data.ranked_hits import RankedHits
+from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.service.engine import Service
+from pyserini_qpeft.service.names import ServedCascade
+from pyserini_qpeft.service.reranks import NO_CHOICES, Choices, Reranking
 from pyserini_qpeft.service.searching import SearchHit
 
+DEPTH = 100
+"""How many hits of a search are reranked if neither the request nor the model says."""
 
-def shown_score(likelihood: float, probability: float | None = None, *, raw: bool) -> float:
-    """The score that a client sees.
+
+def shown_score(likelihood: float, probability: float | None = None) -> float:
+    """The score of a document that a client sees, 0 to 1.
 
     Args:
         likelihood: Mean natural-log probability of the query's tokens, never above 0.
         probability: Calibrated probability of relevance; None if the model has no calibration.
-        raw: Whether the client asked for it as it is.
 
     Returns:
-        The likelihood, or the probability of relevance. Without a calibration it is the exponential of the likelihood:
-        the geometric mean of the probabilities of the query's tokens, 0 to 1, which compares documents of one query
-        only. The order is always the same.
+        The probability of relevance. Without a calibration it is the exponential of the likelihood: the geometric mean
+        of the probabilities of the query's tokens, which compares documents of one query only.
     """
-    if raw:
-        return likelihood
     return math.exp(min(0.0, likelihood)) if probability is None else probability
 
 
-def best_first(likelihoods: Sequence[float], top_n: int | None = None) -> list[int]:
-    """Places of the documents, best first; equal ones in the order given.
+def pair_score(likelihood: float, prior: float | None, calibration: Calibration | None, *, raw: bool) -> float:
+    """The score of a pair that a client sees.
 
     Args:
-        likelihoods: Of each document.
-        top_n: How many; None and 0 are all.
+        likelihood: Of the pair.
+        prior: Likelihood of its query without a passage.
+        calibration: That of the model.
+        raw: Whether the client asked for the likelihood.
     """
-    return sorted(range(len(likelihoods)), key=lambda place: -likelihoods[place])[: top_n or None]
+    if raw:
+        return likelihood
+    calibrated = calibration is not None and prior is not None
+    return shown_score(likelihood, calibration.probability(likelihood, prior) if calibrated else None)  # type: ignore[union-attr,arg-type]
+
+
+def shown_scores(hits: RankedHits, *, raw: bool) -> list[float]:
+    """The scores of a list that a client sees; they never ascend.
+
+    Args:
+        hits: The list.
+        raw: Whether the client asked for the scores that the list is sorted by.
+
+    Returns:
+        If likelihoods order the list: `shown_score` of each hit, and below it falling scores for the hits that were not
+        scored. If something else does, which is the fusion of a cascade's stages: the logistic function of its scores.
+    """
+    if raw:
+        return [hit.score for hit in hits]
+    scored = [hit for hit in hits if hit.likelihood is not None]
+    if any(hit.score != hit.likelihood for hit in scored):
+        return [_logistic(hit.score) for hit in hits]
+    lowest = scored[-1] if scored else None
+    least = 1.0 if lowest is None else _shown(lowest)
+    floor = 0.0 if lowest is None else lowest.score
+    return [least * math.exp(hit.score - floor) if hit.likelihood is None else _shown(hit) for hit in hits]
+
+
+def _shown(hit: RankedHit) -> float:
+    assert hit.likelihood is not None
+    return shown_score(hit.likelihood, hit.probability)
+
+
+def _logistic(score: float) -> float:
+    small = math.exp(-abs(score))
+    return 1 / (1 + small) if score >= 0 else small / (1 + small)
+
+
+def details(reranking: Reranking, place: int) -> dict[str, Any]:
+    """What is known of a hit beside its scores, if there are windows or a cascade: its best passage, and its stages.
+
+    Args:
+        reranking: The list.
+        place: Place of the hit in it.
+    """
+    hit = reranking.hits[place]
+    found: dict[str, Any] = {}
+    if (best := hit.best_passage) is not None:
+        found["best_passage"] = {
+            "text": best.text,
+            "start": best.start,
+            "stop": best.stop,
+            "likelihood": best.likelihood,
+        }
+    if reranking.stages:
+        found["probability"] = hit.probability
+        found["stage"] = reranking.stage_of(place)
+        found["stages"] = [
+            {"model": name, "rank": score.rank, "score": score.score, "likelihood": score.likelihood}
+            for name, score in zip(reranking.stages, hit.stages or (), strict=True)
+        ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +113,20 @@ class Question:
     Attributes:
         query: The query.
         index: Name of the index; None is the default.
-        model: Name of the model; None is the default.
+        model: Name of the model or cascade; None is the default.
         k: How many hits are returned.
-        depth: How many hits are reranked.
         rerank: False keeps the first stage's order; the depth then means nothing.
-        fusion: The method; None is the likelihood alone.
+        choices: What the request chooses for itself.
+        milliseconds: Time limit of the reranking; None is that of the model.
     """
 
     query: str
     index: str | None = None
     model: str | None = None
     k: int = 10
-    depth: int = 100
     rerank: bool = True
-    fusion: FusionConfig | None = field(default_factory=FusionConfig)
-
-
-@dataclass(frozen=True, slots=True)
-class FoundHit:
-    """A hit in its final place.
-
-    Attributes:
-        hit: The hit of the first stage.
-        rank: Place in the final list, from 1.
-        score: What the list is sorted by.
-        likelihood: Mean log-likelihood; None if it was not reranked.
-        probability: Calibrated probability of relevance; None if it was not reranked, or without a calibration.
-        first_stage_rank: Place in the first stage's list, from 1.
-    """
-
-    hit: SearchHit
-    rank: int
-    score: float
-    likelihood: float | None
-    probability: float | None
-    first_stage_rank: int
+    choices: Choices = NO_CHOICES
+    milliseconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +134,52 @@ class Found:
     """What a search found.
 
     Attributes:
-        hits: Best first.
-        tokens: Tokens that the model read.
+        hits: The hits of the first stage, best first.
+        reranking: The same hits in their new order, whose first-stage ranks are places in `hits`, from 1; None if they
+            were not reranked.
         first_stage_seconds: Time of the search.
         rerank_seconds: Time of the reranking.
     """
 
-    hits: list[FoundHit]
-    tokens: int
+    hits: Sequence[SearchHit]
+    reranking: Reranking | None
     first_stage_seconds: float
     rerank_seconds: float
 
 
 async def search_and_rerank(service: Service, question: Question) -> Found:
-    """Search an index and rerank its hits by the ranking rule of `qpeft search`.
+    """Search an index and rerank its hits.
 
     Args:
         service: Searches and scores.
         question: What is asked.
 
     Raises:
-        ServiceError: As for `Service.search` and `Service.scored`.
+        ServiceError: As for `Service.search` and `Service.rerank`.
     """
-    model = service.models[service.model_name(question.model)]
+    depth = _depth(service, question)
     began = time.perf_counter()
-    needed = max(question.depth, question.k) if question.rerank else question.k
-    hits = await service.search(question.index, question.query, needed)
+    hits = await service.search(
+        question.index, question.query, max(depth, question.k) if question.rerank else question.k
+    )
     searched = time.perf_counter()
-    first_stage = [hit.score for hit in hits]
     if not question.rerank:
-        found = [FoundHit(hit, place + 1, hit.score, None, None, place + 1) for place, hit in enumerate(hits)]
-        return Found(found, 0, searched - began, 0.0)
-    head = hits[: question.depth]
-    job = await service.scored(model.name, [(question.query, hit.text) for hit in head])
-    fusion = question.fusion and question.fusion.for_model(service.config.model.model)
-    ranking = rank_hits(job.scores, first_stage, fusion, depth=len(head))
-    unread = [None] * (len(hits) - len(head))
-    likelihoods, probabilities = [*job.scores, *unread], [*job.probabilities, *unread]
-    found = [
-        FoundHit(hits[place], rank, score, likelihoods[place], probabilities[place], place + 1)
-        for rank, (place, score) in enumerate(zip(ranking.order, ranking.scores, strict=True), start=1)
-    ]
-    return Found(found[: question.k], job.tokens, searched - began, time.perf_counter() - searched)
+        return Found(hits, None, searched - began, 0.0)
+    choices = question.choices
+    if choices.depth is None and not isinstance(service.served(question.model), ServedCascade):
+        choices = Choices(depth, choices.fusion, choices.fusion_weight)
+    reranking = await service.rerank(
+        question.model,
+        question.query,
+        [Candidate(hit.docid, hit.text, hit.score) for hit in hits],
+        choices,
+        milliseconds=question.milliseconds,
+    )
+    return Found(hits, reranking, searched - began, time.perf_counter() - searched)
+
+
+def _depth(service: Service, question: Question) -> int:
+    """How many hits are reranked."""
+    served = service.served(question.model)
+    configured = served.stages[0].config.depth if isinstance(served, ServedCascade) else served.config.depth
+    return next((depth for depth in (question.choices.depth, configured) if depth is not None), DEPTH)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.reranking.config import RerankConfig
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class ServiceConfig:
     """What the service serves, and how it puts requests together.
 
     Attributes:
-        model: The base model and its adapter. It is served under the model's name.
-        scoring: How pairs are scored.
+        model: The base model and its adapter. It is served under the model's name. With a cascade, it says how all
+            models are loaded; its model and adapter do not count.
+        rerank: How the models rerank. With a cascade, what all stages share.
+        cascade: The stages of a cascade, see `read_cascade`. It is served under this name, and its models under theirs.
+        adaptive: Whether reading stops before the depth (adaptive depth).
+        rule: When it stops; None is the rule that comes with each model.
         adapters: Further models over the same base model: `NAME=ADAPTER`, where ADAPTER is a hub id, a folder, the name
             of one of the base model's adapters, or `none` for the bare model. ADAPTER alone is served under its own
             name.
@@ -64,7 +69,10 @@ class ServiceConfig:
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    rerank: RerankConfig = field(default_factory=RerankConfig)
+    cascade: str | None = None
+    adaptive: bool = False
+    rule: StoppingRule | None = None
     adapters: tuple[str, ...] = field(
         default=(),
         metadata={

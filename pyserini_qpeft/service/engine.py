@@ -7,21 +7,26 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Self
 
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.fields import as_text
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.service.calls import Calls
+from pyserini_qpeft.service.checks import check_size, read_query
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.errors import ServiceError, too_large, unknown_name
 from pyserini_qpeft.service.logs import note
 from pyserini_qpeft.service.metrics import Metrics
-from pyserini_qpeft.service.names import served_indexes, served_models
+from pyserini_qpeft.service.names import Served, ServedCascade, ServedModel, find_served, served_indexes, served_models
 from pyserini_qpeft.service.process import WorkerProcess
 from pyserini_qpeft.service.queue import Job
+from pyserini_qpeft.service.reranks import NO_CHOICES, Choices, Reranking, Reranks
 from pyserini_qpeft.service.scheduler import Scheduler
 from pyserini_qpeft.service.scoring import ScoringSettings
 from pyserini_qpeft.service.searching import SearchHit
+from pyserini_qpeft.service.shared_scoring import Terms
 
 if TYPE_CHECKING:
+    from pyserini_qpeft.calibration.calibration import Calibration
     from pyserini_qpeft.reranking.explanation import Explanation
 
 logger = logging.getLogger(__name__)
@@ -36,15 +41,15 @@ SEARCHING = "pyserini_qpeft.service.searching:Searching"
 class Service:
     """Scores, searches and explains. Used as `async with Service(config) as service`.
 
-    Models and indexes live in processes of their own. The weights of the base model are in memory once, whatever the
-    number of adapters.
+    Models and indexes live in processes of their own. The weights of a base model are in memory once, whatever the
+    number of adapters and stages.
 
     Args:
         config: What is served.
 
     Attributes:
         config: As given.
-        models: The models by name; the first is the default.
+        models: The models and the cascade by name; the first is the default.
         indexes: The folders and prebuilt names of the indexes, by name; the first is the default.
         metrics: What the service counts.
 
@@ -57,17 +62,20 @@ class Service:
         self.models = served_models(self.config)
         self.indexes = served_indexes(self.config)
         self.metrics = Metrics()
-        self._scoring = WorkerProcess("scoring", SCORING, self._scoring_settings())
+        models = [one for one in self.models.values() if isinstance(one, ServedModel)]
+        settings = ScoringSettings(
+            {one.name: one.model for one in models},
+            {one.name: one.config for one in models},
+            {one.name: self.config.rule for one in models if one.adaptive},
+        )
+        self._scoring = WorkerProcess("scoring", SCORING, settings)
         self._searching = WorkerProcess("search", SEARCHING, self.indexes)
         self._scheduler = Scheduler(self._scoring, self.config, self.metrics)
         self._opening: asyncio.Task[None] | None = None
         self._searches = Calls(self._searching, self.limits, self.metrics)
-        self._explanations = Calls(self._scoring, self.limits, self.metrics)
+        explanations = Calls(self._scoring, self.limits, self.metrics)
+        self._reranks = Reranks(self._scheduler, self._scoring, explanations, self.limits.connections)
         self._entered = 0
-
-    def _scoring_settings(self) -> ScoringSettings:
-        adapters = {name: model.adapter for name, model in self.models.items()}
-        return ScoringSettings(self.config.model, self.config.scoring, adapters)
 
     async def __aenter__(self) -> Self:
         self._entered += 1
@@ -95,43 +103,89 @@ class Service:
         """Whether all models and indexes are loaded."""
         return all(worker.ready for worker in self.workers.values())
 
-    async def scored(
-        self, model: str | None, pairs: Sequence[tuple[str, str]], *, text_tokens: int | None = None
-    ) -> Job:
-        """Score the pairs of one request, in turns that it shares with other requests.
+    @property
+    def waiting(self) -> int:
+        """How many documents wait to be scored."""
+        return self._scheduler.queue.documents
+
+    async def rerank(
+        self,
+        model: str | None,
+        query: str,
+        hits: Sequence[str | Candidate],
+        choices: Choices = NO_CHOICES,
+        *,
+        text_tokens: int | None = None,
+        milliseconds: float | None = None,
+        raw: bool = False,
+    ) -> Reranking:
+        """Rerank the hits of one query. Its pairs are scored in turns that it shares with other requests.
 
         Args:
-            model: Name of a served model; None is the default.
-            pairs: (query, passage) texts.
-            text_tokens: The most tokens of each passage that are read; None is the model's own limit.
-
-        Returns:
-            The request with its `scores`, mean natural-log probabilities of the query's tokens in the order of the
-            pairs, and its `tokens`.
+            model: Name of a served model or cascade, or a cascade of served models; None is the default.
+            query: The query.
+            hits: Texts, or candidates with first-stage scores, best first.
+            choices: What the request chooses for itself.
+            text_tokens: The most tokens of each text that are read; None is the model's own limit.
+            milliseconds: Time limit, if it is shorter than that of the model; it begins now.
+            raw: Whether probabilities are not wanted, which saves a pass through the model for each new query.
 
         Raises:
             ServiceError: There is no such model (404), a limit is exceeded (413), the queue is full (429), or there is
                 no answer in time (503).
             QPeftError: The query is empty, or too long for the model.
         """
-        name = self.model_name(model)
-        queries = {query: _query(query) for query in dict.fromkeys(query for query, _ in pairs)}
-        pairs = [(queries[query], as_text(text, "a document")) for query, text in pairs]
-        characters = self._check_size(list(queries), [text for _, text in pairs])
+        served = self.served(model)
+        query = read_query(query)
+        own = served.milliseconds if isinstance(served, ServedCascade) else served.config.milliseconds
+        limits = [limit for limit in (own, milliseconds) if limit is not None]
+        deadline = Deadline.after(min(limits)) if limits else None
+        with_priors = not raw or self.config.rerank.minimum_probability is not None
+        terms = Terms(CLIENT.get(), text_tokens, deadline, with_priors)
+        texts = [hit if isinstance(hit, str) else hit.text for hit in hits]
+        characters = check_size(self.limits, self.metrics, [query], texts)
         began = time.perf_counter()
-        job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens)
-        note(
-            model=name,
-            documents=len(pairs),
-            characters=characters,
-            tokens=job.tokens,
-            scoring_seconds=round(time.perf_counter() - began, 4),
-        )
-        return job
+        try:
+            async with asyncio.timeout(self.limits.request_seconds):
+                reranking = await self._reranks.rerank(served, query, hits, choices, terms)
+        except TimeoutError:
+            raise self._scheduler.timed_out() from None
+        report = reranking.report
+        _note_scoring(served.name, len(hits), characters, report.tokens, began)
+        return reranking
 
-    async def score(self, model: str | None, query: str, texts: Sequence[str]) -> list[float]:
-        """The scores of `scored`: mean natural-log probability of the query's tokens given each text."""
-        return (await self.scored(model, [(query, text) for text in texts])).scores
+    async def score_pairs(
+        self,
+        model: str | None,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        text_tokens: int | None = None,
+        raw: bool = False,
+    ) -> "tuple[Job, Calibration | None]":
+        """Score pairs, which may have several queries, each for itself; by the last stage of a cascade.
+
+        Args:
+            model: As for `rerank`.
+            pairs: (query, passage) texts.
+            text_tokens: As for `rerank`.
+            raw: As for `rerank`.
+
+        Returns:
+            The scored pairs in their order, and the calibration of the model.
+
+        Raises:
+            ServiceError: As for `rerank`.
+            QPeftError: As for `rerank`.
+        """
+        served = self.served(model)
+        name = served.stages[-1].name if isinstance(served, ServedCascade) else served.name
+        queries = {query: read_query(query) for query in dict.fromkeys(query for query, _ in pairs)}
+        pairs = [(queries[query], text) for query, text in pairs]
+        characters = check_size(self.limits, self.metrics, list(queries), [text for _, text in pairs])
+        began = time.perf_counter()
+        job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens=text_tokens, with_priors=not raw)
+        _note_scoring(served.name, len(pairs), characters, sum(job.tokens), began)
+        return job, self._scoring.info.models[name].config.calibration
 
     async def search(self, index: str | None, query: str, k: int = 10) -> list[SearchHit]:
         """The hits of an index, best first.
@@ -153,7 +207,7 @@ class Service:
         note(index=name)
         if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
             raise ServiceError(f"the index {name!r} could not be opened.", status=503, code="not_opened")
-        hits: list[SearchHit] = await self._searches.call("search", name, _query(query), k)
+        hits: list[SearchHit] = await self._searches.call("search", name, read_query(query), k)
         return hits
 
     async def explain(self, model: str | None, query: str, text: str) -> "Explanation":
@@ -167,22 +221,19 @@ class Service:
         Raises:
             ServiceError: As for `scored`.
         """
-        name = self.model_name(model)
-        query, text = _query(query), as_text(text, "the text")
-        self._check_size([query], [text])
-        explanation: Explanation = await self._explanations.call("explain", name, query, text)
-        return explanation
+        served = self.served(model)
+        query, text = read_query(query), as_text(text, "the text")
+        check_size(self.limits, self.metrics, [query], [text])
+        return await self._reranks.explain(served, query, text, CLIENT.get())
 
-    def model_name(self, model: str | None) -> str:
-        """The name of a served model; None is the default.
+    def served(self, model: str | None) -> Served:
+        """What a request names: a model, a cascade, or a cascade of served models; None is the default.
 
         Raises:
             ServiceError: There is no such model.
+            QPeftError: The stages of a cascade cannot follow each other.
         """
-        name = next(iter(self.models)) if model is None else model
-        if name not in self.models:
-            raise unknown_name("model", model, list(self.models))
-        return name
+        return find_served(model, self.models, self.config)
 
     def metrics_text(self) -> bytes:
         """The counters in Prometheus's text format."""
@@ -202,40 +253,16 @@ class Service:
 
     async def _stop(self) -> None:
         await self._scheduler.stop()
+        self._reranks.stop()
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait([self._opening])
         await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
 
-    def _check_size(self, queries: Sequence[str], texts: Sequence[str]) -> int:
-        """The characters of a request.
 
-        Raises:
-            ServiceError: There are too many documents or characters.
-        """
-        limits = self.limits
-        if len(texts) > limits.documents:
-            self.metrics.refused("documents")
-            raise too_large(
-                f"{len(texts)} documents are more than the {limits.documents} of one request: send several requests.",
-                "documents",
-            )
-        characters = sum(map(len, queries)) + sum(map(len, texts))
-        if characters > limits.characters:
-            self.metrics.refused("characters")
-            raise too_large(
-                f"{characters} characters are more than the {limits.characters} of one request: send shorter or fewer "
-                "documents.",
-                "characters",
-            )
-        return characters
-
-
-def _query(query: str) -> str:
-    query = as_text(query, "the query")
-    if not query.strip():
-        raise QPeftError("the query is empty: there is nothing to score.")
-    return query
+def _note_scoring(model: str, documents: int, characters: int, tokens: int, began: float) -> None:
+    seconds = round(time.perf_counter() - began, 4)
+    note(model=model, documents=documents, characters=characters, tokens=tokens, scoring_seconds=seconds)
 
 
 def _report(opening: "asyncio.Task[None]") -> None:

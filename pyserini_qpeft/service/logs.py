@@ -58,6 +58,8 @@ def log_config(level: str) -> dict[str, Any]:
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {
             "pyserini_qpeft": {"level": level.upper()},
+            # Its warnings quote queries.
+            "pyserini_qpeft.reranking": {"level": "ERROR"},
             # These two bring handlers of their own.
             "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
             "fastmcp": {"level": "WARNING", "handlers": [], "propagate": True},

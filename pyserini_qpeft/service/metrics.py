@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.process_collector import ProcessCollector
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.service.scoring import Scored
+    from pyserini_qpeft.reranking.scored import Scored
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _DOCUMENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -76,11 +76,11 @@ class Metrics:
             requests: How many requests shared it.
             waiting: How many documents wait now.
         """
-        self._documents.labels(model).inc(len(scored.scores))
-        self._cut.labels(model).inc(sum(scored.cut))
+        self._documents.labels(model).inc(len(scored.likelihoods))
+        self._cut.labels(model).inc(sum(tokens > 0 for tokens in scored.tokens_cut))
         self._tokens.labels(model).inc(sum(scored.tokens))
         self._turn_seconds.observe(seconds)
-        self._turn_documents.observe(len(scored.scores))
+        self._turn_documents.observe(len(scored.likelihoods))
         self._turn_requests.observe(requests)
         self._waiting.set(waiting)
 

@@ -1,13 +1,18 @@
-"""The names under which models and indexes are served."""
+"""The names under which models, cascades and indexes are served."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyserini_qpeft.cascade.config import StageConfig, read_cascade
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.kinds import is_lucene_index
-from pyserini_qpeft.models.registry import DEFAULT_MODEL, fusion_weight
+from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.models.registry import DEFAULT_MODEL
 from pyserini_qpeft.models.source import looks_like_a_path
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service.config import ServiceConfig
+from pyserini_qpeft.service.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,27 +21,98 @@ class ServedModel:
 
     Attributes:
         name: The name in requests.
-        base: Name, hub id or folder of the base model.
-        adapter: Name, hub id or folder of the adapter; None is the default adapter of the base model.
-        fusion_weight: Share of the likelihood in the fused score, 0 to 1, that was chosen for the base model.
+        model: Base model and adapter.
+        config: How it reranks.
+        adaptive: Whether reading stops before the depth (adaptive depth).
     """
 
     name: str
-    base: str
-    adapter: str | None
-    fusion_weight: float
+    model: ModelConfig
+    config: RerankConfig
+    adaptive: bool = False
+
+    @property
+    def base(self) -> str:
+        """Name, hub id or folder of the base model."""
+        return self.model.model or DEFAULT_MODEL
 
 
-def served_models(config: ServiceConfig) -> dict[str, ServedModel]:
-    """The models that a configuration serves, by name; the first is the default.
+@dataclass(frozen=True, slots=True)
+class ServedCascade:
+    """A cascade that requests name.
+
+    Attributes:
+        name: The name in requests.
+        stages: The models of the stages, first to last, each with the configuration of its stage.
+        milliseconds: Time limit for each query over all stages; None is none.
+    """
+
+    name: str
+    stages: tuple[ServedModel, ...]
+    milliseconds: float | None = None
+
+
+Served = ServedModel | ServedCascade
+
+
+def served_models(config: ServiceConfig) -> dict[str, Served]:
+    """The models and the cascade that a configuration serves, by name; the first is the default.
 
     Raises:
-        QPeftError: Two have the same name.
+        QPeftError: Two have the same name, the cascade cannot be read, or adapters are given with a cascade.
     """
-    base = config.model.model or DEFAULT_MODEL
-    weight = fusion_weight(config.model.model)
-    named = _named((_last_part(base), config.model.adapter), config.adapters, "model", "--adapters")
-    return {name: ServedModel(name, base, adapter, weight) for name, adapter in named.items()}
+    if config.cascade is None:
+        base = config.model.model or DEFAULT_MODEL
+        named = _named((_last_part(base), config.model.adapter), config.adapters, "model", "--adapters")
+        # A calibration that is given belongs to the adapter that is given.
+        others = replace(config.rerank, calibration=None)
+        return {
+            name: ServedModel(
+                name, replace(config.model, adapter=adapter), others if place else config.rerank, config.adaptive
+            )
+            for place, (name, adapter) in enumerate(named.items())
+        }
+    if config.adapters:
+        raise QPeftError("adapters are given with a cascade: name each as a stage, such as tiny+attention@100.")
+    cascade = read_cascade(config.cascade, config.model, config.rerank)
+    alone = replace(config.rerank, milliseconds=cascade.milliseconds)
+    models: dict[str, ServedModel] = {}
+    stages = []
+    for stage in cascade.stages:
+        name = _stage_name(stage.model)
+        model = models.setdefault(name, ServedModel(name, stage.model, alone))
+        if model.model != stage.model:
+            raise QPeftError(f"two models of the cascade have the name {name!r}: rename one of their folders.")
+        stages.append(ServedModel(name, stage.model, stage.config))
+    name = Path(config.cascade).stem if config.cascade.endswith(".json") else config.cascade
+    if name in models:
+        raise QPeftError(f"the cascade in {config.cascade} has the name of its model {name!r}: rename the file.")
+    return {name: ServedCascade(name, tuple(stages), cascade.milliseconds), **models}
+
+
+def find_served(name: str | None, served: Mapping[str, Served], config: ServiceConfig) -> Served:
+    """What a request names: a served model or cascade, or a cascade of served models such as `tiny@50,other@10`.
+
+    Args:
+        name: The name; None is the default.
+        served: What is served, by name.
+        config: The configuration of the service.
+
+    Raises:
+        ServiceError: There is no such model.
+        QPeftError: The stages of a cascade cannot follow each other.
+    """
+    if name is None:
+        return next(iter(served.values()))
+    if name in served:
+        return served[name]
+    # A request must not make the server read a file.
+    if "@" not in name or name.endswith(".json"):
+        raise unknown_name("model", name, list(served))
+    models = {model.name: model for model in served.values() if isinstance(model, ServedModel)}
+    cascade = read_cascade(name, config.model, config.rerank)
+    stages = tuple(_stage(stage, models) for stage in cascade.stages)
+    return ServedCascade(name, stages, cascade.milliseconds)
 
 
 def served_indexes(config: ServiceConfig) -> dict[str, str]:
@@ -61,6 +137,21 @@ def check_indexes(indexes: dict[str, str]) -> None:
         folder = Path(place)
         if (folder.exists() or looks_like_a_path(place) or "/" in place) and not is_lucene_index(folder):
             raise QPeftError(f"{place} is not a Lucene index: qpeft index makes one.")
+
+
+def _stage(stage: StageConfig, models: Mapping[str, ServedModel]) -> ServedModel:
+    """The served model of a stage: the one with its name, or the one with its base model and adapter."""
+    name = stage.model.model or ""
+    same = (one for one in models.values() if (one.base, one.model.adapter) == (name, stage.model.adapter))
+    found = models.get(name if stage.model.adapter is None else _stage_name(stage.model)) or next(same, None)
+    if found is None:
+        raise unknown_name("model", _stage_name(stage.model), list(models))
+    return ServedModel(found.name, found.model, stage.config)
+
+
+def _stage_name(model: ModelConfig) -> str:
+    name = _last_part(model.model or DEFAULT_MODEL)
+    return name if model.adapter is None else f"{name}+{_last_part(model.adapter)}"
 
 
 def _named(

@@ -72,10 +72,23 @@ Model = Annotated[str | None, BeforeValidator(_no_name)]
 # A small body can hold millions of elements. They are counted before they are read, and reading ends at a wrong one.
 _LIST = (Field(fail_fast=True), BeforeValidator(_not_too_many))
 Texts = Annotated[list[Text], *_LIST]
+_MODEL = Field(
+    default=None,
+    description="Name of a served model or cascade, or a cascade of served models such as tiny@100,other@10; null is "
+    "the default.",
+)
 _RAW = Field(
     default=None,
     description="True: scores are mean natural-log probabilities of the query's tokens, never above 0. False, the "
     "default: probabilities of relevance if the model has a calibration, else their exponentials, 0 to 1.",
+)
+
+
+_MILLISECONDS = Field(
+    default=None,
+    gt=0,
+    description="Time limit in milliseconds: documents that are not scored in time stay below the others, "
+    "in their order.",
 )
 
 
@@ -95,7 +108,7 @@ class _ScoreChoice(BaseModel):
 class RerankRequest(_ScoreChoice):
     """A request as Cohere, Jina, vLLM, llama.cpp and infinity have it."""
 
-    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = _MODEL
     query: Query
     documents: Annotated[list[Text | Document], *_LIST] = Field(description="Texts, or objects with the field text.")
     top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
@@ -103,6 +116,7 @@ class RerankRequest(_ScoreChoice):
     max_tokens_per_doc: int | None = Field(default=None, ge=1, description="Tokens of a document that are read.")
     rank_fields: Texts | None = Field(default=None, description="Fields of a document that are scored.")
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1, description="As max_tokens_per_doc.")
+    milliseconds: float | None = _MILLISECONDS
 
     @property
     def texts(self) -> list[str]:
@@ -127,13 +141,14 @@ class RerankRequest(_ScoreChoice):
 class TextsRequest(BaseModel):
     """A request as TEI has it."""
 
-    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = _MODEL
     query: Query
     texts: Texts
     raw_scores: bool | None = _RAW
     return_text: bool | None = None
     truncate: bool | None = Field(default=None, description="False refuses texts that are longer than the model reads.")
     top_n: int | None = Field(default=None, ge=0, description="How many results; null and 0 are all.")
+    milliseconds: float | None = _MILLISECONDS
 
 
 def _shape(body: Any) -> str | None:
@@ -151,7 +166,7 @@ AnyRerankRequest = Annotated[
 class ScoreRequest(_ScoreChoice):
     """A request as vLLM's score API has it, with its older and newer names."""
 
-    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = _MODEL
     queries: Texts = Field(description="One query, or one for each document.")
     documents: Texts
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1)
@@ -188,19 +203,26 @@ class SearchRequest(BaseModel):
 
     query: Query
     index: str | None = Field(default=None, description="Name of a served index; null is the default.")
-    model: Model = Field(default=None, description="Name of a served model; null is the default.")
+    model: Model = _MODEL
     k: int = Field(default=10, ge=1, description="How many hits are returned.")
-    depth: int = Field(default=100, ge=1, description="How many hits of the first stage are reranked.")
+    depth: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many hits of the first stage are reranked; null is what the server was started with, or 100. "
+        "A cascade has its own.",
+    )
     rerank: bool = Field(default=True, description="False returns the hits of the first stage as they are.")
-    fusion: Literal["zscore", "minmax", "linear", "rrf", "none"] = Field(
-        default="zscore",
-        description="How the likelihood is fused with the first stage's score; none is the likelihood.",
+    fusion: Literal["zscore", "minmax", "linear", "rrf", "none"] | None = Field(
+        default=None,
+        description="How the likelihood is fused with the first stage's score; none is the likelihood; null is what "
+        "the server was started with. The stages of a cascade have their own.",
     )
     fusion_weight: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Weight of the likelihood; the first stage gets the rest. Null is the weight that comes with the "
-        "model.",
+        description="Weight of the likelihood; the first stage gets the rest. Null is what the server was started "
+        "with, or the weight that comes with the model.",
     )
+    milliseconds: float | None = _MILLISECONDS
     return_documents: bool = Field(default=True, description="Whether the hits come with title and text.")

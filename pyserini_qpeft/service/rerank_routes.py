@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.service.answers import best_first, shown_score
+from pyserini_qpeft.service.answers import details, pair_score, shown_scores
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.errors import too_large
 from pyserini_qpeft.service.hang_up import unless_hung_up
@@ -49,57 +49,65 @@ async def _ranked_documents(service: Service, body: RerankRequest, path: str) ->
         texts = body.texts
     except ValueError as error:
         raise QPeftError(f"{error}.") from None
-    job = await service.scored(body.model, [(body.query, text) for text in texts], text_tokens=body.text_tokens)
+    reranking = await service.rerank(
+        body.model, body.query, texts, text_tokens=body.text_tokens, milliseconds=body.milliseconds, raw=body.raw
+    )
+    scores = shown_scores(reranking.hits, raw=body.raw)
     results = []
-    for place in best_first(job.scores, body.top_n):
-        result: dict[str, Any] = {
-            "index": place,
-            "relevance_score": shown_score(job.scores[place], job.probabilities[place], raw=body.raw),
-        }
+    for place, hit in enumerate(reranking.hits[: body.top_n or None]):
+        index = hit.first_stage_rank - 1
+        result: dict[str, Any] = {"index": index, "relevance_score": scores[place]}
         if body.return_documents is not False:
             # Only infinity's clients send raw_scores, and they expect a string.
             plain = path == "/rerank" and "raw_scores" in body.model_fields_set
-            result["document"] = texts[place] if plain else {"text": texts[place]}
-        results.append(result)
+            result["document"] = texts[index] if plain else {"text": texts[index]}
+        results.append(result | details(reranking, place))
+    tokens = reranking.report.tokens
     return {
         "id": _id("rerank"),
-        "model": job.model,
+        "model": service.served(body.model).name,
         "results": results,
-        "usage": _usage(job.tokens),
+        "usage": _usage(tokens),
         "meta": {
             "api_version": {"version": "1" if path.startswith("/v1") else "2"},
             "billed_units": {"search_units": 1},
-            "tokens": {"input_tokens": job.tokens, "output_tokens": 0},
+            "tokens": {"input_tokens": tokens, "output_tokens": 0},
         },
     }
 
 
 async def _ranked_texts(service: Service, body: TextsRequest) -> list[dict[str, Any]]:
-    job = await service.scored(body.model, [(body.query, text) for text in body.texts])
-    if body.truncate is False and job.texts_cut:
+    raw = bool(body.raw_scores)
+    reranking = await service.rerank(body.model, body.query, body.texts, milliseconds=body.milliseconds, raw=raw)
+    cut = reranking.report.passages_cut
+    if body.truncate is False and cut:
         raise too_large(
-            f"{job.texts_cut} texts are longer than the model reads: leave out truncate, or shorten them.", "validation"
+            f"{cut} texts are longer than the model reads: leave out truncate, or shorten them.", "validation"
         )
-    return [
-        {"index": place, "score": shown_score(job.scores[place], job.probabilities[place], raw=bool(body.raw_scores))}
-        | ({"text": body.texts[place]} if body.return_text else {})
-        for place in best_first(job.scores, body.top_n)
-    ]
+    scores = shown_scores(reranking.hits, raw=raw)
+    ranked = []
+    for hit, score in zip(reranking.hits[: body.top_n or None], scores, strict=False):
+        index = hit.first_stage_rank - 1
+        ranked.append({"index": index, "score": score} | ({"text": body.texts[index]} if body.return_text else {}))
+    return ranked
 
 
 async def _scores(service: Service, body: ScoreRequest) -> dict[str, Any]:
     queries = body.queries * len(body.documents) if len(body.queries) == 1 else body.queries
-    job = await service.scored(
-        body.model, list(zip(queries, body.documents, strict=True)), text_tokens=body.text_tokens
-    )
+    pairs = list(zip(queries, body.documents, strict=True))
+    job, calibration = await service.score_pairs(body.model, pairs, text_tokens=body.text_tokens, raw=body.raw)
     return {
         "id": _id("score"),
-        "model": job.model,
+        "model": service.served(body.model).name,
         "data": [
-            {"index": place, "object": "score", "score": shown_score(score, job.probabilities[place], raw=body.raw)}
-            for place, score in enumerate(job.scores)
+            {
+                "index": place,
+                "object": "score",
+                "score": pair_score(likelihood, job.priors.get(query), calibration, raw=body.raw),
+            }
+            for place, (likelihood, (query, _)) in enumerate(zip(job.likelihoods, job.pairs, strict=True))
         ],
-        "usage": _usage(job.tokens),
+        "usage": _usage(sum(job.tokens)),
     }
 
 

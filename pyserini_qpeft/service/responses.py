@@ -18,7 +18,34 @@ class ReturnedText(BaseModel):
     text: str
 
 
-class RerankResult(BaseModel):
+class BestPassage(BaseModel):
+    """The window of a document with the highest likelihood."""
+
+    text: str
+    start: int = Field(description="Its first character in the text of the document.")
+    stop: int = Field(description="The character after its last.")
+    likelihood: float
+
+
+class Stage(BaseModel):
+    """A document after one stage of a cascade."""
+
+    model: str
+    rank: int
+    score: float
+    likelihood: float | None = Field(description="Null if the stage did not score the document.")
+
+
+class _Details(BaseModel):
+    """What is known of a document with windows, or after a cascade. Else these fields are absent."""
+
+    best_passage: BestPassage | None = None
+    probability: float | None = Field(default=None, description="Probability of relevance, if it was calibrated.")
+    stage: str | None = Field(default=None, description="The last model of the cascade that scored the document.")
+    stages: list[Stage] | None = None
+
+
+class RerankResult(_Details):
     """A document in its new place."""
 
     index: int = Field(description="Place of the document in the request, from 0.")
@@ -61,14 +88,13 @@ class ScoreResponse(BaseModel):
     usage: Usage
 
 
-class Hit(BaseModel):
+class Hit(_Details):
     """A hit in its final place."""
 
     docid: str
     rank: int = Field(description="Place in the final list, from 1.")
     score: float = Field(description="What the list is sorted by: the fused score, or the likelihood.")
     likelihood: float | None = Field(description="Mean natural-log probability of the query's tokens.")
-    probability: float | None = Field(description="Probability of relevance, if the model has a calibration.")
     first_stage_score: float
     first_stage_rank: int
     title: str | None = None

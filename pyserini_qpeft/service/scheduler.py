@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 
 from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.errors import ServiceError, WorkerDiedError, WorkerFailedError
 from pyserini_qpeft.service.metrics import Metrics
 from pyserini_qpeft.service.process import WorkerProcess
 from pyserini_qpeft.service.queue import FairQueue, Job, Turn, estimated_costs
-from pyserini_qpeft.service.scoring import Scored
+from pyserini_qpeft.service.scoring import TurnScores
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Scheduler:
         self._config = config
         self._metrics = metrics
         self._arrived = asyncio.Event()
-        self._per_second: float | None = None
+        self._per_second: dict[str, float] = {}
         self._running = 0
         self._loop: asyncio.Task[None] | None = None
 
@@ -58,51 +59,73 @@ class Scheduler:
         await asyncio.wait([self._loop])
 
     async def score(
-        self, model: str, pairs: Sequence[tuple[str, str]], client: str, text_tokens: int | None = None
+        self,
+        model: str,
+        pairs: Sequence[tuple[str, str]],
+        client: str,
+        *,
+        text_tokens: int | None = None,
+        deadline: Deadline | None = None,
+        with_priors: bool = True,
+        accepted: bool = False,
     ) -> Job:
-        """Score the pairs of one request.
+        """Score pairs of one request.
 
         Args:
             model: Name of the model.
-            pairs: (query, passage) texts.
+            pairs: (query, passage or document) texts.
             client: Whose request it is.
-            text_tokens: The most tokens of each passage that are read; None is the model's own limit.
+            text_tokens: The most tokens of each text that are read; None is the model's own limit.
+            deadline: When the caller wants what is known then. None waits for all scores.
+            with_priors: Whether the likelihoods of the queries without a text are wanted, for probabilities.
+            accepted: Whether other pairs of this request were accepted before, so that these are not refused.
 
         Returns:
-            The request with its scores. If the caller is cancelled, its documents leave the queue.
+            The request with its likelihoods, which are NaN for pairs that were not scored before the deadline. If the
+            caller is cancelled, its documents leave the queue.
 
         Raises:
             ServiceError: The queue is full (429), or the time is over (503).
             QPeftError: The query is empty or too long for the model.
         """
-        most = self._worker.info.passage_tokens
-        costs = estimated_costs(pairs, most if text_tokens is None else min(most, text_tokens))
-        job = Job(model, pairs, client, costs, asyncio.get_running_loop().create_future(), text_tokens)
+        most = self._worker.info.models[model].text_tokens
+        limits = [limit for limit in (most, text_tokens) if limit is not None]
+        costs = estimated_costs(pairs, min(limits, default=None))
+        job = Job(model, pairs, client, costs, asyncio.get_running_loop().create_future(), text_tokens, with_priors)
         if not pairs:
             return job
-        self._refuse_if_full(job)
+        if not accepted:
+            self._refuse_if_full(job)
         self.queue.add(job)
         self._metrics.waiting(self.queue.documents)
         self._arrived.set()
-        seconds = self._config.limits.request_seconds
+        seconds, left = self._config.limits.request_seconds, math.inf
+        if deadline is not None:
+            left = max(0.0, deadline.seconds_left())
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(seconds, left)):
                 await job.done
         except TimeoutError:
-            raise ServiceError(
-                f"the request was not answered within {seconds:g} seconds: send fewer documents, or try again later.",
-                status=503,
-                code="timeout",
-                retry_after=self.retry_after(),
-            ) from None
+            if seconds <= left:
+                raise self.timed_out() from None
         finally:
             self.queue.remove(job)
             self._metrics.waiting(self.queue.documents)
         return job
 
+    def timed_out(self) -> ServiceError:
+        """The error of a request that was not answered in time."""
+        return ServiceError(
+            f"the request was not answered within {self._config.limits.request_seconds:g} seconds: send fewer "
+            "documents, or try again later.",
+            status=503,
+            code="timeout",
+            retry_after=self.retry_after(),
+        )
+
     def retry_after(self) -> int:
         """Seconds until the work that waits now is done, by the speed so far."""
-        seconds = self.queue.cost / self._per_second if self._per_second else 1.0
+        seconds = sum(cost / self._per_second.get(model, cost or 1) for model, cost in self.queue.costs.items())
         return min(_MOST_RETRY_SECONDS, max(1, math.ceil(seconds)))
 
     def _refuse_if_full(self, job: Job) -> None:
@@ -127,10 +150,10 @@ class Scheduler:
             await self._arrived.wait()
             self._arrived.clear()
             # A client that is alone would wait in vain.
-            if several and self.queue.cost < self._worker.info.batch_tokens:
+            if several and not self._fills_a_batch():
                 await asyncio.sleep(self._config.batch_wait_ms / 1000)
             requests: set[Job] = set()
-            while (turn := self.queue.take(self._turn_cost())) is not None:
+            while (turn := self.queue.take(self._turn_cost)) is not None:
                 requests.update(job for job, _ in turn.parts)
                 self._running = 1
                 try:
@@ -139,18 +162,27 @@ class Scheduler:
                     self._running = 0
             several = len(requests) > 1
 
-    def _turn_cost(self) -> int:
+    def _fills_a_batch(self) -> bool:
+        """Whether the work that waits for some model fills a batch of it."""
+        models = self._worker.info.models
+        return any(cost >= models[model].batch_tokens for model, cost in self.queue.costs.items())
+
+    def _turn_cost(self, model: str) -> int:
         """At least one batch, and more if the model does more in the time of a turn."""
-        batch: int = self._worker.info.batch_tokens
-        cost = max(batch, int((self._per_second or 0) * self._config.turn_seconds))
-        return max(cost, self.queue.cost) if self.queue.cost <= _LONGEST_LAST_TURN * cost else cost
+        batch: int = self._worker.info.models[model].batch_tokens
+        cost = max(batch, int(self._per_second.get(model, 0) * self._config.turn_seconds))
+        waiting = self.queue.costs[model]
+        return max(cost, waiting) if waiting <= _LONGEST_LAST_TURN * cost else cost
 
     async def _score(self, turn: Turn) -> None:
         pairs = [job.pairs[place] for job, places in turn.parts for place in places]
         limits = [job.text_tokens for job, places in turn.parts for _ in places]
+        queries = dict.fromkeys(
+            job.pairs[place][0] for job, places in turn.parts if job.with_priors for place in places
+        )
         began = time.perf_counter()
         try:
-            scored: Scored = await self._worker.call("score", turn.model, pairs, limits)
+            scores: TurnScores = await self._worker.call("score", turn.model, pairs, limits, list(queries))
         except QPeftError as error:
             self._failed(turn, error)
             return
@@ -160,21 +192,20 @@ class Scheduler:
             return
         seconds = time.perf_counter() - began
         speed = turn.cost / max(seconds, 1e-6)
-        self._per_second = speed if self._per_second is None else 0.8 * self._per_second + 0.2 * speed
-        self._metrics.scored(turn.model, scored, seconds, requests=len(turn.parts), waiting=self.queue.documents)
-        self._hand_out(turn, scored)
+        self._per_second[turn.model] = 0.8 * self._per_second.get(turn.model, speed) + 0.2 * speed
+        self._metrics.scored(turn.model, scores.scored, seconds, requests=len(turn.parts), waiting=self.queue.documents)
+        self._hand_out(turn, scores)
 
-    def _hand_out(self, turn: Turn, scored: Scored) -> None:
-        probabilities: Sequence[float | None] = scored.probabilities or [None] * len(scored.scores)
-        rest = iter(zip(scored.scores, probabilities, scored.tokens, scored.cut, strict=True))
+    def _hand_out(self, turn: Turn, scores: TurnScores) -> None:
+        scored = scores.scored
+        rest = iter(zip(scored.likelihoods.tolist(), scored.windows, scored.tokens, scored.tokens_cut, strict=True))
         for job, places in turn.parts:
+            job.priors |= {query: scores.priors[query] for query, _ in job.pairs if query in scores.priors}
             for place in places:
-                job.scores[place], job.probabilities[place], tokens, cut = next(rest)
-                job.tokens += tokens
-                job.texts_cut += cut
+                job.likelihoods[place], job.windows[place], job.tokens[place], job.tokens_cut[place] = next(rest)
             job.left -= len(places)
             if job.left == 0 and not job.done.done():
-                if all(map(math.isfinite, job.scores)):
+                if all(map(math.isfinite, job.likelihoods)):
                     job.done.set_result(None)
                 else:
                     job.done.set_exception(WorkerFailedError("scoring", "a score that is not finite"))

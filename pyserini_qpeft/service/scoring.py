@@ -1,21 +1,28 @@
-"""What the scoring process does: the models by name over one base model, likelihoods, and explanations."""
+"""What the scoring process does: the models by name, likelihoods, and explanations."""
 
 import copy
 import ctypes
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.scoring.config import ScoringConfig
+from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.adaptive.rule_file import rule_of
+from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.pair_scoring import ModelScoring, as_pair
+from pyserini_qpeft.reranking.scored import Scored
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.explanation import Explanation
-
+    from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _TURNS_BETWEEN_TRIMS = 100
+_ROW_MULTIPLE = 8
+"""Rows on a CPU are padded to a multiple of this many tokens: an eighth of the shapes, for which code is compiled."""
 _PRIORS = 10_000
 """Likelihoods of queries without a passage that are kept, because a request is scored in several turns."""
 
@@ -25,14 +32,31 @@ class ScoringSettings:
     """What the process loads.
 
     Attributes:
-        model: The base model.
-        scoring: How pairs are scored.
-        adapters: The adapter of each model, by the model's name in requests; see `ModelConfig.adapter`.
+        models: Base model and adapter of each model, by the name in requests.
+        configs: How each of them reranks.
+        rules: When reading stops, of the models with adaptive depth; None is the rule that comes with the model.
     """
 
-    model: ModelConfig
-    scoring: ScoringConfig
-    adapters: dict[str, str | None]
+    models: dict[str, ModelConfig]
+    configs: dict[str, RerankConfig]
+    rules: dict[str, StoppingRule | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the process says of one model.
+
+    Attributes:
+        batch_tokens: Tokens in a batch.
+        text_tokens: The most tokens of a passage or document that are read; None is all.
+        config: How it reranks, with the fusion weight and the calibration that come with the model.
+        rule: When reading stops (adaptive depth); None reads all.
+    """
+
+    batch_tokens: int
+    text_tokens: int | None
+    config: RerankConfig
+    rule: StoppingRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +64,29 @@ class ScoringInfo:
     """What the process says of its models.
 
     Attributes:
-        batch_tokens: Tokens in a batch of the model.
-        passage_tokens: Tokens of a passage that are read.
-        device: The device.
-        dtype: The dtype of the weights.
+        models: Each model, by name.
         parameters: Number of weights in memory, each counted once.
     """
 
-    batch_tokens: int
-    passage_tokens: int
-    device: str
-    dtype: str
+    models: dict[str, ModelInfo]
     parameters: int
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """Likelihoods of pairs, in their order.
+class TurnScores:
+    """The scores of a turn.
 
     Attributes:
-        scores: Mean natural-log probability of the query's tokens.
-        tokens: Tokens of each pair's prompt.
-        cut: Whether the passage of each pair was cut.
-        probabilities: Calibrated probability of relevance of each pair; None if the model has no calibration.
+        scored: What was found about its pairs, in their order.
+        priors: Likelihood of each query without a passage, of those that were asked for; empty without a calibration.
     """
 
-    scores: list[float]
-    tokens: list[int]
-    cut: list[bool]
-    probabilities: list[float] | None = None
+    scored: Scored
+    priors: dict[str, float]
 
 
 class Scoring:
-    """The models of one base model. Each adapter sits on modules of its own; the weights of the base model are shared.
+    """The models by name. Adapters of one base model share its weights; each sits on modules of its own.
 
     Args:
         settings: What is loaded.
@@ -81,88 +95,105 @@ class Scoring:
     def __init__(self, settings: ScoringSettings) -> None:
         from transformers.utils import logging
 
-        from pyserini_qpeft.calibration.calibration_file import calibration_of
-        from pyserini_qpeft.models.adapters import adapter_folder, with_adapter
-        from pyserini_qpeft.models.config import NO_ADAPTER
-        from pyserini_qpeft.models.loading import load_model
+        from pyserini_qpeft.models.adapters import adapter_folder
         from pyserini_qpeft.models.source import find_source
-        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
         logging.disable_progress_bar()
-        source = find_source(settings.model.model)
-        folders = {name: adapter_folder(adapter, source) for name, adapter in settings.adapters.items()}
-        bare, tokenizer = load_model(replace(settings.model, adapter=NO_ADAPTER))
+        # What is not there is reported before torch is imported.
+        sources = {name: find_source(name) for name in {model.model for model in settings.models.values()}}
+        folders = {name: adapter_folder(model.adapter, sources[model.model]) for name, model in settings.models.items()}
         self._scorers: dict[str, LikelihoodScorer] = {}
+        self._configs: dict[str, RerankConfig] = {}
+        self._rules = settings.rules.copy()
         self._priors: dict[tuple[str, str], float] = {}
+        self._turns = 0
+        for base in dict.fromkeys(replace(model, adapter=NO_ADAPTER) for model in settings.models.values()):
+            own = [name for name, model in settings.models.items() if replace(model, adapter=NO_ADAPTER) == base]
+            self._load(base, {name: folders[name] for name in own}, settings)
+        weights = {id(weight): weight for one in self._scorers.values() for weight in one.model.parameters()}
+        self.info = ScoringInfo(
+            {name: self._info(name) for name in settings.models}, sum(weight.numel() for weight in weights.values())
+        )
+
+    def _load(self, base: ModelConfig, folders: dict[str, Path | None], settings: ScoringSettings) -> None:
+        """Load a base model, and put each adapter on it."""
+        from pyserini_qpeft.models.adapters import with_adapter
+        from pyserini_qpeft.models.loading import load_model
+        from pyserini_qpeft.reranking.loaded import settle
+        from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+
+        bare, tokenizer = load_model(base)
+        others: list[LikelihoodScorer] = []
         for name, folder in folders.items():
             model = bare if folder is None else with_adapter(_same_weights(bare, folder), folder)
             frozen = model.requires_grad_(False).eval()
+            config = settings.configs[name]
             # Adapters that leave the reading of passages as it is share one passage cache.
-            others = list(self._scorers.values())
-            self._scorers[name] = LikelihoodScorer(frozen, tokenizer, settings.scoring, others=others)
-        self._calibrations = {name: calibration_of(scorer.model) for name, scorer in self._scorers.items()}
-        scorer = next(iter(self._scorers.values()))
-        weights = {id(weight): weight for one in self._scorers.values() for weight in one.model.parameters()}
-        self.info = ScoringInfo(
-            batch_tokens=scorer.row_scorer.budget.tokens,
-            passage_tokens=scorer.encoder.passage_tokens,
-            device=str(scorer.device),
-            dtype=str(bare.dtype).removeprefix("torch."),
-            parameters=sum(weight.numel() for weight in weights.values()),
-        )
-        self._turns = 0
-        for warmed in self._scorers.values():
+            scorer = LikelihoodScorer(frozen, tokenizer, config.scoring, others=others)
+            others.append(scorer)
+            if scorer.device.type == "cpu":
+                scorer.row_scorer.multiple = _ROW_MULTIPLE
+            try:
+                self._configs[name] = settle(config, scorer)
+                if name in self._rules:
+                    self._rules[name] = self._rules[name] or rule_of(frozen)
+            except QPeftError as mistake:
+                raise QPeftError(f"model {name}: {mistake}") from None
+            self._scorers[name] = scorer
             # The first pass through a model is slow.
-            warmed.score(warmed.sequences([("a question", "a passage")]))
+            scorer.score(scorer.sequences([("a question", "a passage")]))
 
-    def score(self, model: str, pairs: Sequence[tuple[str, str]], text_tokens: Sequence[int | None]) -> Scored:
-        """Likelihoods of pairs.
+    def _info(self, name: str) -> ModelInfo:
+        scorer, config = self._scorers[name], self._configs[name]
+        passage: int = scorer.encoder.passage_tokens
+        windows = config.windows
+        most = passage if windows is None else windows.read and windows.read * (windows.size or passage)
+        return ModelInfo(scorer.row_scorer.budget.tokens, most, config, self._rules.get(name))
+
+    def score(
+        self, model: str, pairs: Sequence[tuple[str, str]], text_tokens: Sequence[int | None], queries: Sequence[str]
+    ) -> TurnScores:
+        """Score pairs.
 
         Args:
             model: Name of the model.
-            pairs: (query, passage) texts.
-            text_tokens: For each pair, the most tokens of its passage that are read; None is the model's own limit.
+            pairs: (query, passage or document) texts.
+            text_tokens: For each pair, the most tokens of its text that are read; None is the model's own limit.
+            queries: Those whose likelihoods without a passage are wanted, if the model has a calibration.
         """
-        scorer = self._scorers[model]
+        scorer, config = self._scorers[model], self._configs[model]
+        own = self.info.models[model].text_tokens
         read = [
-            pair if most is None or most >= self.info.passage_tokens else (pair[0], _cut(scorer, pair[1], most))
-            for pair, most in zip(pairs, text_tokens, strict=True)
+            (query, text if most is None or (own is not None and most >= own) else _cut(scorer, text, most))
+            for (query, text), most in zip(pairs, text_tokens, strict=True)
         ]
-        sequences = scorer.sequences(read)
-        scores = [float(score) for score in scorer.score(sequences)]
+        scored = ModelScoring(scorer, config.windows).score([as_pair(*pair) for pair in read])
         self._turns += 1
         if self._turns % _TURNS_BETWEEN_TRIMS == 0:
             _return_free_memory()
-        return Scored(
-            scores=scores,
-            tokens=[len(sequence) for sequence in sequences],
-            cut=[
-                sequence.tokens_cut > 0 or seen is not given
-                for sequence, seen, given in zip(sequences, (p[1] for p in read), (p[1] for p in pairs), strict=True)
-            ],
-            probabilities=self._probabilities(model, [query for query, _ in pairs], scores),
-        )
+        cut = [
+            tokens + (len(seen) < len(text))
+            for tokens, (_, seen), (_, text) in zip(scored.tokens_cut, read, pairs, strict=True)
+        ]
+        priors = self._priors_of(model, queries) if config.calibration is not None else {}
+        return TurnScores(replace(scored, sequences=[], tokens_cut=cut), priors)
 
-    def _probabilities(self, model: str, queries: Sequence[str], scores: list[float]) -> list[float] | None:
-        calibration = self._calibrations[model]
-        if calibration is None:
-            return None
+    def _priors_of(self, model: str, queries: Sequence[str]) -> dict[str, float]:
         scorer, priors = self._scorers[model], self._priors
-        new = [query for query in dict.fromkeys(queries) if (model, query) not in priors]
+        new = [query for query in queries if (model, query) not in priors]
         if len(priors) + len(new) > _PRIORS:
             priors.clear()
-            new = list(dict.fromkeys(queries))
+            new = list(queries)
         if new:
-            found = scorer.score(scorer.sequences([(query, "") for query in new]))
-            priors.update({(model, query): float(prior) for query, prior in zip(new, found, strict=True)})
-        prior = [priors[model, query] for query in queries]
-        return [float(one) for one in calibration.probabilities(scores, prior)]
+            found, _ = ModelScoring(scorer, None).priors(new)
+            priors.update({(model, query): prior for query, prior in found.items()})
+        return {query: priors[model, query] for query in queries}
 
     def explain(self, model: str, query: str, text: str) -> "Explanation":
         """The parts of one likelihood."""
         from pyserini_qpeft.reranking.explanation import explain
 
-        return explain(self._scorers[model], query, text)
+        return explain(self._scorers[model], query, text, self._configs[model].windows)
 
 
 def _return_free_memory() -> None:

@@ -46,11 +46,13 @@ class Searching:
             k: How many hits at most.
         """
         from pyserini_qpeft.candidates.texts import stored_text
+        from pyserini_qpeft.data.fields import without_surrogates
 
         hits = []
         for hit in self._searchers[index].search(query, k):
             text = stored_text(hit.raw, hit.contents)
             if text is not None:
+                text = without_surrogates(text)
                 hits.append(SearchHit(hit.docid, hit.score, _title(hit.raw, text), text))
         return hits
 

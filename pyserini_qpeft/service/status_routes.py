@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pyserini_qpeft.service.engine import Service
+from pyserini_qpeft.service.names import Served, ServedCascade
 
 OPEN_PATHS = ("/healthz", "/health", "/readyz")
 """Paths that need no token."""
@@ -28,16 +29,8 @@ def status_router(service: Service) -> APIRouter:
         return {
             "object": "list",
             "data": [
-                {
-                    "id": model.name,
-                    "object": "model",
-                    "created": began,
-                    "owned_by": "pyserini-qpeft",
-                    "root": model.base,
-                    "adapter": model.adapter,
-                    "fusion_weight": model.fusion_weight,
-                }
-                for model in service.models.values()
+                {"id": name, "object": "model", "created": began, "owned_by": "pyserini-qpeft", **_described(one)}
+                for name, one in service.models.items()
             ],
             "indexes": list(service.indexes),
         }
@@ -61,3 +54,19 @@ def status_router(service: Service) -> APIRouter:
         return Response(service.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _described(served: Served) -> dict[str, Any]:
+    if isinstance(served, ServedCascade):
+        stages = [{"model": stage.name, "depth": stage.config.depth} for stage in served.stages]
+        return {"stages": stages, "milliseconds": served.milliseconds}
+    config = served.config
+    fusion = config.fusion and config.fusion.for_model(served.model.model)
+    return {
+        "root": served.base,
+        "adapter": served.model.adapter,
+        "fusion_weight": fusion and fusion.weight,
+        "windows": config.windows and config.windows.combine,
+        "adaptive": served.adaptive,
+        "milliseconds": config.milliseconds,
+    }

@@ -10,10 +10,11 @@ from starlette.types import ASGIApp
 from pyserini_qpeft import __version__
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.service.access import Access
-from pyserini_qpeft.service.answers import Question, best_first, search_and_rerank, shown_score
+from pyserini_qpeft.service.answers import Question, details, search_and_rerank, shown_scores
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.gate import Gate, LoggedRequests
 from pyserini_qpeft.service.requests import Texts
+from pyserini_qpeft.service.reranks import Choices, Reranking
 
 _READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 
@@ -26,7 +27,14 @@ class RankedDocument(BaseModel):
         description="0 to 1, higher is better: the probability of relevance if the model has a calibration; otherwise "
         "comparable within one query only."
     )
+    probability: float | None = Field(
+        description="Probability that the document is relevant, if it was scored and the model has a calibration."
+    )
     text: str
+    best_passage: str | None = Field(
+        default=None, description="The part of a long document that answers the query best, if it is read in parts."
+    )
+    stage: str | None = Field(default=None, description="The last model of a cascade that scored it.")
 
 
 class RankedPassage(BaseModel):
@@ -35,8 +43,15 @@ class RankedPassage(BaseModel):
     docid: str
     rank: int
     score: float
+    probability: float | None = Field(
+        description="Probability that the passage is relevant, if it was scored and the model has a calibration."
+    )
     title: str
     text: str
+    best_passage: str | None = Field(
+        default=None, description="The part of a long document that answers the query best, if it is read in parts."
+    )
+    stage: str | None = Field(default=None, description="The last model of a cascade that scored it.")
 
 
 def create_mcp(service: Service) -> "FastMCP[Any]":
@@ -52,7 +67,14 @@ def create_mcp(service: Service) -> "FastMCP[Any]":
         instructions="Reorders passages by how well they answer a query (Q-PEFT)."
         + (f" Searches the Lucene indexes {indexes}." if indexes else ""),
     )
-    model_field = Field(default=None, description=f"One of {models}; null is the first.")
+    model_field = Field(
+        default=None,
+        description=f"One of {models}, or several of them one after the other, such as MODEL@100,OTHER@10; null is the "
+        "first.",
+    )
+    time_field = Field(
+        default=None, gt=0, description="Time limit in milliseconds: what is not scored in time stays below the others."
+    )
 
     @server.tool(annotations=_READ_ONLY)
     async def rerank(
@@ -62,19 +84,23 @@ def create_mcp(service: Service) -> "FastMCP[Any]":
             int | None, Field(default=None, ge=1, description="How many are returned; null is all.")
         ] = None,
         model: Annotated[str | None, model_field] = None,
+        milliseconds: Annotated[float | None, time_field] = None,
     ) -> list[RankedDocument]:
         """Order documents by how well they answer a query, best first."""
         try:
-            job = await service.scored(model, [(query, text) for text in documents])
+            reranking = await service.rerank(model, query, documents, milliseconds=milliseconds)
         except QPeftError as error:
             raise ToolError(str(error)) from error
+        scores = shown_scores(reranking.hits, raw=False)
         return [
             RankedDocument(
-                index=place,
-                score=shown_score(job.scores[place], job.probabilities[place], raw=False),
-                text=documents[place],
+                index=hit.first_stage_rank - 1,
+                score=scores[place],
+                probability=hit.probability,
+                text=documents[hit.first_stage_rank - 1],
+                **_best(reranking, place),
             )
-            for place in best_first(job.scores, top_n)
+            for place, hit in enumerate(reranking.hits[:top_n])
         ]
 
     if not service.indexes:
@@ -84,22 +110,45 @@ def create_mcp(service: Service) -> "FastMCP[Any]":
     async def search_then_rerank(
         query: Annotated[str, Field(description="What is asked.")],
         k: Annotated[int, Field(ge=1, le=100, description="How many passages are returned.")] = 10,
-        depth: Annotated[int, Field(ge=1, description="How many hits of the first stage are reranked.")] = 100,
+        depth: Annotated[
+            int | None,
+            Field(ge=1, description="How many hits of the first stage are reranked; null is the model's own, or 100."),
+        ] = None,
         index: Annotated[str | None, Field(description=f"One of {indexes}; null is the first.")] = None,
         model: Annotated[str | None, model_field] = None,
+        milliseconds: Annotated[float | None, time_field] = None,
     ) -> list[RankedPassage]:
         """Search an index with BM25 and order the passages by how well they answer the query, best first."""
-        question = Question(query=query, index=index, model=model, k=k, depth=depth)
+        question = Question(query, index, model, k, choices=Choices(depth), milliseconds=milliseconds)
         try:
             found = await search_and_rerank(service, question)
         except QPeftError as error:
             raise ToolError(str(error)) from error
-        return [
-            RankedPassage(docid=one.hit.docid, rank=one.rank, score=one.score, title=one.hit.title, text=one.hit.text)
-            for one in found.hits
-        ]
+        reranking = found.reranking
+        assert reranking is not None
+        passages = []
+        for place, ranked in enumerate(reranking.hits[:k]):
+            hit = found.hits[ranked.first_stage_rank - 1]
+            passages.append(
+                RankedPassage(
+                    docid=hit.docid,
+                    rank=ranked.rank,
+                    score=ranked.score,
+                    probability=ranked.probability,
+                    title=hit.title,
+                    text=hit.text,
+                    **_best(reranking, place),
+                )
+            )
+        return passages
 
     return server
+
+
+def _best(reranking: Reranking, place: int) -> dict[str, str | None]:
+    known = details(reranking, place)
+    best = known.get("best_passage")
+    return {"best_passage": best and best["text"], "stage": known.get("stage")}
 
 
 def guarded_mcp(server: "FastMCP[Any]", service: Service, access: Access) -> ASGIApp:

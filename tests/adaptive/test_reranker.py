@@ -145,5 +145,5 @@ def test_a_model_without_a_rule_says_how_one_is_learnt(plain: QPeftReranker):
 
 def test_the_rule_that_comes_with_the_model_is_taken():
     shipped = AdaptiveReranker(QPeftReranker.from_pretrained(dtype="float32", device="cpu"))
-    assert shipped.rule == rule_of(shipped.reranker.scorer.model)
+    assert shipped.rule == rule_of(shipped.reranker.model)
     assert shipped.rule.queries == 303

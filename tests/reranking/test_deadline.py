@@ -37,7 +37,9 @@ class Clock:
     def score(self, pairs: Sequence[tuple[str, Candidate]]) -> Scored:
         self.now += 0.1 * len(pairs)
         texts: list[Any] = [one.text for _, one in pairs]
-        return Scored(np.arange(len(pairs), dtype=np.float32), texts, [()] * len(pairs))
+        return Scored(
+            np.arange(len(pairs), dtype=np.float32), texts, [()] * len(pairs), [1] * len(pairs), [0] * len(pairs)
+        )
 
 
 def asked(count: int) -> Asked:

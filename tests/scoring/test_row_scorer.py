@@ -51,6 +51,18 @@ def test_a_row_that_does_not_fit_into_memory_is_taken_apart(monkeypatch: pytest.
     np.testing.assert_allclose(scorer.score(sequences), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("limit", [0, 60_000])
+@pytest.mark.parametrize("variant", [None, "retrieval", "attention"])
+def test_scores_do_not_depend_on_the_multiple_to_which_rows_are_padded(limit: int, variant: str | None) -> None:
+    model = tiny_model() if variant is None else adapted("llama", TOKENIZER, variant=variant)
+    scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=limit, batch_tokens=200))
+    expected = scorer.score(scorer.sequences(POOL))
+    scorer.row_scorer.multiple = 8
+    np.testing.assert_allclose(scorer.score(scorer.sequences(POOL)), expected, atol=1e-5)
+    rows = [[sequence] for sequence in scorer.sequences(POOL)]
+    assert scorer.row_scorer.collate(rows)["input_ids"].shape[1] % 8 == 0
+
+
 @pytest.mark.parametrize("limit", [0, 1, 60_000])
 @pytest.mark.parametrize("memory", [120, 1 << 20])
 def test_each_pair_is_counted_once_when_its_batch_is_scored(

@@ -1,12 +1,20 @@
 """Stand-ins for the two worker processes: quick to start, with scores that a test can compute, and mishaps on request."""
 
 import hashlib
+import math
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from pyserini_qpeft.calibration.calibration import Calibration
+from pyserini_qpeft.data.records import ScoredWindow
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.service.scoring import Scored, ScoringInfo, ScoringSettings
+from pyserini_qpeft.reranking.config import RerankConfig
+from pyserini_qpeft.reranking.scored import Scored
+from pyserini_qpeft.service.scoring import ModelInfo, ScoringInfo, ScoringSettings, TurnScores
 from pyserini_qpeft.service.searching import SearchHit
 
 BATCH_TOKENS = 500
@@ -15,12 +23,23 @@ BATCH_TOKENS = 500
 def score_of(model: str, query: str, text: str) -> float:
     """A score that belongs to this pair and model alone: an answer that was mixed up shows."""
     digest = hashlib.sha256(f"{model}\0{query}\0{text}".encode()).digest()
-    return -int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1
+    return float(np.float32(-int.from_bytes(digest[:4], "big") / 2**32 * 5 - 0.1))
 
 
-def probability_of(text: str) -> float:
-    """The probability that a calibrated model gives."""
-    return 1 / (1 + len(text))
+CALIBRATED = "calibrated"
+"""The name of the model that has a calibration."""
+PRIOR = -3.0
+
+
+def probability_of(likelihood: float) -> float:
+    """The probability that the calibrated model gives."""
+    return 1 / (1 + math.exp(-2 * (likelihood - PRIOR)))
+
+
+def windows_of(model: str, query: str, text: str) -> tuple[ScoredWindow, ...]:
+    """Two windows of a text, of which the second is the better one."""
+    half, best = len(text) // 2, score_of(model, query, text)
+    return ScoredWindow(0, half, best - 1), ScoredWindow(half, len(text), best)
 
 
 def begun(file: Path) -> Path:
@@ -47,19 +66,38 @@ class Unreadable:
         return int, ("no number",)
 
 
+def scored_as(likelihoods: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> Scored:
+    """What is found about pairs with these likelihoods."""
+    count = len(likelihoods)
+    return Scored(likelihoods, [], [()] * count, [1] * count, [0] * count)
+
+
+def _loaded(name: str, config: RerankConfig) -> RerankConfig:
+    return replace(config, calibration=Calibration(2.0, 0.0)) if name == CALIBRATED else config
+
+
 class StandInScoring:
     """Scores at once, unless a text says otherwise."""
 
     def __init__(self, settings: ScoringSettings) -> None:
-        if settings.model.model == "broken":
+        names = {model.model for model in settings.models.values()}
+        if "broken" in names:
             raise QPeftError("the model 'broken' cannot be loaded.")
-        if settings.model.model == "too-large":
+        if "too-large" in names:
             os._exit(9)
-        if settings.model.model == "endless":
+        if "endless" in names:
             time.sleep(600)
-        self.info = ScoringInfo(BATCH_TOKENS, 256, "cpu", "float32", 0)
+        self.configs = {
+            name: _loaded(name, config.for_model(settings.models[name].model))
+            for name, config in settings.configs.items()
+        }
+        self.info = ScoringInfo(
+            {name: ModelInfo(BATCH_TOKENS, 256, one, settings.rules.get(name)) for name, one in self.configs.items()}, 0
+        )
 
-    def score(self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None]) -> Scored:
+    def score(
+        self, model: str, pairs: list[tuple[str, str]], text_tokens: list[int | None], queries: list[str]
+    ) -> TurnScores:
         for query, text in pairs:
             _sleep(text)
             if text == "die":
@@ -70,15 +108,17 @@ class StandInScoring:
             if text == "fail":
                 raise ValueError(f"a text: {text}")
             if text == "nan":
-                return Scored([float("nan")] * len(pairs), [1] * len(pairs), [False] * len(pairs))
+                return TurnScores(scored_as(np.full(len(pairs), np.nan, dtype=np.float32)), {})
             if query == "refuse":
                 raise QPeftError("the query is too long for the model.")
-        return Scored(
-            [score_of(model, *pair) for pair in pairs],
-            [10] * len(pairs),
-            [len(text) > 1024 for _, text in pairs],
-            [probability_of(text) for _, text in pairs] if pairs[0][0] == "calibrated" else None,
+        windows = self.configs[model].windows is not None
+        scored = replace(
+            scored_as(np.array([score_of(model, *pair) for pair in pairs], dtype=np.float32)),
+            windows=[windows_of(model, *pair) if windows else () for pair in pairs],
+            tokens=[10] * len(pairs),
+            tokens_cut=[max(0, len(text) - 1024) for _, text in pairs],
         )
+        return TurnScores(scored, dict.fromkeys(queries, PRIOR) if model == CALIBRATED else {})
 
     def explain(self, model: str, query: str, text: str) -> object:
         from pyserini_qpeft.reranking.explanation import Explanation, TokenScore

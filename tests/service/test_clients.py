@@ -18,9 +18,10 @@ Places = list[tuple[int, float]]
 """Place and score of each document, best first."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running(QPEFT_TOKEN=TOKEN) as server:
+@pytest.fixture(scope="module", params=[(), ("--windows",)], ids=["plain", "with best passages"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """With windows, results have a field that the APIs do not have."""
+    with running(*request.param, QPEFT_TOKEN=TOKEN) as server:
         yield server
 
 

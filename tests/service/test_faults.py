@@ -153,6 +153,8 @@ def test_a_worker_killed_from_outside_comes_back(server: Server) -> None:
 def test_nothing_of_the_texts_is_in_the_logs(server: Server) -> None:
     server.post({"query": SECRET, "documents": ["fail"]})
     server.post({"query": 1, "documents": SECRET})
+    # Equal scores of a first stage are warned of elsewhere, with the query.
+    server.post({"query": SECRET, "documents": ["same", "same"], "model": "tiny@2,tiny@2"})
     lines: list[dict[str, Any]] = []
     deadline = time.monotonic() + SECONDS  # a request is logged after it is answered
     while not {200, 408, 413, 422, 500} <= {line.get("status") for line in lines}:

@@ -126,7 +126,7 @@ def test_only_the_request_at_fault_fails(client_of: Any, tmp_path: Path, mishap:
         wait_until(begun(tmp_path / "end").exists)
         others = [pool.submit(ask, client, "a", "b", query=str(n)) for n in range(4)]
         faulty = pool.submit(ask, client, mishap)
-        wait_until(lambda: client.service._scheduler.queue.documents == 9)
+        wait_until(lambda: client.service.waiting == 9)
         (tmp_path / "end").touch()
         answer = faulty.result()
         assert answer.status_code == status, answer.text
@@ -159,9 +159,15 @@ def run(check: Callable[[Service], Any], **settings: Any) -> None:
     asyncio.run(checked())
 
 
-async def busy(service: Service, file: Path) -> "asyncio.Task[list[float]]":
+async def scores(service: Service, query: str, texts: list[str]) -> list[float | None]:
+    """The likelihood of each text."""
+    hits = (await service.rerank(None, query, texts)).hits
+    return [hit.likelihood for hit in sorted(hits, key=lambda hit: hit.first_stage_rank)]
+
+
+async def busy(service: Service, file: Path) -> "asyncio.Task[list[float | None]]":
     """A request that keeps the model busy until the file exists."""
-    running = asyncio.create_task(service.score(None, "q", [f"until {file}"]))
+    running = asyncio.create_task(scores(service, "q", [f"until {file}"]))
     while not begun(file).exists():
         await asyncio.sleep(0.01)
     return running
@@ -169,18 +175,18 @@ async def busy(service: Service, file: Path) -> "asyncio.Task[list[float]]":
 
 async def queued(service: Service, documents: int) -> None:
     """Returns when so many documents wait."""
-    while service._scheduler.queue.documents != documents:
+    while service.waiting != documents:
         await asyncio.sleep(0.01)
 
 
 def test_a_cancelled_request_leaves_the_queue(tmp_path: Path) -> None:
     async def check(service: Service) -> None:
         running = await busy(service, tmp_path / "end")
-        waiting = asyncio.create_task(service.score(None, "q", ["a"] * 500))
+        waiting = asyncio.create_task(scores(service, "q", ["a"] * 500))
         await queued(service, 500)
         waiting.cancel()
         await asyncio.wait([waiting])
-        assert service._scheduler.queue.documents == 0
+        assert service.waiting == 0
         (tmp_path / "end").touch()
         assert await running == [score_of("tiny", "q", f"until {tmp_path / 'end'}")]
 
@@ -199,7 +205,7 @@ def test_explanations_that_nobody_waits_for_do_not_keep_the_model_busy(tmp_path:
             one.cancel()
         await asyncio.wait(asked)
         files[0].touch()
-        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert await scores(service, "q", ["a"]) == [score_of("tiny", "q", "a")]
         assert (await service.explain(None, "q", "a")).score == score_of("tiny", "q", "a")
         assert [begun(file).exists() for file in files] == [True] + [False] * 19
 
@@ -223,8 +229,8 @@ def test_too_many_explanations_get_429(tmp_path: Path) -> None:
 
 def test_requests_that_come_together_share_turns() -> None:
     async def check(service: Service) -> None:
-        scores = await asyncio.gather(*(service.score(None, str(n), ["a", "b"]) for n in range(10)))
-        assert scores == [[score_of("tiny", str(n), text) for text in "ab"] for n in range(10)]
+        found = await asyncio.gather(*(scores(service, str(n), ["a", "b"]) for n in range(10)))
+        assert found == [[score_of("tiny", str(n), text) for text in "ab"] for n in range(10)]
         text = service.metrics_text().decode()
         turns = float(
             next(line.split()[1] for line in text.splitlines() if line.startswith("qpeft_turn_seconds_count"))
@@ -238,12 +244,12 @@ def test_a_client_with_less_than_its_share_is_accepted_though_the_queue_is_full(
     async def check(service: Service) -> None:
         CLIENT.set("greedy")
         running = await busy(service, tmp_path / "end")
-        greedy = asyncio.create_task(service.score(None, "q", ["a"] * 20))
+        greedy = asyncio.create_task(scores(service, "q", ["a"] * 20))
         await queued(service, 20)
         with pytest.raises(ServiceError, match="wait already"):
-            await service.score(None, "q", ["a"] * 20)
+            await scores(service, "q", ["a"] * 20)
         CLIENT.set("modest")
-        modest = asyncio.create_task(service.score(None, "q", ["a"] * 5))
+        modest = asyncio.create_task(scores(service, "q", ["a"] * 5))
         await queued(service, 25)
         (tmp_path / "end").touch()
         assert len(await modest) == 5
@@ -253,9 +259,9 @@ def test_a_client_with_less_than_its_share_is_accepted_though_the_queue_is_full(
 
 
 def test_what_was_accepted_is_answered_before_the_service_stops() -> None:
-    async def stopping() -> list[list[float]]:
+    async def stopping() -> list[list[float | None]]:
         async with Service() as service:
-            running = [asyncio.create_task(service.score(None, "q", ["slow 0.2", str(n)])) for n in range(5)]
+            running = [asyncio.create_task(scores(service, "q", ["slow 0.2", str(n)])) for n in range(5)]
             await asyncio.sleep(0.05)  # they are accepted
         return await asyncio.gather(*running)
 
@@ -272,7 +278,7 @@ def test_a_worker_whose_answer_cannot_be_read_is_started_again() -> None:
     async def check(service: Service) -> None:
         with pytest.raises(ServiceError, match="ended in the middle"):
             await service.explain(None, "q", "unreadable")
-        assert await service.score(None, "q", ["a"]) == [score_of("tiny", "q", "a")]
+        assert await scores(service, "q", ["a"]) == [score_of("tiny", "q", "a")]
         assert service.workers["scoring"].restarts == 1
 
     run(check)

@@ -15,12 +15,14 @@ from fastmcp.client.auth import BearerAuth
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from servers import ROOT, running
-from stand_ins import score_of
+from stand_ins import CALIBRATED, probability_of, score_of
 
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.answers import shown_score
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.tools import create_mcp
+from pyserini_qpeft.windows.config import WindowConfig
 
 STAND_IN = Path(__file__).with_name("stand_in_server.py")
 OPTIONS = ("--index", "docs=/nowhere", "--adapters", "other=attention")
@@ -33,7 +35,7 @@ async def check(client: Client[Any]) -> None:
     assert all(tool.description for tool in tools.values())
     for model in (None, "other"):
         answer = await client.call_tool("rerank", {"query": "q", "documents": TEXTS, "model": model, "top_n": 2})
-        scores = {text: shown_score(score_of(model or "tiny", "q", text), raw=False) for text in TEXTS}
+        scores = {text: shown_score(score_of(model or "tiny", "q", text)) for text in TEXTS}
         best = sorted(TEXTS, key=lambda text: -scores[text])[:2]
         ranked = answer.structured_content["result"]
         assert [(one["text"], one["score"], TEXTS[one["index"]]) for one in ranked] == [
@@ -42,7 +44,8 @@ async def check(client: Client[Any]) -> None:
     answer = await client.call_tool("search_and_rerank", {"query": "q", "k": 2})
     found = answer.structured_content["result"]
     assert [one["rank"] for one in found] == [1, 2]
-    assert all(set(one) == {"docid", "rank", "score", "title", "text"} for one in found)
+    fields = {"docid", "rank", "score", "probability", "title", "text", "best_passage", "stage"}
+    assert all(set(one) == fields for one in found)
     with pytest.raises(ToolError, match="the query is empty"):
         await client.call_tool("rerank", {"query": " ", "documents": TEXTS})
     with pytest.raises(ToolError, match="use one of tiny, other"):
@@ -61,6 +64,32 @@ def test_tools_in_this_process() -> None:
                 await client.call_tool("rerank", {"query": "q", "documents": ["a"] * 4})
         async with engine.Service() as service, Client(create_mcp(service)) as client:
             assert [tool.name for tool in await client.list_tools()] == ["rerank"]
+
+    asyncio.run(checked())
+
+
+def test_tools_show_the_probability_the_best_passage_and_the_stage() -> None:
+    async def checked() -> None:
+        config = ServiceConfig(
+            adapters=(f"{CALIBRATED}=attention",),
+            index=("docs=/nowhere",),
+            rerank=RerankConfig(windows=WindowConfig()),
+        )
+        async with engine.Service(config) as service, Client(create_mcp(service)) as client:
+            asked = {"query": "q", "documents": ["a text", "another"], "model": CALIBRATED}
+            for one in (await client.call_tool("rerank", asked)).structured_content["result"]:
+                likelihood = score_of(CALIBRATED, "q", one["text"])
+                assert one["score"] == one["probability"] == pytest.approx(probability_of(likelihood))
+                assert one["best_passage"] == one["text"][len(one["text"]) // 2 :]
+                assert one["stage"] is None
+            asked = {"query": "q", "model": f"tiny@3,{CALIBRATED}@1", "k": 3}
+            found = (await client.call_tool("search_and_rerank", asked)).structured_content["result"]
+            assert [one["stage"] for one in found] == [CALIBRATED, "tiny", "tiny"]
+            likelihood = score_of(CALIBRATED, "q", found[0]["text"])
+            assert found[0]["probability"] == pytest.approx(probability_of(likelihood))
+            assert [one["probability"] for one in found[1:]] == [None, None]
+            asked = {"query": "q", "documents": ["a text", "another"], "model": "tiny", "milliseconds": 60_000}
+            assert len((await client.call_tool("rerank", asked)).structured_content["result"]) == 2
 
     asyncio.run(checked())
 

@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+from stand_ins import scored_as
+
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.metrics import Metrics
 from pyserini_qpeft.service.scheduler import Scheduler
-from pyserini_qpeft.service.scoring import Scored
+from pyserini_qpeft.service.scoring import TurnScores
 
 BATCH_TOKENS = 1000
 LONG = "x" * 4000
@@ -21,15 +24,17 @@ class RecordingWorker:
     name = "scoring"
 
     def __init__(self) -> None:
-        self.info = SimpleNamespace(batch_tokens=BATCH_TOKENS, passage_tokens=200)
+        self.info = SimpleNamespace(models={"m": SimpleNamespace(batch_tokens=BATCH_TOKENS, text_tokens=200)})
         self.turns: list[list[str]] = []
         self.may_end = asyncio.Event()
         self.may_end.set()
 
-    async def call(self, method: str, model: str, pairs: list[tuple[str, str]], limits: list[int | None]) -> Scored:
+    async def call(
+        self, method: str, model: str, pairs: list[tuple[str, str]], limits: list[int | None], queries: list[str]
+    ) -> TurnScores:
         self.turns.append([query for query, _ in pairs])
         await self.may_end.wait()
-        return Scored([-1.0] * len(pairs), [10] * len(pairs), [False] * len(pairs))
+        return TurnScores(scored_as(np.full(len(pairs), -1, dtype=np.float32)), {})
 
 
 def run(check: Callable[[Scheduler, RecordingWorker], Awaitable[None]], **settings: Any) -> None:
@@ -87,11 +92,11 @@ def test_a_document_costs_what_is_read_of_it() -> None:
         costs = []
         waiting = []
         for most in (None, 50, 10_000):
-            waiting.append(asyncio.create_task(scheduler.score("m", [("q", LONG)], "client", most)))
-            before = scheduler.queue.cost
-            while scheduler.queue.cost == before:
+            waiting.append(asyncio.create_task(scheduler.score("m", [("q", LONG)], "client", text_tokens=most)))
+            before = scheduler.queue.costs["m"]
+            while scheduler.queue.costs["m"] == before:
                 await asyncio.sleep(0)
-            costs.append(scheduler.queue.cost - before)
+            costs.append(scheduler.queue.costs["m"] - before)
         assert costs == [232, 82, 232]
         worker.may_end.set()
         await asyncio.gather(running, *waiting)

@@ -1,6 +1,7 @@
 """The real scoring process: many adapters over one base model, with the scores that the reranker gives."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,15 @@ import pytest
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
 
 from pyserini_qpeft import QPeftReranker
+from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.cascade.reranker import CascadeReranker
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.service import engine
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.scoring import Scoring, ScoringSettings, _same_weights
+from pyserini_qpeft.windows.config import WindowConfig
 
 MODEL = ModelConfig(dtype="float32", device="cpu")
 ADAPTERS = {"tiny": None, "attention": "attention", "bare": "none"}
@@ -23,8 +28,6 @@ TEXTS = [passage for _, passage in PAIRS] + ["Paris is the capital of France. " 
 @pytest.fixture(scope="module")
 def expected() -> dict[tuple[str, str, str], float]:
     """The score of each model, query and text, by rerankers that load the model anew."""
-    from dataclasses import replace
-
     scores = {}
     for name, adapter in ADAPTERS.items():
         reranker = QPeftReranker.from_config(replace(MODEL, adapter=adapter))
@@ -43,9 +46,11 @@ def test_requests_of_many_clients_get_the_scores_of_the_reranker(
         config = ServiceConfig(model=MODEL, adapters=("attention", "bare=none"))
         async with engine.Service(config) as service:
             asked = [(name, query) for name in ADAPTERS for query in QUERIES] * 2
-            answers = await asyncio.gather(*(service.score(name, query, TEXTS) for name, query in asked))
-            for (name, query), scores in zip(asked, answers, strict=True):
+            answers = await asyncio.gather(*(service.rerank(name, query, TEXTS) for name, query in asked))
+            for (name, query), answer in zip(asked, answers, strict=True):
                 wanted = [expected[name, query, text] for text in TEXTS]
+                found = {hit.first_stage_rank - 1: hit.likelihood for hit in answer.hits}
+                scores = [found[place] for place in range(len(TEXTS))]
                 assert scores == pytest.approx(wanted, abs=2e-5), (name, query)
             explanation = await service.explain(None, QUERIES[0], TEXTS[0])
             assert explanation.score == pytest.approx(expected["tiny", QUERIES[0], TEXTS[0]], abs=2e-5)
@@ -54,15 +59,52 @@ def test_requests_of_many_clients_get_the_scores_of_the_reranker(
             # The weights of three models are those of one, and two small adapters.
             assert info.parameters < 1.2 * 4_700_000
             reranker = QPeftReranker.from_pretrained(dtype="float32", device="cpu")
-            job = await service.scored("tiny", [(QUERIES[0], text) for text in TEXTS])
-            hits = sorted(reranker.rerank(QUERIES[0], TEXTS), key=lambda hit: int(hit.docid))
-            assert job.probabilities == pytest.approx([hit.probability for hit in hits], abs=1e-4)
-            assert (await service.scored("bare", [(QUERIES[0], TEXTS[0])])).probabilities == [None]
-            job = await service.scored(None, [(QUERIES[0], TEXTS[-1])], text_tokens=5)
-            assert job.texts_cut == 1
+            answer = await service.rerank("tiny", QUERIES[0], TEXTS)
+            hits = reranker.rerank(QUERIES[0], TEXTS)
+            assert [hit.docid for hit in answer.hits] == [hit.docid for hit in hits]
+            probabilities = [hit.probability for hit in hits]
+            assert [hit.probability for hit in answer.hits] == pytest.approx(probabilities, abs=1e-4)
+            bare = await service.rerank("bare", QUERIES[0], TEXTS[:1])
+            assert bare.hits[0].probability is None
+            cut = await service.rerank(None, QUERIES[0], TEXTS[-1:], text_tokens=5)
+            assert cut.report.passages_cut == 1
             beginnings = [TEXTS[-1][:end] for end in range(1, 30)]
-            scores = await service.score(None, QUERIES[0], beginnings)
-            assert any(job.scores == pytest.approx([score], abs=2e-5) for score in scores)
+            scores = [hit.likelihood for hit in (await service.rerank(None, QUERIES[0], beginnings)).hits]
+            assert any(cut.hits[0].likelihood == pytest.approx(score, abs=2e-5) for score in scores)
+
+    asyncio.run(checked())
+
+
+LONG = "\n".join(["Rivers", *(f"The river number {n} runs to the sea." for n in range(40)), "Paris is in France."])
+
+
+def test_a_cascade_with_windows_ranks_as_it_does_without_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SCORING", "pyserini_qpeft.service.scoring:Scoring")
+    config = RerankConfig(windows=WindowConfig(size=32))
+    stages = "tiny@5,tiny+attention@3"
+    cascade = CascadeReranker.from_pretrained(stages, model=MODEL, config=config)
+    hits = [Candidate(f"d{n}", text, 9.0 - n) for n, text in enumerate([*TEXTS[:5], LONG])]
+
+    async def checked() -> None:
+        async with engine.Service(ServiceConfig(model=MODEL, rerank=config, cascade=stages)) as service:
+            for query in QUERIES:
+                expected = cascade.rerank(query, hits)
+                answer = await service.rerank(None, query, hits)
+                assert [hit.docid for hit in answer.hits] == [hit.docid for hit in expected]
+                for ours, theirs in zip(answer.hits, expected, strict=True):
+                    assert ours.likelihood == pytest.approx(theirs.likelihood, abs=2e-5)
+                    assert ours.score == pytest.approx(theirs.score, abs=2e-3)
+                    assert ours.probability == pytest.approx(theirs.probability, abs=1e-4)
+                    found, wanted = ours.best_passage, theirs.best_passage
+                    assert (found and found.text) == (wanted and wanted.text)
+                assert answer.report.passages == cascade.last_report.passages
+            alone = (await service.rerank("tiny", "where is Paris", [LONG])).hits[0]
+            assert len(alone.windows) > 5
+            explained = await service.explain("tiny", "where is Paris", LONG)
+            assert explained.score == pytest.approx(alone.likelihood, abs=2e-5)
+            assert len(explained.windows) == len(alone.windows)
+            info = service.workers["scoring"].info
+            assert info.parameters < 1.2 * 4_700_000
 
     asyncio.run(checked())
 
@@ -137,14 +179,14 @@ def test_a_text_is_cut_at_a_number_of_tokens() -> None:
 
 def test_what_cannot_be_loaded_is_named_before_torch_is() -> None:
     from pyserini_qpeft.errors import QPeftError
-    from pyserini_qpeft.scoring.config import ScoringConfig
-    from pyserini_qpeft.service.scoring import ScoringSettings
 
     with pytest.raises(QPeftError, match="there is no folder"):
-        Scoring(ScoringSettings(MODEL, ScoringConfig(), {"tiny": "/no/such/adapter"}))
+        Scoring(ScoringSettings({"tiny": replace(MODEL, adapter="/no/such/adapter")}, {"tiny": RerankConfig()}))
 
 
 def test_adapters_that_read_passages_alike_share_one_passage_cache() -> None:
-    settings = ScoringSettings(MODEL, ScoringConfig(passage_cache_bytes=1 << 26), ADAPTERS)
+    config = RerankConfig(scoring=ScoringConfig(passage_cache_bytes=1 << 26))
+    models = {name: replace(MODEL, adapter=adapter) for name, adapter in ADAPTERS.items()}
+    settings = ScoringSettings(models, dict.fromkeys(models, config))
     caches = {id(scorer.cache) for scorer in Scoring(settings)._scorers.values()}
     assert len(caches) == 1

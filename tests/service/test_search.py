@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import probability_of, score_of
+from stand_ins import CALIBRATED, probability_of, score_of
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
@@ -50,15 +50,17 @@ def test_depth_k_and_the_first_stage_alone(client: Any) -> None:
     assert search(client, query="nothing")["results"] == []
 
 
-def test_a_calibrated_model_shows_the_probability_of_what_it_has_read(client: Any) -> None:
-    found = search(client, query="calibrated", depth=2)["results"]
-    assert {hit["docid"]: hit["probability"] for hit in found} == {
-        "d0": probability_of(TEXTS[0]),
-        "d1": probability_of(TEXTS[1]),
-        "d2": None,
-    }
-    assert [hit["probability"] for hit in search(client, k=1)["results"]] == [None]
-    assert search(client, query="calibrated", rerank=False)["results"][0]["probability"] is None
+def test_a_calibrated_model_shows_the_probability_of_what_it_has_read(client_of: Any) -> None:
+    likelihoods = [score_of(CALIBRATED, "q", text) for text in TEXTS]
+    with client_of(adapters=(f"{CALIBRATED}=attention",)) as client:
+        found = search(client, model=CALIBRATED, depth=2)["results"]
+        assert {hit["docid"]: hit["probability"] for hit in found} == {
+            "d0": pytest.approx(probability_of(likelihoods[0])),
+            "d1": pytest.approx(probability_of(likelihoods[1])),
+            "d2": None,
+        }
+        assert [hit["probability"] for hit in search(client, k=1)["results"]] == [None]
+        assert search(client, model=CALIBRATED, rerank=False)["results"][0]["probability"] is None
 
 
 def test_a_search_without_reranking_fetches_no_more_than_it_returns(client: Any) -> None:

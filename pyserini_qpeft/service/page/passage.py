@@ -1,7 +1,8 @@
-"""A passage in pieces: hints, the words between them, and the end that was cut."""
+"""A passage in pieces: hints, the words between them, the best window of a document, and the end that was cut."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ class Piece:
         text: Its text. The pieces of a passage joined are the passage.
         similarity: If it is a hint, its cosine similarity with the nearest query token; else None.
         read: Whether the model read it.
+        best: Whether it is in the best window of a document that is scored through windows.
     """
 
     text: str
     similarity: float | None = None
     read: bool = True
+    best: bool = False
 
 
 def pieces(text: str, explanation: "Explanation") -> Iterator[Piece]:
@@ -32,6 +35,20 @@ def pieces(text: str, explanation: "Explanation") -> Iterator[Piece]:
         text: The passage that was explained.
         explanation: Its explanation.
     """
+    best = explanation.best_window
+    if best is None:
+        yield from _hinted(text, explanation)
+        return
+    at = 0
+    for piece in _hinted(text, explanation):
+        end = at + len(piece.text)
+        cuts = [at, *(place for place in (best.start, best.stop) if at < place < end), end]
+        for start, stop in pairwise(cuts):
+            yield replace(piece, text=text[start:stop], best=best.start <= start < best.stop)
+        at = end
+
+
+def _hinted(text: str, explanation: "Explanation") -> Iterator[Piece]:
     places = sorted((place, hint.similarity) for hint in explanation.hints for place in hint.places)
     end = 0
     for (start, stop), similarity in places:

@@ -2,21 +2,26 @@
 
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.staticfiles import StaticFiles
 
 from pyserini_qpeft import __version__
+from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.reranking.fusion import FusionConfig
+from pyserini_qpeft.service.answers import details
 from pyserini_qpeft.service.hang_up import unless_hung_up
+from pyserini_qpeft.service.names import Served, ServedCascade
 from pyserini_qpeft.service.page.passage import pieces
 from pyserini_qpeft.service.requests import Texts
 
 if TYPE_CHECKING:
     from pyserini_qpeft.service.engine import Service
+    from pyserini_qpeft.service.reranks import Reranking
 
 STATIC = Path(__file__).parent / "static"
 """The files of the page."""
@@ -51,11 +56,18 @@ class SearchBody(BaseModel):
 
 
 class ScoreBody(BaseModel):
-    """Passages to score."""
+    """Passages to score, with the first stage's scores if there are any."""
 
     model: str
     query: str
     texts: Texts
+    scores: Annotated[list[float | None], Field(fail_fast=True)] = []
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ScoreBody":
+        if len(self.scores) not in (0, len(self.texts)):
+            raise ValueError(f"{len(self.scores)} scores for {len(self.texts)} texts")
+        return self
 
 
 class ExplainBody(BaseModel):
@@ -95,7 +107,7 @@ def page_router(service: "Service", examples: Sequence[str] = ()) -> APIRouter:
     async def about() -> dict[str, Any]:
         return {
             "version": __version__,
-            "models": [{"name": name, "fusion": _fusion(model)} for name, model in service.models.items()],
+            "models": [_described(model) for model in service.models.values()],
             "indexes": list(service.indexes),
             "examples": list(examples),
             "max_hits": service.limits.documents,
@@ -112,8 +124,12 @@ def page_router(service: "Service", examples: Sequence[str] = ()) -> APIRouter:
     @router.post("/page/score")
     async def score(request: Request, body: ScoreBody) -> dict[str, Any]:
         started = time.perf_counter()
-        likelihoods = await unless_hung_up(request, service.score(body.model, body.query, body.texts))
-        return {"likelihoods": likelihoods, "seconds": time.perf_counter() - started}
+        hits = [
+            text if score is None else Candidate(str(place), text, score)
+            for place, (text, score) in enumerate(zip_longest(body.texts, body.scores))
+        ]
+        reranking = await unless_hung_up(request, service.rerank(body.model, body.query, hits))
+        return {"hits": _scored(reranking), "seconds": time.perf_counter() - started}
 
     @router.post("/page/explain")
     async def explain(request: Request, body: ExplainBody) -> dict[str, Any]:
@@ -131,15 +147,39 @@ def page_router(service: "Service", examples: Sequence[str] = ()) -> APIRouter:
             "hints": [{"token": hint.token, "similarity": hint.similarity} for hint in explanation.hints],
             "hinted": any(token.logprob != token.logprob_without_hints for token in tokens),
             "pieces": [
-                {"text": piece.text, "similarity": piece.similarity, "read": piece.read}
+                {"text": piece.text, "similarity": piece.similarity, "read": piece.read, "best": piece.best}
                 for piece in pieces(body.text, explanation)
             ],
             "tokens_cut": explanation.tokens_cut,
+            "windows": [
+                {"likelihood": window.likelihood, "best": window is explanation.best_window}
+                for window in explanation.windows
+            ],
         }
 
     return router
 
 
-def _fusion(model: Any) -> dict[str, Any]:
-    fusion = FusionConfig(weight=model.fusion_weight)
-    return {"method": fusion.method, "weight": fusion.weight, "rrf_k": fusion.rrf_k}
+def _described(served: "Served") -> dict[str, Any]:
+    """A model or a cascade. Without fusion the page cannot reorder by itself: it shows the order of the service."""
+    if isinstance(served, ServedCascade):
+        return {"name": served.name, "fusion": None, "stages": [stage.name for stage in served.stages]}
+    config = served.config
+    drops = config.below_depth == "drop" or config.minimum_probability is not None
+    fusion = (config.fusion or FusionConfig(weight=1.0)).for_model(served.model.model)
+    shown = {"method": fusion.method, "weight": fusion.weight, "rrf_k": fusion.rrf_k}
+    return {"name": served.name, "fusion": None if drops else shown, "stages": []}
+
+
+def _scored(reranking: "Reranking") -> list[dict[str, Any]]:
+    """The hits in their new order; `place` is the place in the request."""
+    return [
+        {
+            "place": hit.first_stage_rank - 1,
+            "score": hit.score,
+            "likelihood": hit.likelihood,
+            "probability": hit.probability,
+        }
+        | details(reranking, rank)
+        for rank, hit in enumerate(reranking.hits)
+    ]

@@ -38,12 +38,14 @@ def cases() -> list[dict[str, Any]]:
     fusions += [{"method": "linear", "weight": 0.5, "rrf_k": 60}, None]  # type: ignore[list-item]
     return [
         {
-            "likelihoods": [float(score) for score in likelihoods],
+            "depth": depth,
+            "likelihoods": [float(score) if place < depth else None for place, score in enumerate(likelihoods)],
             "firstStage": [float(score) if np.isfinite(score) else None for score in first],
             "fusion": fusion,
         }
         for first, likelihoods in made
         for fusion in fusions
+        for depth in sorted({0, len(first) // 3, len(first)})
     ]
 
 
@@ -55,7 +57,8 @@ def test_the_page_and_the_reranker_have_one_ranking_rule() -> None:
     for case, page in zip(given, json.loads(answer.stdout), strict=True):
         first = [np.nan if score is None else score for score in case["firstStage"]]
         fusion = case["fusion"] and FusionConfig(**case["fusion"])
-        ranking = rank_hits(case["likelihoods"], first, fusion)
+        likelihoods = case["likelihoods"][: case["depth"]]
+        ranking = rank_hits(likelihoods, first, fusion, depth=case["depth"])
         assert page["order"] == ranking.order
         assert page["scores"] == ranking.scores
         assert page["firstStageUnusable"] == ranking.first_stage_unusable

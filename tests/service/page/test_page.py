@@ -220,3 +220,47 @@ def test_the_theme_follows_the_system_until_one_is_chosen(open_page: Open) -> No
     assert page.evaluate(colour) == dark.evaluate(colour)
     page.reload()
     assert page.locator("#theme").inner_text() == "Theme: dark"
+
+
+def test_a_cascade_shows_its_order_the_stage_of_each_hit_and_no_slider(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#model").select_option("quick@9,exact@3")
+    ask(page)
+    assert order(page)[:4] == [2, 1, 0, 3]
+    assert [stage.inner_text() for stage in page.locator("#after .stage").all()][:4] == ["stage 2"] * 3 + ["stage 1"]
+    assert page.locator("#weight").is_hidden()
+    assert "A cascade: 1 quick → 2 exact." in page.locator("#fusion-note").inner_text()
+    page.locator("#after .hit").first.click()
+    figures = page.locator("#details-figures").inner_text()
+    assert "After quick" in figures
+    assert "After exact" in figures
+    page.locator("#model").select_option("plain")
+    ask(page)
+    assert page.locator("#weight").is_visible()
+    assert page.locator("#after .stage").count() == 0
+
+
+def test_the_best_window_of_a_document_is_shown_and_marked(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#model").select_option("long")
+    ask(page)
+    first = page.locator("#after > li").first
+    text = PASSAGES[order(page)[0]][3]
+    assert first.locator(".snippet").inner_text() == f"… {text[len(text) // 2 :].strip()}"
+    assert first.locator(".chance").inner_text().endswith("%")
+    page.locator("#passage .best").first.wait_for()
+    assert "".join(page.locator("#passage .best").all_text_contents()) == text[len(text) // 2 :]
+    assert page.locator("#passage").text_content() == text
+    assert page.locator("#window-list li").all_text_contents() == ["−5.00", "−4.00"]
+    assert "Relevant" in page.locator("#details-figures").inner_text()
+
+
+def test_hits_that_were_not_scored_in_time_stay_below(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "hurry")
+    assert order(page)[-2:] == [len(PASSAGES) - 2, len(PASSAGES) - 1]
+    assert "10 scored" in page.locator("#status").inner_text()
+    page.locator("#weight").fill("0.2")
+    assert order(page)[-2:] == [len(PASSAGES) - 2, len(PASSAGES) - 1]
+    page.locator("#after .hit").last.click()
+    assert "not scored" in page.locator("#details-figures").inner_text()

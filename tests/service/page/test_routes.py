@@ -65,12 +65,18 @@ def test_a_search_and_its_scores(client: TestClient) -> None:
     about = client.get("/page/about").json()
     assert about["indexes"] == ["rivers"]
     assert about["examples"] == ["the longest river"]
-    assert about["models"][0] == {"name": "with-hints", "fusion": {"method": "zscore", "weight": 0.85, "rrf_k": 60}}
+    assert about["models"][0] == {
+        "name": "with-hints",
+        "fusion": {"method": "zscore", "weight": 0.85, "rrf_k": 60},
+        "stages": [],
+    }
     found = client.post("/page/search", json={"index": "rivers", "query": "the Nile", "k": 3}).json()
     assert [hit["docid"] for hit in found["hits"]] == ["d1", "d2", "d3"]
     texts = [hit["text"] for hit in found["hits"]]
     scored = client.post("/page/score", json={"model": "plain", "query": "the Nile", "texts": texts}).json()
-    assert len(scored["likelihoods"]) == 3
+    assert {hit["place"] for hit in scored["hits"]} == {0, 1, 2}
+    body = {"model": "plain", "query": "the Nile", "texts": texts, "scores": [1.0]}
+    assert client.post("/page/score", json=body).status_code == 422
     assert scored["seconds"] >= 0
 
 

@@ -1,21 +1,26 @@
 // Why a passage got its score: the tokens of the query as a heat map, and the passage with its hints marked.
-import { byId, element, figure, signed } from "./elements.js";
+import { byId, element, figure, percent, signed } from "./elements.js";
 import { heading } from "./lists.js";
 
 const UNLIKELY = -10; // natural log-probability at which the heat map is empty
 
 /** Shows what is known before the server explains the score. */
 export function showHit(hit, rank, fused) {
+  const { likelihood, probability, stages } = hit;
   const { title } = heading(hit);
   byId("details").hidden = false;
   byId("details-title").textContent = title;
   byId("details-figures").replaceChildren(
-    pair("Place", `${hit.place + 1} → ${rank + 1}`),
+    pair("Place", `${hit.place + 1} → ${rank === null ? "left out" : rank + 1}`),
     pair("First stage", figure(hit.score, 2)),
-    pair("Log-likelihood", figure(hit.likelihood, 3)),
+    pair("Log-likelihood", likelihood === null ? "not scored" : figure(likelihood, 3)),
+    ...(Number.isFinite(probability) ? [pair("Relevant", percent(probability))] : []),
     pair("Fused score", figure(fused, 3)),
+    ...(stages ?? []).map((stage) => pair(`After ${stage.model}`, placed(stage))),
   );
 }
+
+const placed = ({ rank, likelihood }) => `place ${rank}, ${likelihood === null ? "not scored" : figure(likelihood, 3)}`;
 
 /** Shows that the explanation is on its way. */
 export function showWaiting(hit) {
@@ -25,6 +30,7 @@ export function showWaiting(hit) {
   byId("passage").replaceChildren(hit.text);
   byId("hints-note").replaceChildren();
   byId("cut-note").hidden = true;
+  byId("windows").hidden = true;
 }
 
 /**
@@ -36,16 +42,18 @@ export function showExplanation(explained) {
   byId("passage").classList.remove("waiting");
   showTokens(explained);
   showPassage(explained);
+  showWindows(explained);
 }
 
 function pair(name, value) {
   return element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value }));
 }
 
-function showTokens({ tokens, hinted }) {
-  byId("tokens-note").textContent = hinted
+function showTokens({ tokens, hinted, windows }) {
+  const given = windows.length > 1 ? " All given the best window." : "";
+  byId("tokens-note").textContent = (hinted
     ? "Natural log-probability with hints and without, and what the hints add."
-    : "Natural log-probability. This model has no adapter, so it gets no hints.";
+    : "Natural log-probability. This model has no adapter, so it gets no hints.") + given;
   const labels = element("li", { className: "token labels", aria: { hidden: "true" } }, element("span", {}));
   const names = hinted ? ["with", "without", "gain"] : ["log p"];
   for (const name of names) labels.append(element("span", { textContent: name, className: name }));
@@ -86,9 +94,10 @@ function heat(logprob) {
 
 function showPassage({ pieces, hints, hinted, tokens_cut }) {
   byId("passage").replaceChildren(
-    ...pieces.map(({ text, similarity, read }) => {
+    ...pieces.map(({ text, similarity, read, best }) => {
       if (!read) return element("span", { className: "unread", textContent: text });
-      return similarity === null ? text : mark("mark", text, similarity);
+      const shown = similarity === null ? text : mark("mark", text, similarity);
+      return best ? element("span", { className: "best" }, shown) : shown;
     }),
   );
   const note = byId("hints-note");
@@ -101,6 +110,17 @@ function showPassage({ pieces, hints, hinted, tokens_cut }) {
   const cut = byId("cut-note");
   cut.hidden = !tokens_cut;
   cut.textContent = `The model did not read the last ${tokens_cut} tokens (grey).`;
+}
+
+/** The windows of a long document, with their likelihoods; the best one is marked in the passage. */
+function showWindows({ windows }) {
+  byId("windows").hidden = windows.length < 2;
+  byId("windows-note").textContent =
+    `This document was read in ${windows.length} windows. Their log-likelihoods, in order; the best is marked in the passage:`;
+  const likelihoods = windows.map(({ likelihood, best }) =>
+    element("li", { className: best ? "best" : "", textContent: figure(likelihood, 2) }));
+  byId("window-list").replaceChildren(...likelihoods);
+  document.querySelector("#passage .best")?.scrollIntoView?.({ block: "nearest" });
 }
 
 function mark(name, text, similarity, className = "") {

@@ -24,6 +24,10 @@ export function figure(number, decimals) {
   return Number(shown) === 0 ? shown.replace("-", "") : shown.replace("-", "−");
 }
 
+/** A probability as a percentage. */
+export const percent = (probability) =>
+  Number.isFinite(probability) ? `${(100 * probability).toFixed(probability < 0.1 ? 1 : 0)} %` : "–";
+
 export function signed(number, decimals) {
   return (Number(number.toFixed(decimals)) > 0 ? "+" : "") + figure(number, decimals);
 }

@@ -4,22 +4,37 @@
 /**
  * Ranks the hits of one query.
  *
- * @param {number[]} likelihoods Mean log-likelihood of the query given each hit, in the order of the first stage.
+ * @param {(number|null)[]} likelihoods Mean log-likelihood of the query given each hit, in the order of the first stage.
+ *     The hits from the first null on were not scored: they stay below the others, in their order.
  * @param {(number|null)[]} firstStage First-stage score of each hit; null for a missing one.
  * @param {{method: string, weight: number, rrf_k: number}|null} fusion null ranks by the likelihood alone.
  * @returns {{order: number[], scores: number[], firstStageUnusable: boolean}} The place of each hit in the first stage,
  *     from 0, best first, and their scores in the same order.
  */
 export function rankHits(likelihoods, firstStage, fusion) {
-  let head = likelihoods.map(Math.fround);
+  const unscored = likelihoods.indexOf(null);
+  const depth = unscored < 0 ? likelihoods.length : unscored;
+  const first = firstStage.slice(0, depth);
+  let head = likelihoods.slice(0, depth).map(Math.fround);
   let firstStageUnusable = false;
   if (fusion) {
-    if (saysSomething(firstStage)) head = fuse(firstStage, head, fusion).map(Math.fround);
+    if (saysSomething(first)) head = fuse(first, head, fusion).map(Math.fround);
     else if (fusion.weight === 0) head = head.map(() => 0);
     else firstStageUnusable = head.length > 1;
   }
   const order = head.map((_, place) => place).sort((one, other) => head[other] - head[one]); // the sort is stable
-  return { order, scores: order.map((place) => head[place]), firstStageUnusable };
+  const scores = order.map((place) => head[place]);
+  const tail = firstStage.slice(depth);
+  for (let place = depth; place < likelihoods.length; place++) order.push(place);
+  scores.push(...(depth || !tail.every(Number.isFinite) ? tailScores(scores, tail.length) : tail));
+  return { order, scores, firstStageUnusable };
+}
+
+/** Scores that keep the hits that were not scored below the others; see reranking/tail.py. */
+function tailScores(head, count) {
+  const lowest = head.length ? Math.min(...head) : 0;
+  const step = Math.max(1, Math.abs(lowest) * 2 ** -20);
+  return Array.from({ length: count }, (_, place) => lowest - (place + 1) * step);
 }
 
 /** Whether fusion can use first-stage scores: they are finite and not all equal. */

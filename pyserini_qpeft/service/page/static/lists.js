@@ -1,5 +1,5 @@
 // The two lists: the hits of the first stage, and the same hits in their new order.
-import { byId, element, figure } from "./elements.js";
+import { byId, element, figure, percent } from "./elements.js";
 
 /**
  * Shows the hits of the first stage in both lists; `reorder` then sorts the second one.
@@ -22,6 +22,8 @@ export function reorder(order, scores) {
   const list = byId("after");
   const focused = document.activeElement;
   const rows = new Map([...list.children].map((one) => [Number(one.dataset.place), one]));
+  const kept = new Set(order); // the server may leave some out
+  for (const [place, one] of rows) one.hidden = !kept.has(place);
   order.forEach((place, rank) => {
     const one = rows.get(place);
     if (list.children[rank] !== one) list.insertBefore(one, list.children[rank] ?? null);
@@ -31,6 +33,34 @@ export function reorder(order, scores) {
   });
   if (list.contains(focused)) focused.focus({ preventScroll: true }); // moving an element takes its focus away
 }
+
+/**
+ * Shows in the second list what the server has found out about each hit: its best passage, its probability of relevance,
+ * and the stage of a cascade that scored it.
+ *
+ * @param {object[]} hits In the order of the first stage.
+ */
+export function showKnown(hits) {
+  const calibrated = hits.some(({ probability }) => Number.isFinite(probability));
+  byId("after-scores").textContent = calibrated ? "move, relevant, score" : "move, score";
+  for (const one of byId("after").children) {
+    const hit = hits[Number(one.dataset.place)];
+    const { best_passage: best, probability, stage, stages } = hit;
+    if (best) {
+      const snippet = one.querySelector(".snippet");
+      const { snippet: start } = heading({ ...hit, text: best.text });
+      snippet.textContent = best.start ? `… ${best.text.trim().slice(0, 400)}` : start;
+      snippet.title = "the window that answers the query best";
+    }
+    const figures = one.querySelector(".score").parentElement;
+    const last = (stages ?? []).findLastIndex(({ likelihood }) => likelihood !== null) + 1;
+    if (last) figures.prepend(element("span", { className: "stage", textContent: `stage ${last}`, title: stage }));
+    if (Number.isFinite(probability)) one.querySelector(".score").before(chance(probability));
+  }
+}
+
+const chance = (probability) =>
+  element("span", { className: "chance", textContent: percent(probability), title: "probability of relevance" });
 
 /** The button of a hit in one of the lists. */
 export const button = (list, place) => byId(list).querySelector(`[data-place="${place}"] > .hit`);

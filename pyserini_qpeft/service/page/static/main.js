@@ -19,6 +19,7 @@ const WIDE = matchMedia("(min-width: 70.01rem)");
 let about; // what the server has
 let asked = null; // the settings that the lists were asked with
 let hits = []; // in the order of the first stage
+let served = []; // the hits in the order of the server
 let ranking = null; // of these hits, with the weight of the slider
 let chosen = null; // place in the first stage of the hit whose details are shown
 let explanations = new Map(); // of these hits, by place
@@ -56,11 +57,11 @@ async function ask() {
     showFirstStage(searched ? searched.hits : readPassages(asked.texts));
     if (!hits.length) return say(searched ? "The index has no passage for this query." : "There are no passages.");
     sayWhile(`Scoring ${count(hits.length, "passage")}`);
-    const body = { model: asked.model, query: asked.query, texts: hits.map(({ text }) => text) };
-    const scored = await api.score(body, signal);
-    scored.likelihoods.forEach((likelihood, place) => (hits[place].likelihood = likelihood));
-    showScored();
-    say(times(hits.length, searched, scored));
+    const texts = hits.map(({ text }) => text);
+    const scores = hits.map(({ score }) => score);
+    const scored = await api.score({ model: asked.model, query: asked.query, texts, scores }, signal);
+    showScored(scored.hits);
+    say(times(hits, searched, scored));
   } catch (error) {
     if (error.name === "AbortError") return;
     say("");
@@ -77,7 +78,8 @@ function stop() {
 }
 
 function showFirstStage(found) {
-  hits = found.map((hit, place) => ({ ...hit, place, likelihood: NaN }));
+  hits = found.map((hit, place) => ({ ...hit, place, likelihood: null }));
+  served = [];
   ranking = null;
   explanations = new Map();
   byId("welcome").hidden = true;
@@ -90,25 +92,41 @@ function showFirstStage(found) {
   showFusion();
 }
 
-function showScored() {
+/**
+ * Shows the new order.
+ *
+ * @param {{place: number, score: number, likelihood: number|null}[]} scored The hits as the server ranks them.
+ */
+function showScored(scored) {
+  served = scored;
+  for (const { place, score, ...known } of scored) Object.assign(hits[place], known);
   byId("lists").classList.remove("waiting");
+  lists.showKnown(hits);
   rank({ glide: false });
-  if (WIDE.matches) choose(ranking.order[0]);
+  if (WIDE.matches && ranking.order.length) choose(ranking.order[0]);
 }
 
-/** The slider, and why it is off where the first stage gave no scores. */
+/** The slider, and why it is off: the first stage gave no scores, or the order is the server's. */
 function showFusion() {
-  const usable = saysSomething(hits.map(({ score }) => score));
+  const { fusion, stages } = modelOf(asked.model);
+  const usable = fusion && saysSomething(hits.map(({ score }) => score));
+  document.querySelector(".fusion").classList.toggle("fixed", !fusion);
   byId("weight").disabled = !usable;
-  setWeight(namedWeight ?? fusionOf(asked.model).weight);
+  setWeight(namedWeight ?? fusion?.weight ?? 1);
   namedWeight = null;
   keepInAddress();
   const note = byId("fusion-note");
   note.hidden = usable || !hits.length;
-  note.textContent =
-    "These passages have no first-stage scores that differ, so the language model alone ranks them. " +
-    "To mix both, put a number and a tab before each passage.";
+  note.textContent = fusion ? NO_SCORES : stages.length ? fixedBy(stages) : DROPS;
 }
+
+const NO_SCORES =
+  "These passages have no first-stage scores that differ, so the language model alone ranks them. " +
+  "To mix both, put a number and a tab before each passage.";
+const DROPS = "This server leaves out some passages, so the order is its own.";
+const fixedBy = (stages) =>
+  `A cascade: ${stages.map((name, place) => `${place + 1} ${name}`).join(" → ")}. ` +
+  "Each stage scores the first passages of the stage before, and mixes both scores itself.";
 
 function setWeight(weight) {
   byId("weight").value = weight;
@@ -120,7 +138,7 @@ function showWeight() {
   byId("weight-value").textContent = weight.toFixed(2);
   const share = Math.round(100 * weight);
   byId("weight").setAttribute("aria-valuetext", `language model ${share} %, first stage ${100 - share} %`);
-  const own = fusionOf(asked.model).weight;
+  const own = modelOf(asked.model).fusion?.weight ?? 1;
   const reset = byId("weight-reset");
   reset.disabled = byId("weight").disabled || weight === own;
   reset.textContent = weight === own ? "the weight of this model" : `back to this model’s ${own.toFixed(2)}`;
@@ -130,15 +148,18 @@ function keepInAddress() {
   const { source, query, index, k, model } = asked;
   const weight = Number(byId("weight").value);
   const named = source === "texts" ? { source } : { q: query, index, k };
-  writeAddress({ ...named, model, weight: weight === fusionOf(model).weight ? null : weight });
+  writeAddress({ ...named, model, weight: weight === (modelOf(model).fusion?.weight ?? 1) ? null : weight });
 }
 
-const fusionOf = (name) => about.models.find((model) => model.name === name).fusion;
+const modelOf = (name) => about.models.find((model) => model.name === name);
 
-/** Ranks the hits with the weight of the slider. */
+/** Ranks the hits with the weight of the slider; or as the server does, if it is off for this model. */
 function rank({ glide }) {
-  const fusion = { ...fusionOf(asked.model), weight: Number(byId("weight").value) };
-  ranking = rankHits(hits.map(({ likelihood }) => likelihood), hits.map(({ score }) => score), fusion);
+  const { fusion } = modelOf(asked.model);
+  const weighted = { ...fusion, weight: Number(byId("weight").value) };
+  ranking = fusion
+    ? rankHits(hits.map(({ likelihood }) => likelihood), hits.map(({ score }) => score), weighted)
+    : { order: served.map(({ place }) => place), scores: served.map(({ score }) => score) };
   lists.reorder(ranking.order, ranking.scores);
   drawMoves({ glide });
   if (chosen !== null) showFigures();
@@ -146,7 +167,7 @@ function rank({ glide }) {
 
 function showFigures() {
   const place = ranking.order.indexOf(chosen);
-  details.showHit(hits[chosen], place, ranking.scores[place]);
+  details.showHit(hits[chosen], place < 0 ? null : place, ranking.scores[place]);
 }
 
 /** Shows the details of a hit. */
@@ -165,7 +186,7 @@ async function choose(place) {
   try {
     if (!explanations.has(place)) {
       details.showWaiting(hits[place]);
-      const body = { model: asked.model, query: asked.query, text: hits[place].text };
+      const body = { model: hits[place].stage ?? asked.model, query: asked.query, text: hits[place].text };
       explanations.set(place, await api.explain(body, signal));
     }
     if (!signal.aborted) details.showExplanation(explanations.get(place));
@@ -230,7 +251,7 @@ function listen() {
   });
   byId("weight").addEventListener("change", keepInAddress);
   byId("weight-reset").addEventListener("click", () => {
-    setWeight(fusionOf(asked.model).weight);
+    setWeight(modelOf(asked.model).fusion.weight);
     keepInAddress();
     if (ranking) rank({ glide: true });
   });

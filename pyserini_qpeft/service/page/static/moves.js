@@ -27,7 +27,7 @@ function step(rows) {
   const origin = byId("moves").getBoundingClientRect();
   const height = rows.length ? rows[0].offsetHeight : 0;
   const lines = new Map();
-  for (const [rank, item] of rows.entries()) {
+  for (const [rank, item] of rows.filter((row) => !row.hidden).entries()) {
     const place = Number(item.dataset.place);
     const goal = item.offsetTop;
     const before = shown.get(place) ?? goal;
@@ -46,7 +46,8 @@ function draw(lines, { width }) {
   const top = svg.parentElement.offsetTop;
   const chosen = byId("after").querySelector(".hit.chosen")?.parentElement.dataset.place;
   const left = [...byId("before").children];
-  const paths = left.map((item, place) => {
+  const drawn = [...left.entries()].filter(([place]) => lines.has(place));
+  const paths = drawn.map(([place, item]) => {
     const { rank, y } = lines.get(place);
     const path = document.createElementNS(SVG, "path");
     const start = item.offsetTop + item.offsetHeight / 2 - top;

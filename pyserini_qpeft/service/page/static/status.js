@@ -32,8 +32,10 @@ export function showError(text) {
 export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 /** The times of one query, as the server measured them; `searched` is null for pasted passages. */
-export function times(passages, searched, scored) {
-  const parts = [count(passages, "passage")];
+export function times(hits, searched, scored) {
+  const passages = hits.filter(({ likelihood, stages }) => likelihood !== null || stages).length;
+  const parts = [count(hits.length, "passage")];
+  if (passages < hits.length) parts.push(`${passages} scored`);
   if (searched) parts.push(`search ${duration(searched.seconds)}`);
   const speed = passages / scored.seconds;
   parts.push(`scoring ${duration(scored.seconds)}`, `${speed < 10 ? speed.toFixed(1) : Math.round(speed)} passages/s`);
