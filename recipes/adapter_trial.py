@@ -20,17 +20,17 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 from recipes.fusion_weight import COLLECTIONS, rerank_development_queries, run_qpeft
 
 TRAINING_QUERIES = {
-    "squad-v1.1-dev": (1600, 30),
-    "nq-open-oracle": (1600, 30),
-    "scifact": (600, 30),
-    "nfcorpus": (800, 60),
-    "medquad": (800, 30),
+    "squad-v1.1-dev": (1600, 40),
+    "nq-open-oracle": (1018, 40),
+    "scifact": (809, 40),
+    "nfcorpus": (2590, 60),
+    "medquad": (800, 40),
 }
 """For each collection how many training queries are mined at most, and from how many of BM25's hits."""
 
 
 def mine(data: Path, work: Path) -> list[Path]:
-    """Training lists of all collections: one positive or more and six hard negatives of BM25 for each query.
+    """Training lists of all collections: one positive or more and eight hard negatives of BM25 for each query.
 
     Args:
         data: Folder of the collections, BEIR folders with a split `train`.
@@ -45,7 +45,7 @@ def mine(data: Path, work: Path) -> list[Path]:
             continue
         run_qpeft(["index", "--corpus", str(collection), "--index", str(index), "--overwrite"])
         found = ["--collection", str(collection), "--index", str(index), "--output", str(output)]
-        sizes = ["--negatives", "6", "--top-n", str(hits), "--max-queries", str(queries)]
+        sizes = ["--negatives", "8", "--top-n", str(hits), "--max-queries", str(queries)]
         run_qpeft(["mine", *found, *sizes])
     return lists
 

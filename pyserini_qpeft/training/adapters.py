@@ -42,6 +42,7 @@ def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) ->
             lora_alpha=config.lora_alpha,
             lora_dropout=config.lora_dropout,
             target_modules=list(config.lora_targets) or "all-linear",
+            layers_to_transform=None if config.lora_layers is None else _last_layers(base, config.lora_layers),
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(base, lora)
@@ -77,6 +78,13 @@ def passages_are_frozen(model: Any) -> bool:
         and prompt.instruction_mode != "soft"
         and why_not_cached(model, prompt) is None
     )
+
+
+def _last_layers(base: Any, count: int) -> list[int]:
+    layers: int = base.config.num_hidden_layers
+    if count > layers:
+        raise QPeftError(f"lora_layers is {count}, and the model has {layers} layers.")
+    return list(range(layers - count, layers))
 
 
 def _prompt_config(config: AdapterConfig) -> QPeftConfig:
