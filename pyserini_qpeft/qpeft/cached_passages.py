@@ -33,6 +33,7 @@ class CachedPassages:
     def arguments(self, input_ids: torch.Tensor, packing: Packing | None = None) -> dict[str, Any]:
         """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the passages."""
         known = self.known()
+        length = known.shape[1]
         if packing is None:
             following = torch.arange(input_ids.shape[1], device=input_ids.device)
             attending = torch.cat([known, torch.ones_like(input_ids, dtype=torch.bool)], dim=1)
@@ -42,7 +43,7 @@ class CachedPassages:
             attending = torch.cat([known[:, None].expand(-1, visible.shape[1], -1), visible], dim=2)[:, None]
             positions = packing.places
         return {
-            "past_key_values": Cache(layers=[_LayerWithRoom(keys, values, known.shape[1]) for keys, values in self.states]),
+            "past_key_values": Cache(layers=[_LayerWithRoom(keys, values, length) for keys, values in self.states]),
             "attention_mask": attending,
             "position_ids": positions,
         }

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -77,7 +77,7 @@ def query_likelihood(
 
 def _logprobs(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     if logits.requires_grad:
-        return TokenLogprobs.apply(logits, ids)
+        return cast(torch.Tensor, TokenLogprobs.apply(logits, ids))
     return -functional.cross_entropy(logits.float(), ids, reduction="none")
 
 

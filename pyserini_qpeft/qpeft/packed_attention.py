@@ -7,7 +7,7 @@ there is no fast kernel either.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -65,27 +65,25 @@ class PackedAttention(TorchFunctionMode):
         attention = function is functional.scaled_dot_product_attention and named.get("attn_mask") is self.mask
         # Layers below everything that is trained need no backward pass; the kernel is faster there.
         if attention and any(each.requires_grad for each in (*args, self.mask)):
-            return self._attend(*args, named.get("scale"))
+            query, key, value = args
+            return self._attend(query, key, value, named.get("scale"))
         return function(*args, **named)
 
-    def _attend(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
-    ) -> torch.Tensor:
+    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
         """Attention of `[batch, heads, length, width]` over keys and values `[…, key heads, before + length, …]`."""
         batch, heads, length, width = query.shape
         groups, places = key.shape[1], self.places
         query = query * (width**-0.5 if scale is None else scale)
         pairs = [places.from_rows(each[:, :, -length:]) for each in (query, key, value)]
-        rows = query.reshape(batch, groups, -1, width)
         scores = [
-            (rows @ key[:, :, : self.shared].mT).view(batch, heads, length, -1),
+            (_grouped(query, groups) @ key[:, :, : self.shared].mT).view(batch, heads, length, -1),
             places.to_rows(_grouped(pairs[0], groups) @ pairs[1].mT, heads),
         ]
         joined = torch.cat(scores, dim=3)
         weights = (joined + self.added.to(joined.dtype)).softmax(3)
-        shared, own = weights.split([self.shared, weights.shape[3] - self.shared], dim=3)
-        read = (shared.reshape(batch, groups, -1, self.shared) @ value[:, :, : self.shared]).view(query.shape)
-        return read + places.to_rows(_grouped(places.from_rows(own), groups) @ pairs[2], heads)
+        shared, own = weights[..., : self.shared], places.from_rows(weights[..., self.shared :])
+        read = (_grouped(shared, groups) @ value[:, :, : self.shared]).view(query.shape)
+        return read + places.to_rows(_grouped(own, groups) @ pairs[2], heads)
 
 
 class _PairPlaces:
@@ -130,7 +128,7 @@ class _PairPlaces:
     @staticmethod
     def _moved(tensor: torch.Tensor, places: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         flat = tensor.transpose(1, 2).reshape(back.numel(), -1)
-        moved = _Moved.apply(flat, places.flatten(), back.flatten())
+        moved = cast(torch.Tensor, _Moved.apply(flat, places.flatten(), back.flatten()))
         return moved.view(*places.shape, tensor.shape[1], -1).transpose(1, 2)
 
 

@@ -4,12 +4,14 @@ torch's own functions keep a float32 tensor of the size of the logits for each s
 vocabulary most of the time then goes into memory.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-_BLOCK = 16
-"""Rows of logits that are computed at a time: with a vocabulary of 50,000 they fit into a processor's cache."""
+_BLOCK = {"cpu": 16}
+"""Rows of logits that are computed at a time. On a CPU they fit into its cache, with a vocabulary of 50,000."""
+_LARGE_BLOCK = 1024
 
 
 class TokenLogprobs(torch.autograd.Function):
@@ -18,7 +20,7 @@ class TokenLogprobs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """From logits `[tokens, vocabulary]` and ids, int64 `[tokens]`, to float32 `[tokens]`."""
-        totals = torch.cat([block.float().logsumexp(1) for block in logits.split(_BLOCK)])
+        totals = torch.cat([logits[block].float().logsumexp(1) for block in _blocks(logits)])
         ctx.save_for_backward(logits, ids, totals)
         return logits.gather(1, ids[:, None])[:, 0].float() - totals
 
@@ -27,7 +29,13 @@ class TokenLogprobs(torch.autograd.Function):
         """The gradient of the logits, (1[id] - softmax) · gradient."""
         logits, ids, totals = ctx.saved_tensors
         wanted = torch.empty_like(logits)
-        blocks = (each.split(_BLOCK) for each in (wanted, logits, totals[:, None], gradient[:, None]))
-        for out, block, total, scale in zip(*blocks, strict=True):
-            out.copy_(block.float().sub_(total).exp_().mul_(-scale))
-        return wanted.scatter_add_(1, ids[:, None], gradient[:, None].to(wanted.dtype)), None
+        for block in _blocks(logits):
+            softmax = logits[block].float().sub(totals[block, None]).exp_()
+            softmax.scatter_add_(1, ids[block, None], softmax.new_full((len(softmax), 1), -1.0))
+            wanted[block] = softmax.mul_(-gradient[block, None])
+        return wanted, None
+
+
+def _blocks(logits: torch.Tensor) -> Iterator[slice]:
+    size = _BLOCK.get(logits.device.type, _LARGE_BLOCK)
+    return (slice(start, start + size) for start in range(0, len(logits), size))

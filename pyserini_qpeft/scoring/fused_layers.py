@@ -1,4 +1,4 @@
-"""Faster forward passes of two kinds of layers on a CPU: gated MLPs and RMS norms.
+"""Faster passes of two kinds of layers on a CPU: gated MLPs and RMS norms.
 
 transformers writes both as several operators, and each of them goes through memory once. oneDNN computes the activation
 and the product of a gated MLP together with the matrix products; a norm takes three passes in place of six.
@@ -25,11 +25,12 @@ Forward = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 def fuse_layers(model: nn.Module) -> int:
-    """Gives the gated MLPs and RMS norms of a model on a CPU a faster forward pass without gradients.
+    """Gives the gated MLPs and RMS norms of a model on a CPU a faster forward pass.
 
     A layer is changed only if both forward passes agree on random numbers. Weights and state stay as they are. Forward
-    passes with gradients, under `torch.compile`, on another device or with other dtypes are those of the layer itself.
-    Gated MLPs are changed in bfloat16 only, where the activation takes a large share.
+    passes under `torch.compile`, on another device or with other dtypes are those of the layer itself. So are those
+    with gradients, except for a norm whose weight is frozen. Gated MLPs are changed in bfloat16 only, where the
+    activation takes a large share.
 
     Args:
         model: Any model; layers under a LoRA or with quantized weights are left alone.
@@ -144,7 +145,8 @@ def _norm_forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
 def _mean_squares(inputs: torch.Tensor) -> torch.Tensor:
     """The mean square of each token, float32 `[tokens]`."""
     rows = inputs.reshape(-1, inputs.shape[-1])
-    return torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32).square_().div_(inputs.shape[-1])
+    squares: torch.Tensor = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32).square_()
+    return squares.div_(inputs.shape[-1])
 
 
 def _divided(inputs: torch.Tensor, squares: torch.Tensor, epsilon: float) -> torch.Tensor:

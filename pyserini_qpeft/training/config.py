@@ -111,12 +111,22 @@ class SamplingConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("positives", "in_batch", "group_passages", "max_queries", "dev_queries", "dev_depth", "passage_tokens"):
+        for name in (
+            "positives",
+            "in_batch",
+            "group_passages",
+            "max_queries",
+            "dev_queries",
+            "dev_depth",
+            "passage_tokens",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         if self.negatives < 0:
             raise QPeftError(f"negatives must not be negative, and is {self.negatives}.")
+        if self.in_batch == 1 and (self.groups != "random" or self.group_passages is not None):
+            raise QPeftError("groups and group_passages are about queries that share passages: give in_batch too.")
 
 
 @dataclass(frozen=True)

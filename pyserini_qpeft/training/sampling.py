@@ -83,7 +83,7 @@ def draw(examples: Sequence[TrainingExample], count: int | None, seed: int) -> l
 
 
 def share_passages(lists: Sequence[CandidateList], examples: Sequence[TrainingExample]) -> list[CandidateList]:
-    """Adds the passages of the other lists to each list: as positives if they are some of the query, or as negatives."""
+    """Adds the passages of the other lists to each list: as positives if they answer its query, else as negatives."""
     shared = []
     for own, example in zip(lists, examples, strict=True):
         known = {passage.text for passage in own.passages}
@@ -93,9 +93,7 @@ def share_passages(lists: Sequence[CandidateList], examples: Sequence[TrainingEx
                 if passage.text not in known:
                     others.setdefault(passage.text, passage)
         added = _judged(example, tuple(others.values()))
-        shared.append(
-            CandidateList(own.qid, own.query, own.passages + added.passages, own.positive + added.positive)
-        )
+        shared.append(CandidateList(own.qid, own.query, own.passages + added.passages, own.positive + added.positive))
     return shared
 
 
@@ -119,9 +117,7 @@ def _group(
 
 def _judged(example: TrainingExample, passages: tuple[TrainingPassage, ...]) -> CandidateList:
     positives = {passage.text for passage in example.positives}
-    return CandidateList(
-        example.qid, example.query, passages, tuple(passage.text in positives for passage in passages)
-    )
+    return CandidateList(example.qid, example.query, passages, tuple(passage.text in positives for passage in passages))
 
 
 def _sample(example: TrainingExample, config: SamplingConfig, seed: list[int]) -> CandidateList:
