@@ -9,6 +9,8 @@ test query is used.
 """
 
 import argparse
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from pyserini_qpeft.data.qrels import read_qrels
@@ -80,21 +82,27 @@ def main() -> None:
     if not adapter.exists():
         train = ["train", "--train", *map(str, mine(args.data, args.work)), "--output", str(adapter), "--resume"]
         run_qpeft([*train, "--loss", "listwise", "--model", args.model, *options])
-    lists, qrels = {}, {}
-    for name in ("none", str(adapter)):
-        joined: TwoStageRun = {}
-        for collection in COLLECTIONS:
+    lists: dict[str, dict[str, TwoStageRun]] = {}
+    qrels: dict[str, Qrels] = {}
+    for collection in COLLECTIONS:
+        for name in ("none", str(adapter)):
             work = args.work / f"{Path(name).name}-dev" / collection
             chosen = ["--model", args.model, "--adapter", name]
             reranked = rerank_development_queries(args.data / collection, work, args.dev_lists, args.depth, chosen)
-            joined |= from_ranked_lists(read_ranked_lists(reranked))
-            qrels |= read_qrels(work / "qrels.tsv")
-        lists["bare" if name == "none" else args.name] = joined
-    for title, fusion in (("the likelihood alone", None), ("fused", FusionConfig().for_model(args.model))):
-        comparison = compare_on_development_queries(lists, qrels, fusion)
-        print(f"{title}, {len(qrels)} development queries")
-        print(comparison.means().round(4).to_string())
-        print(comparison.differences_frame().round(4).to_string())
+            run = from_ranked_lists(read_ranked_lists(reranked))
+            lists.setdefault(collection, {})["bare" if name == "none" else args.name] = run
+            qrels[collection] = read_qrels(work / "qrels.tsv")
+    every = {name: reduce(or_, (each[name] for each in lists.values())) for name in lists[COLLECTIONS[0]]}
+    fusion = FusionConfig().for_model(args.model)
+    for collection, (runs, judged) in {
+        **{one: (lists[one], qrels[one]) for one in COLLECTIONS},
+        "all": (every, reduce(or_, qrels.values())),
+    }.items():
+        for title, chosen_fusion in (("the likelihood alone", None), ("fused", fusion)):
+            comparison = compare_on_development_queries(runs, judged, chosen_fusion)
+            print(f"{collection}, {title}, {len(judged)} development queries")
+            print(comparison.means().round(4).to_string())
+            print(comparison.differences_frame().round(4).to_string())
 
 
 if __name__ == "__main__":
