@@ -1,6 +1,6 @@
 """Training on packed pairs, beside the same pairs in rows of their own: `python -m benchmarks.packed_training`.
 
-    qpeft mine --collection ../shared/data/squad-v1.1-dev --index INDEX --negatives 8 --output squad.json.gz
+    qpeft mine --collection ../shared/data/squad-v1.1-dev --index INDEX --negatives 8 --top-n 40 --output squad.json.gz
     OMP_NUM_THREADS=1 python -m benchmarks.packed_training --train squad.json.gz --clock processor
 
 A step has queries that have passages in common, and all of their passages, as `qpeft train --in-batch 16 --groups near

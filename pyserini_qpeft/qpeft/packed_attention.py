@@ -1,9 +1,8 @@
 """Attention of packed pairs without the scores that the mask hides, for training.
 
 In a packed row a token sees the passage and its own pair. Attention with a mask computes the scores of all pairs of a
-row with each other too, and the backward pass of that is slow on a CPU. Here a row has scores with its passage, and
-each pair with itself. These are plain matrix products, so the gate of hints can be trained in them; with a trained mask
-there is no fast kernel either.
+row with each other too, and if the mask is trained (the gate of hints) there is no fast kernel for it. Here a row has
+scores with its passage, and each pair with itself. These are plain matrix products, and a gate costs no more time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
