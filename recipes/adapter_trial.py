@@ -9,6 +9,8 @@ test query is used.
 """
 
 import argparse
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from pyserini_qpeft.data.qrels import read_qrels
@@ -20,17 +22,17 @@ from pyserini_qpeft.reranking.fusion import FusionConfig
 from recipes.fusion_weight import COLLECTIONS, rerank_development_queries, run_qpeft
 
 TRAINING_QUERIES = {
-    "squad-v1.1-dev": (1600, 30),
-    "nq-open-oracle": (1600, 30),
-    "scifact": (600, 30),
-    "nfcorpus": (800, 60),
-    "medquad": (800, 30),
+    "squad-v1.1-dev": (1600, 40),
+    "nq-open-oracle": (1018, 40),
+    "scifact": (809, 40),
+    "nfcorpus": (2590, 60),
+    "medquad": (800, 40),
 }
 """For each collection how many training queries are mined at most, and from how many of BM25's hits."""
 
 
 def mine(data: Path, work: Path) -> list[Path]:
-    """Training lists of all collections: one positive or more and six hard negatives of BM25 for each query.
+    """Training lists of all collections: one positive or more and eight hard negatives of BM25 for each query.
 
     Args:
         data: Folder of the collections, BEIR folders with a split `train`.
@@ -45,7 +47,7 @@ def mine(data: Path, work: Path) -> list[Path]:
             continue
         run_qpeft(["index", "--corpus", str(collection), "--index", str(index), "--overwrite"])
         found = ["--collection", str(collection), "--index", str(index), "--output", str(output)]
-        sizes = ["--negatives", "6", "--top-n", str(hits), "--max-queries", str(queries)]
+        sizes = ["--negatives", "8", "--top-n", str(hits), "--max-queries", str(queries)]
         run_qpeft(["mine", *found, *sizes])
     return lists
 
@@ -80,21 +82,27 @@ def main() -> None:
     if not adapter.exists():
         train = ["train", "--train", *map(str, mine(args.data, args.work)), "--output", str(adapter), "--resume"]
         run_qpeft([*train, "--loss", "listwise", "--model", args.model, *options])
-    lists, qrels = {}, {}
-    for name in ("none", str(adapter)):
-        joined: TwoStageRun = {}
-        for collection in COLLECTIONS:
+    lists: dict[str, dict[str, TwoStageRun]] = {}
+    qrels: dict[str, Qrels] = {}
+    for collection in COLLECTIONS:
+        for name in ("none", str(adapter)):
             work = args.work / f"{Path(name).name}-dev" / collection
             chosen = ["--model", args.model, "--adapter", name]
             reranked = rerank_development_queries(args.data / collection, work, args.dev_lists, args.depth, chosen)
-            joined |= from_ranked_lists(read_ranked_lists(reranked))
-            qrels |= read_qrels(work / "qrels.tsv")
-        lists["bare" if name == "none" else args.name] = joined
-    for title, fusion in (("the likelihood alone", None), ("fused", FusionConfig().for_model(args.model))):
-        comparison = compare_on_development_queries(lists, qrels, fusion)
-        print(f"{title}, {len(qrels)} development queries")
-        print(comparison.means().round(4).to_string())
-        print(comparison.differences_frame().round(4).to_string())
+            run = from_ranked_lists(read_ranked_lists(reranked))
+            lists.setdefault(collection, {})["bare" if name == "none" else args.name] = run
+            qrels[collection] = read_qrels(work / "qrels.tsv")
+    every = {name: reduce(or_, (each[name] for each in lists.values())) for name in lists[COLLECTIONS[0]]}
+    fusion = FusionConfig().for_model(args.model)
+    for collection, (runs, judged) in {
+        **{one: (lists[one], qrels[one]) for one in COLLECTIONS},
+        "all": (every, reduce(or_, qrels.values())),
+    }.items():
+        for title, chosen_fusion in (("the likelihood alone", None), ("fused", fusion)):
+            comparison = compare_on_development_queries(runs, judged, chosen_fusion)
+            print(f"{collection}, {title}, {len(judged)} development queries")
+            print(comparison.means().round(4).to_string())
+            print(comparison.differences_frame().round(4).to_string())
 
 
 if __name__ == "__main__":

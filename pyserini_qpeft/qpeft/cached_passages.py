@@ -25,11 +25,15 @@ class CachedPassages:
     lengths: torch.Tensor
     room: int = 0
 
+    def known(self) -> torch.Tensor:
+        """bool `[batch, length]`, true at the tokens of passages and false at padding."""
+        places = torch.arange(self.states.shape[-2] - self.room, device=self.lengths.device)
+        return places < self.lengths[:, None]
+
     def arguments(self, input_ids: torch.Tensor, packing: Packing | None = None) -> dict[str, Any]:
         """The keywords with which a model reads `input_ids`, int64 `[batch, length]`, right after the passages."""
-        length = self.states.shape[-2] - self.room
-        places = torch.arange(length, device=input_ids.device)
-        known = places < self.lengths[:, None]
+        known = self.known()
+        length = known.shape[1]
         if packing is None:
             following = torch.arange(input_ids.shape[1], device=input_ids.device)
             attending = torch.cat([known, torch.ones_like(input_ids, dtype=torch.bool)], dim=1)

@@ -1,14 +1,17 @@
 """Log-likelihood of the query's tokens under a causal language model, with logits at the query's positions only."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
 from transformers.utils import ModelOutput
 
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
+from pyserini_qpeft.qpeft.packed_attention import PackedAttention
 from pyserini_qpeft.qpeft.packing import Packing
+from pyserini_qpeft.qpeft.token_logprobs import TokenLogprobs
 
 
 @dataclass
@@ -61,14 +64,21 @@ def query_likelihood(
         read, predicting = input_ids[:, :-1], predicting[:, :-1]
         text = {name: value[:, :-1] for name, value in text.items()}
     reading = _reading(model, read, cached, packing, bias)
-    logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
-    logprobs = -functional.cross_entropy(logits.float(), input_ids[target_mask], reduction="none")
+    with _attention(model, reading, cached, packing, bias):
+        logits = model(**text, **reading, logits_to_keep=predicting, use_cache=False).logits
+    logprobs = _logprobs(logits.flatten(0, -2), input_ids[target_mask])
     if packing is None:
         pairs, count = target_mask.nonzero()[:, 0], len(input_ids)
     else:
         pairs, count = packing.pairs[target_mask], packing.count
     totals = logprobs.new_zeros(count).index_add(0, pairs, logprobs)
     return QueryLikelihood(scores=totals / pairs.bincount(minlength=count), token_logprobs=logprobs, token_pairs=pairs)
+
+
+def _logprobs(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    if logits.requires_grad:
+        return cast(torch.Tensor, TokenLogprobs.apply(logits, ids))
+    return -functional.cross_entropy(logits.float(), ids, reduction="none")
 
 
 def _reading(
@@ -94,3 +104,19 @@ def _reading(
             mask = mask + functional.pad(bias, (seen.shape[-1] - bias.shape[-1], 0))[:, None, None].to(dtype)
         reading["attention_mask"] = mask
     return reading
+
+
+def _attention(
+    model: Any,
+    reading: dict[str, Any],
+    cached: CachedPassages | None,
+    packing: Packing | None,
+    bias: torch.Tensor | None,
+) -> AbstractContextManager[object]:
+    """Attention in parts, if gradients are wanted and the model attends by torch's function."""
+    # Checkpointed layers are computed again in the backward pass, where the mode is not active.
+    again = getattr(model, "is_activation_checkpointing", False)
+    if packing is None or again or not torch.is_grad_enabled() or model.config._attn_implementation != "sdpa":
+        return nullcontext()
+    known = None if cached is None else cached.known()
+    return PackedAttention(reading["attention_mask"], packing, known, bias)

@@ -1,4 +1,4 @@
-"""Faster forward passes of two kinds of layers on a CPU: gated MLPs and RMS norms.
+"""Faster passes of two kinds of layers on a CPU: gated MLPs and RMS norms.
 
 transformers writes both as several operators, and each of them goes through memory once. oneDNN computes the activation
 and the product of a gated MLP together with the matrix products; a norm takes three passes in place of six.
@@ -25,11 +25,12 @@ Forward = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 def fuse_layers(model: nn.Module) -> int:
-    """Gives the gated MLPs and RMS norms of a model on a CPU a faster forward pass without gradients.
+    """Gives the gated MLPs and RMS norms of a model on a CPU a faster forward pass.
 
     A layer is changed only if both forward passes agree on random numbers. Weights and state stay as they are. Forward
-    passes with gradients, under `torch.compile`, on another device or with other dtypes are those of the layer itself.
-    Gated MLPs are changed in bfloat16 only, where the activation takes a large share.
+    passes under `torch.compile`, on another device or with other dtypes are those of the layer itself. So are those
+    with gradients, except for a norm whose weight is frozen. Gated MLPs are changed in bfloat16 only, where the
+    activation takes a large share.
 
     Args:
         model: Any model; layers under a LoRA or with quantized weights are left alone.
@@ -67,10 +68,14 @@ def _where_it_applies(fast: Forward) -> Callable[..., Any]:
 
     # Pickle stores a method by this name, which is that of the class's forward pass too.
     def forward(layer: Any, *inputs: Any, **named: Any) -> Any:
-        own = torch.is_grad_enabled() or torch.compiler.is_compiling() or len(inputs) != 1 or named
+        own = torch.compiler.is_compiling() or len(inputs) != 1 or named
         if own or not _applies(layer, inputs[0]):
             return type(layer).forward(layer, *inputs, **named)
-        return fast(layer, inputs[0])
+        if not torch.is_grad_enabled() or not _needs_gradient(layer, inputs[0]):
+            return fast(layer, inputs[0])
+        if _is_norm(layer) and not layer.weight.requires_grad:
+            return _Norm.apply(inputs[0], layer.weight, _epsilon(layer))
+        return type(layer).forward(layer, *inputs, **named)
 
     return forward
 
@@ -104,16 +109,51 @@ def _gated_forward(name: str, algorithm: str) -> Forward:
     return fast
 
 
+def _needs_gradient(layer: Any, inputs: torch.Tensor) -> bool:
+    return inputs.requires_grad or any(weight.requires_grad for weight in layer.parameters())
+
+
+class _Norm(torch.autograd.Function):
+    """An RMS norm with a frozen weight, and its gradient by the inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
+        squares = _mean_squares(inputs)
+        ctx.save_for_backward(inputs, weight, squares)
+        ctx.epsilon = epsilon
+        return weight * _divided(inputs, squares, epsilon)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        # With r = 1 / √(mean(x²) + ε) and h = weight · gradient: r · h - x · r³ · mean(h · x).
+        inputs, weight, squares = ctx.saved_tensors
+        weighted = gradient * weight
+        means = (weighted * inputs).mean(-1, keepdim=True, dtype=torch.float32)
+        factors = means * (squares + ctx.epsilon).pow(-1.5).view_as(means)
+        return _divided(weighted, squares, ctx.epsilon).addcmul_(inputs, factors.to(inputs.dtype), value=-1), None, None
+
+
 def _norm_forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     """weight · x / √(mean(x²) + ε), computed in float32.
 
     Batch normalization divides each of its channels by a square root that is given in float32. Here a channel is one
     token, and its variance is the token's mean square.
     """
+    return cast(torch.Tensor, layer.weight * _divided(inputs, _mean_squares(inputs), _epsilon(layer)))
+
+
+def _mean_squares(inputs: torch.Tensor) -> torch.Tensor:
+    """The mean square of each token, float32 `[tokens]`."""
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    squares: torch.Tensor = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32).square_()
+    return squares.div_(inputs.shape[-1])
+
+
+def _divided(inputs: torch.Tensor, squares: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Each token divided by √(its mean square + ε)."""
     rows = inputs.reshape(1, -1, inputs.shape[-1])
-    squares = torch.linalg.vector_norm(rows[0], dim=-1, dtype=torch.float32).square_().div_(inputs.shape[-1])
-    scaled = functional.batch_norm(rows, torch.zeros_like(squares), squares, training=False, eps=_epsilon(layer))
-    return cast(torch.Tensor, layer.weight * scaled.view_as(inputs))
+    scaled = functional.batch_norm(rows, torch.zeros_like(squares), squares, training=False, eps=epsilon)
+    return scaled.view_as(inputs)
 
 
 def _is_norm(layer: Any) -> bool:

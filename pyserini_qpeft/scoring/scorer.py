@@ -197,16 +197,20 @@ class LikelihoodScorer:
             if on_scored is not None:
                 on_scored(len(sequences) - len(distinct))
             return once[[place[id(sequence)] for sequence in sequences]]
-        groups = self.planner.rows(sequences)
-        if self.cache is not None:
-            # Behind cached passages every row has a mask, and the cache makes blocks of its own.
-            groups = [[row for group in groups for row in group]]
         scores = np.empty(len(sequences), dtype=np.float32)
-        for rows in groups:
+        for rows in self.plan_rows(sequences):
             places = [place for row in rows for place in row]
             paired = [[sequences[place] for place in row] for row in rows]
             scores[places] = self.row_scorer.score(paired, on_scored)
         return scores
+
+    def plan_rows(self, sequences: Sequence[PairSequence]) -> list[list[list[int]]]:
+        """Groups of rows that must not be mixed in a batch; each row lists its pairs by their index in `sequences`."""
+        groups = self.planner.rows(sequences)
+        if self.cache is None:
+            return groups
+        # Behind cached passages every row has a mask, and the cache makes blocks of its own.
+        return [[row for group in groups for row in group]]
 
     def token_logprobs(self, sequence: PairSequence) -> npt.NDArray[np.float32]:
         """Log-likelihood of each query token of one sequence, float32 `[tokens]`."""

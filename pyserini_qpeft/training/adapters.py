@@ -11,6 +11,7 @@ from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file
 from torch import nn
 from transformers import set_seed
+from transformers.pytorch_utils import Conv1D
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import active_adapter
@@ -37,11 +38,13 @@ def make_adapter(base: Any, tokenizer: Any, config: AdapterConfig, seed: int) ->
     switch_off_dropout(base)
     model = base
     if config.has_lora:
+        layers = None if config.lora_layers is None else _last_layers(base, config.lora_layers)
         lora = LoraConfig(
             r=config.lora_rank,
             lora_alpha=config.lora_alpha,
             lora_dropout=config.lora_dropout,
-            target_modules=list(config.lora_targets) or "all-linear",
+            target_modules=list(config.lora_targets) or (_linear_layers(base) if layers else "all-linear"),
+            layers_to_transform=layers,
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(base, lora)
@@ -77,6 +80,20 @@ def passages_are_frozen(model: Any) -> bool:
         and prompt.instruction_mode != "soft"
         and why_not_cached(model, prompt) is None
     )
+
+
+def _linear_layers(base: Any) -> list[str]:
+    """The names of all linear layers but the output layer, since peft's "all-linear" leaves no choice of layers."""
+    output = base.get_output_embeddings()
+    layers = (name for name, one in base.named_modules() if isinstance(one, nn.Linear | Conv1D) and one is not output)
+    return sorted({name.rpartition(".")[2] for name in layers})
+
+
+def _last_layers(base: Any, count: int) -> list[int]:
+    layers: int = base.config.num_hidden_layers
+    if count > layers:
+        raise QPeftError(f"lora_layers is {count}, and the model has {layers} layers.")
+    return list(range(layers - count, layers))
 
 
 def _prompt_config(config: AdapterConfig) -> QPeftConfig:

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import torch
 
 from pyserini_qpeft.qpeft.template import TokenIds
-from pyserini_qpeft.scoring.batch import Batch, plan_batches
+from pyserini_qpeft.scoring.batch import Batch, Row, plan_batches
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 from pyserini_qpeft.training.losses.lists import ScoredLists
 from pyserini_qpeft.training.sampling import CandidateList
@@ -20,7 +20,7 @@ class Step(TypedDict):
 
     Attributes:
         batches: Keyword arguments of one forward pass each.
-        shared: With a passage cache, the token ids before each pair of each batch; else empty.
+        shared: With a passage cache, the token ids before each row of each batch; else empty.
         places: int64 `[pairs]`, batch after batch: the place of each pair in the flattened `[queries, candidates]`.
         positive: bool `[queries, candidates]`, true at positives.
         valid: bool `[queries, candidates]`, false at padding.
@@ -36,7 +36,7 @@ class Step(TypedDict):
 
 
 class StepCollator:
-    """Makes the tensors of a training step.
+    """Makes the tensors of a training step. Pairs that share a passage stand in one row, as in scoring.
 
     Args:
         scorer: Builds the sequences and batches, the same as in scoring.
@@ -48,6 +48,8 @@ class StepCollator:
         self.scorer = scorer
         self.batch_tokens = batch_tokens
         self.teacher = teacher or {}
+        # The trial of packing needs a model without dropout, as the scorer has left it.
+        _ = scorer.planner.packs
 
     def __call__(self, groups: Sequence[Sequence[CandidateList]]) -> Step:
         """Makes one step of all lists in the groups. Each distinct query and passage is tokenized once."""
@@ -68,13 +70,18 @@ class StepCollator:
             known = self.teacher.get(candidates.qid, {})
             scores = [known.get(passage.docid, torch.nan) for passage in candidates.passages]
             teacher[row, :count] = torch.tensor(scores)
-        alone = [[sequence] for sequence in self.scorer.sequences(pairs)]
-        plan = plan_batches(row_scorer.lengths(alone), self.batch_tokens)
-        parts = [[alone[i] for i in rows] for rows in plan]
+        sequences = self.scorer.sequences(pairs)
+        parts: list[list[Row]] = []
+        order: list[int] = []
+        for rows in self.scorer.plan_rows(sequences):
+            paired = [[sequences[place] for place in row] for row in rows]
+            for batch in plan_batches(row_scorer.lengths(paired), self.batch_tokens):
+                parts.append([paired[i] for i in batch])
+                order += [place for i in batch for place in rows[i]]
         return Step(
             batches=[row_scorer.collate(part) for part in parts],
             shared=[[row[0].shared_ids for row in part] for part in parts] if row_scorer.cache is not None else [],
-            places=torch.tensor([places[i] for rows in plan for i in rows]),
+            places=torch.tensor([places[i] for i in order]),
             positive=positive,
             valid=valid,
             teacher=teacher,

@@ -43,6 +43,13 @@ class AdapterConfig:
             "(default: all linear layers)"
         },
     )
+    lora_layers: int | None = field(
+        default=None,
+        metadata={
+            "help": "LoRA: number of layers that it changes, counted from the last one; nothing is trained below them, "
+            "which is faster (default: all)"
+        },
+    )
     prompt: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,8 +60,10 @@ class AdapterConfig:
             )
         if self.lora and self.variant == LORA:
             raise QPeftError("variant lora is a LoRA already: leave out lora, or choose another variant.")
-        if self.lora_rank < 1:
-            raise QPeftError(f"lora_rank must be at least 1, not {self.lora_rank}.")
+        for name in ("lora_rank", "lora_layers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise QPeftError(f"{name} must be at least 1, not {value}.")
 
     @property
     def has_lora(self) -> bool:
@@ -76,6 +85,20 @@ class SamplingConfig:
         default=1,
         metadata={"help": "queries that use each other's passages as negatives (in-batch negatives); 1 turns it off"},
     )
+    groups: Literal["random", "near"] = field(
+        default="random",
+        metadata={
+            "help": "in_batch: which queries use each other's passages: random ones, or those that have passages in "
+            "common (near), whose passages are hard negatives for each other"
+        },
+    )
+    group_passages: int | None = field(
+        default=None,
+        metadata={
+            "help": "in_batch: passages that the queries of a group share: their positives, then hard negatives up to "
+            "this number (default: those that each query gets by itself)"
+        },
+    )
     max_queries: int | None = field(
         default=None, metadata={"help": "number of training queries, a random sample fixed by the seed (default: all)"}
     )
@@ -88,12 +111,22 @@ class SamplingConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("positives", "in_batch", "max_queries", "dev_queries", "dev_depth", "passage_tokens"):
+        for name in (
+            "positives",
+            "in_batch",
+            "group_passages",
+            "max_queries",
+            "dev_queries",
+            "dev_depth",
+            "passage_tokens",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         if self.negatives < 0:
             raise QPeftError(f"negatives must not be negative, and is {self.negatives}.")
+        if self.in_batch == 1 and (self.groups != "random" or self.group_passages is not None):
+            raise QPeftError("groups and group_passages are about queries that share passages: give in_batch too.")
 
 
 @dataclass(frozen=True)

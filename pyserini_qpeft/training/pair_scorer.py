@@ -37,7 +37,7 @@ class PairScorer(nn.Module):
 
         Args:
             batches: Keyword arguments of one forward pass each.
-            shared: With a cache, the token ids that stand before each pair of each batch.
+            shared: With a cache, the token ids that stand before each row of each batch.
         """
         before: list[CachedPassages | None] = [None] * len(batches)
         if self.cache is not None:

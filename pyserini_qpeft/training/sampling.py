@@ -7,8 +7,9 @@ import numpy as np
 
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.config import SamplingConfig
+from pyserini_qpeft.training.neighbours import NearQueries
 
-_TRAIN, _DEV, _DRAW = 0, 1, 2
+_TRAIN, _DEV, _DRAW, _GROUP = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,17 @@ class TrainingGroups:
         self.examples = examples
         self.config = config
         self.seed = seed
+        self._near = NearQueries(examples) if config.groups == "near" else None
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Shuffles the queries for an epoch; the trainer calls this."""
         self.epoch = epoch
-        self._order = np.random.default_rng([self.seed, _TRAIN, epoch]).permutation(len(self.examples))
+        rng = np.random.default_rng([self.seed, _TRAIN, epoch])
+        if self._near is None:
+            self._order = rng.permutation(len(self.examples))
+        else:
+            self._order = self._near.order(self.config.in_batch, rng)
 
     def __len__(self) -> int:
         return len(self.examples) // self.config.in_batch
@@ -51,6 +57,9 @@ class TrainingGroups:
         size = self.config.in_batch
         members = self._order[place * size : (place + 1) * size]
         examples = [self.examples[member] for member in members]
+        if self.config.group_passages is not None:
+            rng = np.random.default_rng([self.seed, _GROUP, self.epoch, place])
+            return _group(examples, self.config, self.config.group_passages, rng)
         return share_passages(
             [
                 _sample(example, self.config, [self.seed, _TRAIN, self.epoch, int(member)])
@@ -74,21 +83,41 @@ def draw(examples: Sequence[TrainingExample], count: int | None, seed: int) -> l
 
 
 def share_passages(lists: Sequence[CandidateList], examples: Sequence[TrainingExample]) -> list[CandidateList]:
-    """Adds the passages of the other lists to each list, as negatives.
-
-    A passage is not added to a list that has it already, nor to that of a query of which it is a positive.
-    """
+    """Adds the passages of the other lists to each list: as positives if they answer its query, else as negatives."""
     shared = []
     for own, example in zip(lists, examples, strict=True):
-        known = {passage.text for passage in (*own.passages, *example.positives)}
+        known = {passage.text for passage in own.passages}
         others: dict[str, TrainingPassage] = {}
         for other in lists:
             for passage in other.passages if other is not own else ():
                 if passage.text not in known:
                     others.setdefault(passage.text, passage)
-        added = tuple(others.values())
-        shared.append(CandidateList(own.qid, own.query, own.passages + added, own.positive + (False,) * len(added)))
+        added = _judged(example, tuple(others.values()))
+        shared.append(CandidateList(own.qid, own.query, own.passages + added.passages, own.positive + added.positive))
     return shared
+
+
+def _group(
+    examples: Sequence[TrainingExample], config: SamplingConfig, most: int, rng: np.random.Generator
+) -> list[CandidateList]:
+    """Lists of the same passages for all queries: positives of each, then hard negatives up to `most` passages.
+
+    Once half of the places are taken, a query whose positive is there already brings no further one.
+    """
+    chosen: dict[str, TrainingPassage] = {}
+    for example in examples:
+        there = any(passage.text in chosen for passage in example.positives)
+        if not there or len(chosen) < most // 2:
+            chosen |= {passage.text: passage for passage in _some(example.positives, config.positives, rng)}
+    negatives = {passage.text: passage for example in examples for passage in example.negatives}
+    others = [passage for text, passage in negatives.items() if text not in chosen]
+    chosen |= {passage.text: passage for passage in _some(others, max(0, most - len(chosen)), rng)}
+    return [_judged(example, tuple(chosen.values())) for example in examples]
+
+
+def _judged(example: TrainingExample, passages: tuple[TrainingPassage, ...]) -> CandidateList:
+    positives = {passage.text for passage in example.positives}
+    return CandidateList(example.qid, example.query, passages, tuple(passage.text in positives for passage in passages))
 
 
 def _sample(example: TrainingExample, config: SamplingConfig, seed: list[int]) -> CandidateList:

@@ -69,9 +69,12 @@ def test_a_norm_with_another_equation_is_left_alone() -> None:
     assert fuse_layers(nn.Sequential(OffsetRMSNorm())) == 0
 
 
-def test_gradients_are_those_of_the_model_itself() -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_are_those_of_the_model_itself(frozen: bool) -> None:
     model, fused = tiny_model("llama"), tiny_model("llama")
     fuse_layers(fused)
+    for one in (model, fused):
+        one.requires_grad_(not frozen)
     found = []
     for one in (model, fused):
         embeds = one.get_input_embeddings()(IDS).detach().requires_grad_()

@@ -56,6 +56,16 @@ def test_gradients_do_not_depend_on_cache_or_memory(model: Any, limit: int, cons
         torch.testing.assert_close(got[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
 
 
+def test_a_step_reads_a_passage_once_for_all_of_its_queries(model: Any) -> None:
+    scorer = LikelihoodScorer(model, TOKENIZER)
+    step = StepCollator(scorer, batch_tokens=4096)([LISTS])
+    (batch,) = step["batches"]
+    assert len(batch["input_ids"]) == len(PASSAGES)
+    assert batch["packing"].count == len(step["places"]) == 19
+    alone = StepCollator(LikelihoodScorer(model, TOKENIZER, ScoringConfig(share_passages=False)), 4096)([LISTS])
+    assert sum(len(one["input_ids"]) for one in alone["batches"]) == 19
+
+
 @pytest.mark.parametrize("limit", [0, 1, 1 << 30])
 def test_without_gradients_scores_are_those_of_the_scorer(model: Any, limit: int) -> None:
     scorer, step = step_of(model, limit)

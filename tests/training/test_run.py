@@ -258,6 +258,23 @@ def test_what_was_trained_is_what_is_loaded_and_the_base_stays(
     assert str(tiny_model_dir.parent) not in card
 
 
+def test_a_lora_of_some_layers_is_one_of_the_last(configured: Make) -> None:
+    config = configured(adapter={"variant": "lora", "lora_layers": 1}, optimization={"epochs": 1})
+    train(config)
+    names = load_file(config.output / "adapter_model.safetensors").keys()
+    assert names
+    assert all(".layers.1." in name for name in names)
+    with pytest.raises(QPeftError, match="lora_layers is 3, and the model has 2 layers"):
+        train(configured("other", adapter={"variant": "lora", "lora_layers": 3}))
+
+
+def test_near_queries_train_on_the_same_passages(configured: Make) -> None:
+    sampling = {"in_batch": 2, "groups": "near", "group_passages": 4}
+    record = train(configured(sampling=sampling, optimization={"epochs": 1}))
+    assert record is not None
+    assert record.steps == 3
+
+
 def test_training_stops_on_dev_and_keeps_the_best(configured: Make, dev_file: Path) -> None:
     schedule = {"epochs": 12, "patience": 2, "best_by": "loss", "learning_rate": 0.2, "scheduler": "constant"}
     record = train(configured(dev=dev_file, optimization=schedule))

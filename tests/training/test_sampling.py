@@ -1,7 +1,12 @@
 """What a query is trained with depends on seed, epoch and query alone, and never on what is a positive elsewhere."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.config import SamplingConfig
+from pyserini_qpeft.training.neighbours import NearQueries
 from pyserini_qpeft.training.sampling import TrainingGroups, dev_lists, draw, share_passages
 
 
@@ -50,6 +55,47 @@ def test_queries_of_a_group_share_passages_but_no_positive_becomes_a_negative() 
     texts = {one.query: dict(zip((p.text for p in one.passages), one.positive, strict=True)) for one in group}
     assert texts["a"] == {"a+0": True, "a-0": False, "a+1": False, "x-0": False}
     assert texts["x"] == {"a+0": True, "a+1": True, "x-0": False, "a-0": False}
+
+
+def test_near_queries_share_groups_and_every_query_comes_once() -> None:
+    articles = [example(f"{article}{number}", 0, 0) for article in "abcd" for number in range(4)]
+    articles = [replace(one, positives=(passage(one.qid[0]),), negatives=(passage("all"),)) for one in articles]
+    groups = TrainingGroups(articles, SamplingConfig(in_batch=4, groups="near"), seed=1)
+    epochs = []
+    for epoch in range(2):
+        groups.set_epoch(epoch)
+        epochs.append([[one.qid for one in groups[place]] for place in range(len(groups))])
+        assert sorted(qid for group in epochs[-1] for qid in group) == sorted(one.qid for one in articles)
+        assert all(len({qid[0] for qid in group}) == 1 for group in epochs[-1])
+    assert epochs[0] != epochs[1]
+
+
+def test_queries_without_near_ones_come_last_if_they_fill_no_group() -> None:
+    near = [replace(example(name, 0, 0), positives=(passage("x"),)) for name in "abcd"]
+    order = NearQueries([example("lone"), *near]).order(2, np.random.default_rng(3)).tolist()
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert order[-1] == 0
+
+
+def test_a_group_has_its_positives_and_then_hard_negatives_up_to_its_size() -> None:
+    same = replace(example("b"), positives=example("a").positives)
+    for most, expected in ((1, {1}), (4, {4}), (99, {13, 14})):
+        config = SamplingConfig(in_batch=2, group_passages=most)
+        groups = TrainingGroups([example("a"), same], config, seed=1)
+        first, second = groups[0]
+        assert first.passages == second.passages
+        assert len(first.passages) in expected
+        assert first.positive == second.positive == tuple("+" in one.text for one in first.passages)
+        assert any(first.positive)
+
+
+def test_a_passage_that_answers_another_query_of_the_group_too_is_a_positive_for_both() -> None:
+    both = replace(example("b", 1, 1), positives=(passage("b+0"), passage("a+0")))
+    config = SamplingConfig(positives=1, negatives=1, in_batch=2)
+    for seed in range(9):
+        groups = TrainingGroups([example("a", 1, 1), both], config, seed)
+        texts = {one.qid: dict(zip((p.text for p in one.passages), one.positive, strict=True)) for one in groups[0]}
+        assert texts["b"]["a+0"]
 
 
 def test_a_lone_query_shares_nothing() -> None:
