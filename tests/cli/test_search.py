@@ -42,6 +42,11 @@ def test_a_search_that_finds_nothing_at_all_says_so_and_writes_nothing(qpeft, ca
     assert not (tmp_path / "run").exists()
 
 
+def test_a_number_of_hits_below_one_is_refused(told, query, tmp_path):
+    where = ["--index", "absent", "--topics", query("a"), "--output", tmp_path / "run"]
+    assert told("search", *where, "--hits", "-1") == "--hits must be 1 or more, and is -1."
+
+
 def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):
     where = ["search", "--index", cacm_index, "--topics", query("information retrieval"), "--hits", "10"]
     own = [*where, *prefixed(model), "--quiet"]
