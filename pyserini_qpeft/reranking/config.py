@@ -18,10 +18,6 @@ class RerankConfig:
 
     Attributes:
         depth: How many of a query's first hits are rescored; None is all.
-        margin: Of these hits, only those up to the first whose first-stage score is more than this below that of the
-            first hit are rescored; the others count as below the depth. None: all. It has no effect if a first-stage
-            score is missing or not finite. A cascade makes use of it: where a stage is sure, the next one has little
-            to read.
         below_depth: What becomes of the hits below the depth: `keep` (after the rescored ones, in their order) or
             `drop`.
         fusion: How the first stage's scores are mixed in; None ranks by the likelihood alone. A weight of None is the
@@ -36,6 +32,10 @@ class RerankConfig:
             on, and those that are not scored in time join the tail. None: no limit. A run with a limit is not
             reproducible: how many hits are scored depends on the machine.
         progress: Whether `rerank_batch` shows a progress bar.
+        margin: Of the hits to the depth, only those up to the first whose first-stage score is more than this below
+            that of the first hit are rescored; the others count as below the depth. None: all. It has no effect if a
+            first-stage score is missing or not finite. A cascade makes use of it: where a stage is sure, the next one
+            has little to read.
 
     Raises:
         QPeftError: A value is unknown or out of range.
@@ -43,13 +43,6 @@ class RerankConfig:
 
     depth: int | None = field(
         default=None, metadata={"help": "how many of a query's first hits are rescored (default: all)"}
-    )
-    margin: float | None = field(
-        default=None,
-        metadata={
-            "help": "rescore only the hits whose first-stage score is at most this much below that of the first hit "
-            "(default: all hits to the depth)"
-        },
     )
     below_depth: BelowDepth = field(
         default="keep",
@@ -74,6 +67,13 @@ class RerankConfig:
         },
     )
     progress: bool = field(default=False, metadata={"changes_result": False})
+    margin: float | None = field(
+        default=None,
+        metadata={
+            "help": "rescore only the hits whose first-stage score is at most this much below that of the first hit "
+            "(default: all hits to the depth)"
+        },
+    )
 
     def for_model(self, model: str | None) -> "RerankConfig":
         """The same settings, with the fusion weight that comes with a model if the weight was left open.

@@ -59,6 +59,11 @@ def test_the_queries_of_a_split_of_a_beir_folder_are_searched(qpeft, error_of, b
     assert "holds no queries.jsonl" in error_of(*search[:4], index, *search[5:])
 
 
+def test_a_number_of_hits_below_one_is_refused(error_of, query, tmp_path):
+    where = ["--index", "absent", "--topics", query("a"), "--output", tmp_path / "run"]
+    assert error_of("search", *where, "--hits", "-1") == "--hits must be 1 or more, and is -1."
+
+
 def test_a_reranker_without_effect_leaves_pyserinis_list(qpeft, cacm_index, query, model, tmp_path, lists):
     where = ["search", "--index", cacm_index, "--topics", query("information retrieval"), "--hits", "10"]
     own = [*where, *prefixed(model), "--quiet"]

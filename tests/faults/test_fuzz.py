@@ -19,7 +19,7 @@ from damage import content, damaged_bytes, damaged_structure
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from pyserini_qpeft.adaptive.rule_file import SHIPPED_RULE, read_rule
+from pyserini_qpeft.adaptive.rule_file import read_rule
 from pyserini_qpeft.calibration.calibration_file import read_calibration
 from pyserini_qpeft.cascade.config import read_cascade
 from pyserini_qpeft.cli.__main__ import main
@@ -34,6 +34,7 @@ from pyserini_qpeft.data.topics import read_answers, read_topics
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.evaluation.experiment.reading import read_experiment
 from pyserini_qpeft.lucene.record import language_of
+from pyserini_qpeft.models.registry import RESOURCES
 from pyserini_qpeft.reranking.config_file import read_rerank_config
 from pyserini_qpeft.reranking.resume import ResumableWriter
 
@@ -155,7 +156,7 @@ READERS: dict[str, tuple[Callable[[Path], object], list[bytes]]] = {
         lambda path: read_cascade(str(path)),
         [b'[{"model": "tiny", "depth": 100, "adapter": null, "fusion": null}, {"model": "b", "depth": 10}]'],
     ),
-    "stopping rule": (read_rule, [SHIPPED_RULE.read_bytes()]),
+    "stopping rule": (read_rule, [(RESOURCES / "stopping" / "smollm2-135m-q4.json").read_bytes()]),
     "calibration": (read_calibration, [b'{"slope": 2.5, "intercept": 1.5}']),
     "experiment": (read_with_files, [EXPERIMENT]),
     "unfinished run": (go_on, [PARTIAL]),
