@@ -8,7 +8,10 @@ from typing import Any
 
 from pyserini_qpeft.data.outputs import refuse_overwriting_inputs
 
-_NAMES = ("topics", "index", "model", "adapter", "qrels", "runs", "encoder", "sparse_index", "passed_on")
+_NAMES = (
+    *("topics", "index", "model", "adapter", "qrels", "runs", "encoder", "sparse_index", "passed_on"),
+    *("cascade", "adaptive"),
+)
 """Options that take a name or a path, and are therefore not parsed as paths."""
 
 
@@ -36,7 +39,7 @@ def _paths(name: str, value: Any) -> Iterator[Path]:
     for one in value if isinstance(value, list | tuple) else [value]:
         if isinstance(one, Path):
             yield one
-        elif isinstance(one, str) and name in _NAMES:
+        elif isinstance(one, str) and one and name in _NAMES:  # --adaptive without a file is ""
             yield Path(one)
             if "=" in one:  # NAME=FILE
                 yield Path(one.partition("=")[2])

@@ -14,8 +14,10 @@ WRITES_NOTHING_OVER = {"cache", "completion", "explain", "demo", "mcp", "models"
 """Commands that write nothing, or only into a folder of their own."""
 
 COMMANDS = {
-    "rerank": "--run run.txt --topics topics.tsv --corpus corpus.jsonl --config tuned.json --model model --output {}",
-    "search": "--index index --topics topics.tsv --corpus corpus.jsonl --qpeft.config tuned.json --output {}",
+    "rerank": "--run run.txt --topics topics.tsv --corpus corpus.jsonl --config tuned.json --model model "
+    "--adaptive stopping.json --calibration calibration.json --output {}",
+    "search": "--index index --topics topics.tsv --corpus corpus.jsonl --qpeft.config tuned.json "
+    "--qpeft.cascade stages.json --output {}",
     "tune": "--run run.txt --first-stage first.txt --qrels qrels.txt --output {}",
     "evaluate": "run.txt named=first.txt --qrels qrels.txt --answers topics.tsv --corpus corpus.jsonl --output {}",
     "mine": "--collection beir --run run.txt --output {}",
@@ -30,7 +32,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files of all the names that the commands read; none of them has to be in order."""
     monkeypatch.chdir(tmp_path)
     for name in ("run.txt", "first.txt", "topics.tsv", "corpus.jsonl", "tuned.json", "qrels.txt", "train.json",
-                 "dev.json", "model/config.json", "index/segments_1", "beir/corpus.jsonl", "beir/qrels/train.tsv"):  # fmt: skip
+                 "stopping.json", "calibration.json", "stages.json", "dev.json", "model/config.json", "index/segments_1", "beir/corpus.jsonl", "beir/qrels/train.tsv"):  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(f"what {name} holds\n")
     return tmp_path
@@ -106,6 +108,11 @@ def test_a_tag_or_a_query_that_happens_to_be_a_files_name_is_no_input(error_of, 
     (inputs / "out").write_text("an earlier run\n")
     sentence = error_of("rerank", *COMMANDS["rerank"].format("out").split(), "--tag", "out")
     assert "it would replace" not in sentence
+
+
+def test_the_rule_that_comes_with_the_model_is_no_input(error_of, inputs: Path) -> None:
+    words = "--run run.txt --topics topics.tsv --corpus corpus.jsonl --adaptive --output out.txt"
+    assert not error_of("rerank", *words.split()).startswith("cannot write")
 
 
 def test_a_run_reranked_into_its_own_place_would_have_been_lost(
