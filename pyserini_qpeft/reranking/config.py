@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 
 from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.errors import QPeftError
@@ -115,5 +116,10 @@ class RerankConfig:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise QPeftError(f"{name} must be a {kind.__name__}, not {value!r:.60}.")
-        if not isinstance(self.depth, int | None):
+        # Numbers of numpy are numbers too.
+        if self.depth is not None and not isinstance(self.depth, Integral):
             raise QPeftError(f"depth must be a whole number, not {self.depth!r:.60}.")
+        for name in ("margin", "milliseconds", "minimum_probability"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Real):
+                raise QPeftError(f"{name} must be a number, not {value!r:.60}.")

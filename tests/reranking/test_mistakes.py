@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pyserini_qpeft import QPeftError, RerankConfig, RerankingSearcher
@@ -23,6 +24,8 @@ WRONG: Any = "indexes/scifact"
         (lambda: RerankConfig(fusion="zscore"), r"fusion must be a FusionConfig, not 'zscore'"),  # type: ignore[arg-type]
         (lambda: RerankConfig(windows=True), r"windows must be a WindowConfig, not True"),  # type: ignore[arg-type]
         (lambda: RerankConfig(depth="10"), r"depth must be a whole number, not '10'"),  # type: ignore[arg-type]
+        (lambda: RerankConfig(margin="1"), r"margin must be a number, not '1'"),  # type: ignore[arg-type]
+        (lambda: RerankConfig(milliseconds="1"), r"milliseconds must be a number, not '1'"),  # type: ignore[arg-type]
         (lambda: RerankingSearcher(WRONG, RERANKER), r"the searcher has no search: 'indexes/scifact'.*open_searcher"),
         (lambda: RerankingSearcher(SEARCHER, WRONG), r"the reranker has no rerank: 'indexes/scifact'"),
         (
@@ -34,3 +37,9 @@ WRONG: Any = "indexes/scifact"
 def test_a_mistake_is_one_sentence(mistake: Callable[[], object], sentence: str) -> None:
     with pytest.raises(QPeftError, match=sentence):
         mistake()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    depth: Any = np.int64(2)
+    margin: Any = np.float32(0.5)
+    assert RerankConfig(depth=depth, margin=margin).rescored([3.0, 2.75, 2.5]) == 2
