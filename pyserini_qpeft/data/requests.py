@@ -52,7 +52,7 @@ def stored_requests(path: PathLike, clean: Clean) -> StoredRun | None:
 
 
 def stored_records[T](path: PathLike, read: ReadRecord[T]) -> StoredQueries[T] | None:
-    """What JSON records say of each query; they stay in their file. It is read once, and every record is checked.
+    """A mapping from qid to its JSON record, which stays in the file. The file is read once; each record is checked.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""A run that stays in its file: what it holds of a query is read when it is asked for."""
+"""A run that stays in its file: the part about a query is read when it is asked for."""
 
 import gzip
 import os
@@ -33,13 +33,13 @@ def is_large(path: PathLike) -> bool:
 
 
 class StoredQueries[T](Mapping[str, T]):
-    """What a file holds of each qid, if each query has a part of its own in the file. Threads may share it.
+    """A mapping from qid to what a file says about this query. Threads may share it.
 
-    It holds about 200 bytes for each query, and no hit.
+    Each query has one part of the file. About 200 bytes of memory are needed for each query, and no hit is in memory.
 
     Args:
         path: The file. A gzipped one is unzipped to a temporary file once.
-        read: Reads the hits of a part.
+        read: Reads a part.
 
     Attributes:
         file: The content of the file, unzipped.
