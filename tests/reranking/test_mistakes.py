@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pyserini_qpeft import QPeftError, RerankConfig, RerankingSearcher
+from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig, RerankingSearcher
+from pyserini_qpeft.cascade.reranker import CascadeReranker
 from pyserini_qpeft.reranking.requests import text_source
 
 SEARCHER: Any = SimpleNamespace(search=list, batch_search=lambda queries, qids, k=10, threads=1: {})
@@ -23,6 +24,8 @@ WRONG: Any = "indexes/scifact"
         (lambda: RerankConfig(fusion="zscore"), r"fusion must be a FusionConfig, not 'zscore'"),  # type: ignore[arg-type]
         (lambda: RerankConfig(windows=True), r"windows must be a WindowConfig, not True"),  # type: ignore[arg-type]
         (lambda: RerankConfig(depth="10"), r"depth must be a whole number, not '10'"),  # type: ignore[arg-type]
+        (lambda: QPeftReranker.from_pretrained("none such", config=WRONG), r"config must be a RerankConfig, not 'ind"),
+        (lambda: CascadeReranker.from_pretrained("tiny@5", config=WRONG), r"config must be a RerankConfig, not 'ind"),
         (lambda: RerankingSearcher(WRONG, RERANKER), r"the searcher has no search: 'indexes/scifact'.*open_searcher"),
         (lambda: RerankingSearcher(SEARCHER, WRONG), r"the reranker has no rerank: 'indexes/scifact'"),
         (
