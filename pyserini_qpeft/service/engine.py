@@ -43,7 +43,7 @@ SEARCHING = "pyserini_qpeft.service.searching:Searching"
 
 
 class Service:
-    """Scores, searches and explanations. Used as `async with Service(config) as service`.
+    """Scores, searches and explains. Used as `async with Service(config) as service`.
 
     Models and indexes live in processes of their own. The weights of a base model are in memory once, whatever the
     number of adapters and stages.
