@@ -110,7 +110,7 @@ def read_cascade(stages: str, model: ModelConfig | None = None, config: RerankCo
     Raises:
         QPeftError: A stage is not written so, names an unknown fusion, or cannot follow the stage before.
     """
-    model, config = model or ModelConfig(), config or RerankConfig()
+    model, config = model or ModelConfig(), RerankConfig.checked(config)
     shared = replace(config, margin=None, milliseconds=None, progress=False)
     if stages.endswith(".json"):
         read = [_from_file(stages, place, one, model, shared) for place, one in enumerate(_file(stages), start=1)]

@@ -15,9 +15,10 @@ HELP = "serve reranking and search over HTTP, for the clients of Cohere, Jina, v
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     from pyserini_qpeft.cli.options import add_options
-    from pyserini_qpeft.service.config import ServerConfig
+    from pyserini_qpeft.service.config import ServerConfig, ServiceConfig
 
     add_service_options(parser)
+    add_options(parser, ServiceConfig, ("examples",))
     parser.add_argument(
         "--demo",
         nargs="?",
@@ -36,7 +37,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.cli.reranking import add_model_options, add_ranking_options
     from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 
-    add_options(parser, ServiceConfig)
+    add_options(parser, ServiceConfig, ("adapters", "index", "batch_wait_ms", "turn_seconds"))
     add_model_options(parser.add_argument_group("model"))
     add_ranking_options(parser.add_argument_group("reranking"))
     add_options(parser.add_argument_group("limits"), LimitsConfig, prefix="--max-")

@@ -76,6 +76,17 @@ class RerankConfig:
         },
     )
 
+    @classmethod
+    def checked(cls, config: "RerankConfig | None") -> "RerankConfig":
+        """The configuration that a caller gave; the default for None.
+
+        Raises:
+            QPeftError: It is something else, such as a dict.
+        """
+        if config is not None and not isinstance(config, cls):
+            raise QPeftError(f"config must be a RerankConfig, not {config!r:.60}.")
+        return config or cls()
+
     def for_model(self, model: str | None) -> "RerankConfig":
         """The same settings, with the fusion weight that comes with a model if the weight was left open.
 

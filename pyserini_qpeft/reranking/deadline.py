@@ -24,6 +24,12 @@ _DOUBT = 0.9
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
 
+_GROWTH = 2
+"""A block has at most this many times the characters of the largest one lately."""
+
+_LEAST_VARIANCE = 1e-4
+"""Of the sizes of blocks, as a part of their mean square: below it they are the same."""
+
 _CHARACTERS_PER_TOKEN = 5
 
 
@@ -48,7 +54,11 @@ class Deadline:
 
 
 class Pace:
-    """How long scoring takes, learnt from what was scored last. Several threads may share one pace.
+    """How long scoring takes, learnt from the blocks that were scored last. Several threads may share one pace.
+
+    A block takes a fixed time, such as the wait for other requests, and a time for each character: the line of least
+    squares through the blocks, of which older ones count less. If the line makes no sense, because all blocks had the
+    same size or because of noise, the time is proportional to the characters.
 
     Args:
         passage_tokens: Tokens of a passage that are read at most; None: all are read.
@@ -56,8 +66,9 @@ class Pace:
 
     def __init__(self, passage_tokens: int | None = None) -> None:
         self._most = None if passage_tokens is None else passage_tokens * _CHARACTERS_PER_TOKEN
-        self._characters = 0.0
-        self._seconds = 0.0
+        # Decaying sums over the blocks: 1, characters, seconds, characters², characters · seconds.
+        self._sums = np.zeros(5)
+        self._largest = 0.0
         self._lock = threading.Lock()
 
     def fitting(self, query: str, candidates: Sequence[Candidate], seconds: float) -> int:
@@ -68,25 +79,40 @@ class Pace:
             candidates: The candidates that are not scored yet, in order.
             seconds: The time that is left.
         """
-        if seconds <= 0:
+        if seconds <= 0 or not candidates:
             return 0
-        with self._lock:
-            if not self._seconds:
-                return min(1, len(candidates))
-            characters = seconds / _MARGIN * self._characters / self._seconds
         ends = np.cumsum([self._size(query, candidate) for candidate in candidates[:_BLOCK]])
-        return int(np.searchsorted(ends, characters, side="right"))
+        with self._lock:
+            if not self._sums[2]:
+                return 1
+            fixed, each = self._line()
+            characters = (seconds / _MARGIN - fixed) / each
+            # A much larger block may not follow the line.
+            tried = max(ends[0], _GROWTH * self._largest)
+        return int(np.searchsorted(ends, min(characters, tried), side="right"))
 
     def measured(self, query: str, candidates: Sequence[Candidate], seconds: float) -> None:
         """Take note of how long the scoring of candidates took."""
+        size = float(sum(self._size(query, one) for one in candidates))
         with self._lock:
-            self._characters = _MEMORY * self._characters + sum(self._size(query, one) for one in candidates)
-            self._seconds = _MEMORY * self._seconds + seconds
+            self._sums = _MEMORY * self._sums + (1, size, seconds, size * size, size * seconds)
+            self._largest = max(_MEMORY * self._largest, size)
 
     def doubt(self) -> None:
         """Expect scoring to take a little less time, because nothing was measured for lack of time."""
         with self._lock:
-            self._seconds *= _DOUBT
+            self._sums[[2, 4]] *= _DOUBT
+
+    def _line(self) -> tuple[float, float]:
+        """Seconds of a block, and seconds for each of its characters."""
+        blocks, size, seconds, squares, products = self._sums.tolist()
+        variance = squares - size * size / blocks
+        proportional = seconds / size
+        if variance > _LEAST_VARIANCE * squares:
+            each = (products - size * seconds / blocks) / variance
+            if 0 < each < proportional:
+                return (seconds - each * size) / blocks, each
+        return 0.0, proportional
 
     def _size(self, query: str, candidate: Candidate) -> int:
         characters = len(candidate.text)
@@ -101,7 +127,7 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
     """Score the hits of a query from the first on, in blocks, until the time is up.
 
     A block is scored as a whole and is not interrupted. Its size is chosen so that it ends in time, by the pace of the
-    blocks before; the first block that a reranker ever scores has one hit.
+    blocks before; the first block that a reranker ever scores has one hit, and blocks grow from there.
 
     Args:
         asked: The query and its hits.
@@ -125,8 +151,10 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
         start = time.perf_counter()
         scored = score([(asked.query, candidate) for candidate in block])
         parts.append(scored)
-        done += len(scored.likelihoods)
-        if len(scored.likelihoods) < count:
+        read = len(scored.likelihoods)
+        done += read
+        # If a block was cut off, its next hit would have taken longer than this.
+        pace.measured(asked.query, block[: read + 1], time.perf_counter() - start)
+        if read < count:
             break
-        pace.measured(asked.query, block, time.perf_counter() - start)
     return asked.until(done), Scored.joined(parts)

@@ -57,7 +57,7 @@ class QPeftReranker(LikelihoodReranker, CrossEncoderCalls):
     def __init__(self, scorer: "LikelihoodScorer", config: RerankConfig | None = None) -> None:
         self.scorer = scorer
         self.model = scorer.model
-        self.config = settle(config or RerankConfig(), scorer)
+        self.config = settle(RerankConfig.checked(config), scorer)
         self.last_report = ScoringReport()
         self.pace = Pace(scorer.config.passage_tokens if self.config.windows is None else None)
 
@@ -116,11 +116,11 @@ class QPeftReranker(LikelihoodReranker, CrossEncoderCalls):
         """Load the model and adapter of a `ModelConfig`; the other arguments are those of `from_pretrained`."""
         from pyserini_qpeft.models.loading import load_model
 
+        settings = RerankConfig.checked(config)
         loaded, tokenizer = load_model(model, **model_kwargs)
         # Imported after loading: it imports torch, and a model that is not there should be reported at once.
         from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
-        settings = config or RerankConfig()
         return cls(LikelihoodScorer(loaded, tokenizer, settings.scoring, template), settings)
 
     @property

@@ -53,7 +53,7 @@ class ServiceConfig:
         rerank: How the models rerank. With a cascade, what all stages share.
         cascade: The stages of a cascade, see `read_cascade`. It is served under this name, and its models under theirs.
         adaptive: Whether reading stops before the depth (adaptive depth).
-        rule: When it stops; None is the rule that comes with each model.
+        rule: When it stops, for all models; None is the rule that comes with each model.
         adapters: Further models over the same base model: `NAME=ADAPTER`, where ADAPTER is a hub id, a folder, the name
             of one of the base model's adapters, or `none` for the bare model. ADAPTER alone is served under its own
             name.

@@ -1,7 +1,6 @@
 """The service itself: models by name, indexes by name, and what is asked of them."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -14,22 +13,27 @@ from pyserini_qpeft.service.calls import Calls
 from pyserini_qpeft.service.checks import check_size, read_query
 from pyserini_qpeft.service.config import LimitsConfig, ServiceConfig
 from pyserini_qpeft.service.errors import ServiceError, too_large, unknown_name
-from pyserini_qpeft.service.logs import note
+from pyserini_qpeft.service.logs import note, note_scoring
 from pyserini_qpeft.service.metrics import Metrics
-from pyserini_qpeft.service.names import Served, ServedCascade, ServedModel, find_served, served_indexes, served_models
+from pyserini_qpeft.service.names import (
+    Served,
+    ServedCascade,
+    find_served,
+    scoring_settings,
+    served_indexes,
+    served_models,
+)
 from pyserini_qpeft.service.process import WorkerProcess
+from pyserini_qpeft.service.processes import Processes
 from pyserini_qpeft.service.queue import Job
 from pyserini_qpeft.service.reranks import NO_CHOICES, Choices, Reranking, Reranks
 from pyserini_qpeft.service.scheduler import Scheduler
-from pyserini_qpeft.service.scoring import ScoringSettings
 from pyserini_qpeft.service.searching import SearchHit
 from pyserini_qpeft.service.shared_scoring import Terms
 
 if TYPE_CHECKING:
     from pyserini_qpeft.calibration.calibration import Calibration
     from pyserini_qpeft.reranking.explanation import Explanation
-
-logger = logging.getLogger(__name__)
 
 CLIENT: ContextVar[str] = ContextVar("CLIENT", default="")
 """Whose request is at hand; the server sets it for each request. Clients share the model fairly."""
@@ -62,17 +66,11 @@ class Service:
         self.models = served_models(self.config)
         self.indexes = served_indexes(self.config)
         self.metrics = Metrics()
-        models = [one for one in self.models.values() if isinstance(one, ServedModel)]
-        settings = ScoringSettings(
-            {one.name: one.model for one in models},
-            {one.name: one.config for one in models},
-            {one.name: self.config.rule for one in models if one.adaptive},
-        )
-        self._scoring = WorkerProcess("scoring", SCORING, settings)
-        self._searching = WorkerProcess("search", SEARCHING, self.indexes)
+        self._scoring = WorkerProcess("scoring", SCORING, scoring_settings(self.models, self.config))
+        searching = WorkerProcess("search", SEARCHING, self.indexes)
+        self._processes = Processes(self._scoring, searching if self.indexes else None)
         self._scheduler = Scheduler(self._scoring, self.config, self.metrics)
-        self._opening: asyncio.Task[None] | None = None
-        self._searches = Calls(self._searching, self.limits, self.metrics)
+        self._searches = Calls(searching, self.limits, self.metrics)
         explanations = Calls(self._scoring, self.limits, self.metrics)
         self._reranks = Reranks(self._scheduler, self._scoring, explanations, self.limits.connections)
         self._entered = 0
@@ -96,7 +94,7 @@ class Service:
     @property
     def workers(self) -> dict[str, WorkerProcess]:
         """The processes by name."""
-        return {worker.name: worker for worker in (self._scoring, *([self._searching] if self.indexes else []))}
+        return self._processes.by_name
 
     @property
     def ready(self) -> bool:
@@ -150,8 +148,7 @@ class Service:
                 reranking = await self._reranks.rerank(served, query, hits, choices, terms)
         except TimeoutError:
             raise self._scheduler.timed_out() from None
-        report = reranking.report
-        _note_scoring(served.name, len(hits), characters, report.tokens, began)
+        note_scoring(served.name, len(hits), characters, reranking.report.tokens, began)
         return reranking
 
     async def score_pairs(
@@ -184,7 +181,7 @@ class Service:
         characters = check_size(self.limits, self.metrics, list(queries), [text for _, text in pairs])
         began = time.perf_counter()
         job = await self._scheduler.score(name, pairs, CLIENT.get(), text_tokens=text_tokens, with_priors=not raw)
-        _note_scoring(served.name, len(pairs), characters, sum(job.tokens), began)
+        note_scoring(served.name, len(pairs), characters, sum(job.tokens), began)
         return job, self._scoring.info.models[name].config.calibration
 
     async def search(self, index: str | None, query: str, k: int = 10) -> list[SearchHit]:
@@ -205,7 +202,7 @@ class Service:
         if k > self.limits.documents:
             raise too_large(f"at most {self.limits.documents} hits may be asked for, not {k}.", "documents")
         note(index=name)
-        if self._opening is not None and self._opening.done() and self._opening.exception() is not None:
+        if self._processes.search_failed:
             raise ServiceError(f"the index {name!r} could not be opened.", status=503, code="not_opened")
         hits: list[SearchHit] = await self._searches.call("search", name, read_query(query), k)
         return hits
@@ -219,7 +216,8 @@ class Service:
             text: The passage.
 
         Raises:
-            ServiceError: As for `scored`.
+            ServiceError: As for `rerank`.
+            QPeftError: As for `rerank`.
         """
         served = self.served(model)
         query, text = read_query(query), as_text(text, "the text")
@@ -227,12 +225,7 @@ class Service:
         return await self._reranks.explain(served, query, text, CLIENT.get())
 
     def served(self, model: str | None) -> Served:
-        """What a request names: a model, a cascade, or a cascade of served models; None is the default.
-
-        Raises:
-            ServiceError: There is no such model.
-            QPeftError: The stages of a cascade cannot follow each other.
-        """
+        """What a request names: a model, a cascade, or a cascade of served models; see `find_served`."""
         return find_served(model, self.models, self.config)
 
     def metrics_text(self) -> bytes:
@@ -240,31 +233,14 @@ class Service:
         return self.metrics.text({name: (worker.ready, worker.restarts) for name, worker in self.workers.items()})
 
     async def _start(self) -> None:
-        if self.indexes:
-            self._opening = asyncio.create_task(self._searching.start())
         try:
-            await self._scoring.start()
+            await self._processes.start()
         except BaseException:
             await self._stop()
             raise
         self._scheduler.start()
-        if self._opening is not None:
-            self._opening.add_done_callback(_report)
 
     async def _stop(self) -> None:
         await self._scheduler.stop()
         self._reranks.stop()
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.wait([self._opening])
-        await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
-
-
-def _note_scoring(model: str, documents: int, characters: int, tokens: int, began: float) -> None:
-    seconds = round(time.perf_counter() - began, 4)
-    note(model=model, documents=documents, characters=characters, tokens=tokens, scoring_seconds=seconds)
-
-
-def _report(opening: "asyncio.Task[None]") -> None:
-    if not opening.cancelled() and (error := opening.exception()) is not None:
-        logger.error("the indexes could not be opened", extra={"fields": {"reason": str(error)}})
+        await self._processes.stop()

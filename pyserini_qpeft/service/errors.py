@@ -49,5 +49,5 @@ def unknown_name(kind: str, name: str | None, known: list[str]) -> ServiceError:
     if not known:
         return ServiceError(f"no {kind} is served here.", status=404, code=f"unknown_{kind}")
     return ServiceError(
-        f"there is no {kind} {name!r} here: use one of {', '.join(known)}.", status=404, code=f"unknown_{kind}"
+        f"there is no {kind} {name!r:.200} here: use one of {', '.join(known)}.", status=404, code=f"unknown_{kind}"
     )

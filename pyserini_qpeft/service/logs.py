@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -20,6 +21,12 @@ def note(**fields: Any) -> None:
         before = request.get(name)
         adds_up = isinstance(before, int | float) and isinstance(value, int | float)
         request[name] = before + value if adds_up else value
+
+
+def note_scoring(model: str, documents: int, characters: int, tokens: int, began: float) -> None:
+    """Note what was scored for a request, which began at this value of `time.perf_counter`."""
+    seconds = round(time.perf_counter() - began, 4)
+    note(model=model, documents=documents, characters=characters, tokens=tokens, scoring_seconds=seconds)
 
 
 class JsonFormatter(logging.Formatter):

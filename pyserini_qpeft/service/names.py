@@ -13,6 +13,7 @@ from pyserini_qpeft.models.source import looks_like_a_path
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.errors import unknown_name
+from pyserini_qpeft.service.scoring import ScoringSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class ServedCascade:
 
 Served = ServedModel | ServedCascade
 
+MOST_STAGES = 8
+"""The most stages of a cascade in a request, because each stage can score all documents of the request again."""
+
 
 def served_models(config: ServiceConfig) -> dict[str, Served]:
     """The models and the cascade that a configuration serves, by name; the first is the default.
@@ -90,6 +94,21 @@ def served_models(config: ServiceConfig) -> dict[str, Served]:
     return {name: ServedCascade(name, tuple(stages), cascade.milliseconds), **models}
 
 
+def scoring_settings(served: Mapping[str, Served], config: ServiceConfig) -> ScoringSettings:
+    """What the scoring process loads.
+
+    Args:
+        served: The models and the cascade, by name.
+        config: The configuration of the service.
+    """
+    models = [one for one in served.values() if isinstance(one, ServedModel)]
+    return ScoringSettings(
+        {one.name: one.model for one in models},
+        {one.name: one.config for one in models},
+        {one.name: config.rule for one in models if one.adaptive},
+    )
+
+
 def find_served(name: str | None, served: Mapping[str, Served], config: ServiceConfig) -> Served:
     """What a request names: a served model or cascade, or a cascade of served models such as `tiny@50,other@10`.
 
@@ -100,7 +119,7 @@ def find_served(name: str | None, served: Mapping[str, Served], config: ServiceC
 
     Raises:
         ServiceError: There is no such model.
-        QPeftError: The stages of a cascade cannot follow each other.
+        QPeftError: The cascade has too many stages, or they cannot follow each other.
     """
     if name is None:
         return next(iter(served.values()))
@@ -109,6 +128,8 @@ def find_served(name: str | None, served: Mapping[str, Served], config: ServiceC
     # A request must not make the server read a file.
     if "@" not in name or name.endswith(".json"):
         raise unknown_name("model", name, list(served))
+    if (count := name.count("@")) > MOST_STAGES:
+        raise QPeftError(f"the cascade of a request may have {MOST_STAGES} stages at most, and this one has {count}.")
     models = {model.name: model for model in served.values() if isinstance(model, ServedModel)}
     cascade = read_cascade(name, config.model, config.rerank)
     stages = tuple(_stage(stage, models) for stage in cascade.stages)

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.deadline import Deadline
@@ -200,11 +201,16 @@ class Scheduler:
         scored = scores.scored
         rest = iter(zip(scored.likelihoods.tolist(), scored.windows, scored.tokens, scored.tokens_cut, strict=True))
         for job, places in turn.parts:
-            job.priors |= {query: scores.priors[query] for query, _ in job.pairs if query in scores.priors}
-            for place in places:
-                job.likelihoods[place], job.windows[place], job.tokens[place], job.tokens_cut[place] = next(rest)
+            own = list(islice(rest, len(places)))
+            # Its time may be up. A thread may be reading what was known then.
+            if job.done.done():
+                continue
+            if job.with_priors:
+                job.priors |= {query: scores.priors[query] for query, _ in job.pairs if query in scores.priors}
+            for place, one in zip(places, own, strict=True):
+                job.likelihoods[place], job.windows[place], job.tokens[place], job.tokens_cut[place] = one
             job.left -= len(places)
-            if job.left == 0 and not job.done.done():
+            if job.left == 0:
                 if all(map(math.isfinite, job.likelihoods)):
                     job.done.set_result(None)
                 else:

@@ -36,6 +36,11 @@ def test_help_of_a_command_is_its_own(qpeft):
     assert "--below-depth" in done.out
 
 
+def test_agents_are_not_offered_what_only_the_page_has(qpeft):
+    assert "--examples" in qpeft("serve", "--help").out
+    assert "--examples" not in qpeft("mcp", "--help").out
+
+
 def test_every_command_says_what_it_does():
     for name, module in commands():
         assert module.__name__ == f"pyserini_qpeft.cli.{name}"

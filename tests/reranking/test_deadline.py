@@ -89,6 +89,39 @@ def test_a_pace_that_was_slow_once_is_tried_again(monkeypatch: pytest.MonkeyPatc
     assert read[-1] == 4
 
 
+def test_a_block_whose_time_is_mostly_waiting_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace = Clock(monkeypatch), Pace()
+    head = [Candidate(f"d{place}", "text " * (10 + place % 7), float(-place)) for place in range(80)]
+
+    def wait(pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+        clock.now += 0.4 - 0.1 * len(pairs) + 1e-5 * sum(len(one.text) for _, one in pairs)
+        return clock.score(pairs)
+
+    for turn in range(20):
+        clock.now = 0.0
+        read, _scored = score_in_time(Asked("query", head[turn:], []), wait, Deadline(0.6), pace)
+        assert clock.now <= 0.6
+    assert len(read.head) == 32, "one block fits, and its size makes hardly a difference"
+
+
+def test_a_pace_is_learnt_from_blocks_that_were_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace, hits = Clock(monkeypatch), Pace(), asked(80)
+    pace.measured("query", hits.head, 0.08)
+
+    def whole_or_nothing(pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+        scored = clock.score(pairs)
+        read = scored if clock.now <= 0.55 else scored.part(0, 0)
+        clock.now = min(clock.now, 0.55)
+        return read
+
+    found = []
+    for _ in range(30):
+        clock.now = 0.0
+        found.append(len(score_in_time(hits, whole_or_nothing, Deadline(0.55), pace)[0].head))
+    assert found[0] == 0
+    assert min(found[-5:]) >= 2
+
+
 def test_scoring_that_takes_no_time_at_all_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, pace, hits = Clock(monkeypatch), Pace(), asked(3)
     pace.measured("query", hits.head, 0.0)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyserini_qpeft import QPeftError, RerankConfig, RerankingSearcher
+from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig, RerankingSearcher
+from pyserini_qpeft.cascade.reranker import CascadeReranker
 from pyserini_qpeft.reranking.requests import text_source
 
 SEARCHER: Any = SimpleNamespace(search=list, batch_search=lambda queries, qids, k=10, threads=1: {})
@@ -26,6 +27,8 @@ WRONG: Any = "indexes/scifact"
         (lambda: RerankConfig(depth="10"), r"depth must be a whole number, not '10'"),  # type: ignore[arg-type]
         (lambda: RerankConfig(margin="1"), r"margin must be a number, not '1'"),  # type: ignore[arg-type]
         (lambda: RerankConfig(milliseconds="1"), r"milliseconds must be a number, not '1'"),  # type: ignore[arg-type]
+        (lambda: QPeftReranker.from_pretrained("none such", config=WRONG), r"config must be a RerankConfig, not 'ind"),
+        (lambda: CascadeReranker.from_pretrained("tiny@5", config=WRONG), r"config must be a RerankConfig, not 'ind"),
         (lambda: RerankingSearcher(WRONG, RERANKER), r"the searcher has no search: 'indexes/scifact'.*open_searcher"),
         (lambda: RerankingSearcher(SEARCHER, WRONG), r"the reranker has no rerank: 'indexes/scifact'"),
         (

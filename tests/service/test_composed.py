@@ -92,6 +92,7 @@ def test_fused_stages_give_scores_from_0_to_1_that_fall(client: Any) -> None:
         ("tiny@6,other@8", 422, "stage 2 of the cascade rescores 8 hits"),
         ("tiny@6,unknown@3", 404, "there is no model 'unknown'"),
         ("tiny@6,other@three", 422, "cannot read the stage"),
+        (",".join(["tiny@6"] * 1000), 422, "may have 8 stages at most, and this one has 1000"),
         ("/etc/tiny@6.json", 404, "use one of tiny, other"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from stand_ins import scored_as
 
+from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.service.config import ServiceConfig
 from pyserini_qpeft.service.metrics import Metrics
 from pyserini_qpeft.service.scheduler import Scheduler
@@ -34,7 +35,7 @@ class RecordingWorker:
     ) -> TurnScores:
         self.turns.append([query for query, _ in pairs])
         await self.may_end.wait()
-        return TurnScores(scored_as(np.full(len(pairs), -1, dtype=np.float32)), {})
+        return TurnScores(scored_as(np.full(len(pairs), -1, dtype=np.float32)), dict.fromkeys(queries, -3.0))
 
 
 def run(check: Callable[[Scheduler, RecordingWorker], Awaitable[None]], **settings: Any) -> None:
@@ -100,5 +101,36 @@ def test_a_document_costs_what_is_read_of_it() -> None:
         assert costs == [232, 82, 232]
         worker.may_end.set()
         await asyncio.gather(running, *waiting)
+
+    run(check)
+
+
+def test_what_is_known_at_the_deadline_does_not_change_any_more() -> None:
+    """A thread ranks it while the turn that came too late ends."""
+
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        worker.may_end.clear()
+        late = await scheduler.score("m", [("q", "a")], "client", deadline=Deadline.after(50))
+        worker.may_end.set()
+        await scheduler.score("m", [("q", "b")], "client")
+        assert [late.left, np.isnan(late.likelihoods).tolist(), late.tokens] == [1, [True], [0]]
+
+    run(check)
+
+
+def test_a_request_without_priors_does_not_get_those_of_another() -> None:
+    async def check(scheduler: Scheduler, worker: RecordingWorker) -> None:
+        worker.may_end.clear()
+        first = asyncio.create_task(scheduler.score("m", [("other", "a")], "client"))
+        await asyncio.sleep(0.01)
+        both = [
+            asyncio.create_task(scheduler.score("m", [("q", "a")], "client", with_priors=wanted))
+            for wanted in (True, False)
+        ]
+        await asyncio.sleep(0.01)
+        worker.may_end.set()
+        assert [job.priors for job in await asyncio.gather(*both)] == [{"q": -3.0}, {}]
+        await first
+        assert len(worker.turns) == 2
 
     run(check)
