@@ -158,3 +158,11 @@ def test_log_probabilities_and_their_gradients_are_those_of_torch() -> None:
         (values * torch.arange(37)).sum().backward()
         found.append((values.detach(), logits.grad))
     torch.testing.assert_close(found[0], found[1])
+
+
+def test_a_second_derivative_of_log_probabilities_is_refused() -> None:
+    logits = torch.randn(3, 5, requires_grad=True)
+    values = TokenLogprobs.apply(logits, torch.tensor([0, 1, 2]))
+    (gradient,) = torch.autograd.grad(values.square().sum(), logits, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
