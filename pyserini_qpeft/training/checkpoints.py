@@ -140,7 +140,7 @@ def saving_errors(folder: Path) -> Iterator[None]:
         # torch does not say what the system said.
         reason = getattr(error, "strerror", None) or f"is the disk full? ({str(error).strip().partition(chr(10))[0]})"
         raise QPeftError(
-            f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then continue with --resume."
+            f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then use --resume."
         ) from error
 
 
