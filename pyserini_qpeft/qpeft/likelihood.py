@@ -113,10 +113,14 @@ def _attention(
     packing: Packing | None,
     bias: torch.Tensor | None,
 ) -> AbstractContextManager[object]:
-    """Attention in parts, if gradients are wanted and the model attends by torch's function."""
+    """Attention in parts, if gradients are wanted and the model attends by torch's function on a CPU."""
+    if packing is None or not torch.is_grad_enabled() or model.config._attn_implementation != "sdpa":
+        return nullcontext()
+    # Kernels of GPUs take a mask, and do not keep the scores for the backward pass.
+    if reading["attention_mask"].device.type != "cpu":
+        return nullcontext()
     # Checkpointed layers are computed again in the backward pass, where the mode is not active.
-    again = getattr(model, "is_activation_checkpointing", False)
-    if packing is None or again or not torch.is_grad_enabled() or model.config._attn_implementation != "sdpa":
+    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         return nullcontext()
     known = None if cached is None else cached.known()
     return PackedAttention(reading["attention_mask"], packing, known, bias)

@@ -14,12 +14,16 @@ from torch.overrides import TorchFunctionMode
 
 from pyserini_qpeft.qpeft.packing import SHARED, Packing
 
+_HIDDEN = -3e4
+"""Added to the scores of places that a token does not see. It is finite in float16 too: a token that sees nothing, such
+as padding behind a row without a passage, would otherwise be no number, and would spread."""
+
 
 class PackedAttention(TorchFunctionMode):
     """While this mode is active, torch's attention with the mask of a packed batch is computed in these parts.
 
-    Every other call goes its normal way, and so does attention with a mask that the model has changed, for example by
-    adding position biases.
+    Every other call goes its normal way. So does attention with dropout, or with a mask that the model has changed, for
+    example by adding position biases.
 
     Args:
         mask: `[batch, 1, length, before + length]`, the mask that the model gets; recognised by its identity.
@@ -47,7 +51,7 @@ class PackedAttention(TorchFunctionMode):
             seen = known[:, None].expand(-1, length, -1)
         self.shared = known.shape[1]
         seen = torch.cat([seen, self.places.seen()], dim=2)
-        added = torch.zeros(seen.shape, device=device).masked_fill(~seen, -1e9)
+        added = torch.zeros(seen.shape, device=device).masked_fill(~seen, _HIDDEN)
         if bias is not None:
             added = added + functional.pad(self.places.of_own_pair(bias), (self.shared, 0))
         self.added = added[:, None]
@@ -63,7 +67,7 @@ class PackedAttention(TorchFunctionMode):
         named = kwargs or {}
         attention = function is functional.scaled_dot_product_attention and named.get("attn_mask") is self.mask
         # Layers below everything that is trained need no backward pass; the kernel is faster there.
-        if attention and any(each.requires_grad for each in (*args, self.mask)):
+        if attention and len(args) == 3 and not named.get("dropout_p") and _need_gradients(*args, self.mask):
             query, key, value = args
             return self._attend(query, key, value, named.get("scale"))
         return function(*args, **named)
@@ -81,7 +85,7 @@ class PackedAttention(TorchFunctionMode):
         joined = torch.cat(scores, dim=3)
         weights = (joined + self.added.to(joined.dtype)).softmax(3)
         shared, own = weights[..., : self.shared], places.from_rows(weights[..., self.shared :])
-        read = (_grouped(shared, groups) @ value[:, :, : self.shared]).view(query.shape)
+        read = (_grouped(shared, groups) @ value[:, :, : self.shared]).view(batch, heads, length, -1)
         return read + places.to_rows(_grouped(own, groups) @ pairs[2], heads)
 
 
@@ -147,6 +151,10 @@ class _Moved(torch.autograd.Function):
 
 def _rows(matrix: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return matrix.index_select(0, places.clamp(min=0)).masked_fill_((places < 0)[:, None], 0)
+
+
+def _need_gradients(*tensors: torch.Tensor) -> bool:
+    return any(tensor.requires_grad for tensor in tensors)
 
 
 def _grouped(tensor: torch.Tensor, groups: int) -> torch.Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 _BLOCK = {"cpu": 16}
 """Rows of logits that are computed at a time. On a CPU they fit into its cache, with a vocabulary of 50,000."""
@@ -25,6 +26,7 @@ class TokenLogprobs(torch.autograd.Function):
         return logits.gather(1, ids[:, None])[:, 0].float() - totals
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """The gradient of the logits, (1[id] - softmax) · gradient."""
         logits, ids, totals = ctx.saved_tensors

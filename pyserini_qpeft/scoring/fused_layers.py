@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
@@ -124,6 +125,7 @@ class _Norm(torch.autograd.Function):
         return weight * _divided(inputs, squares, epsilon)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         # With r = 1 / √(mean(x²) + ε) and h = weight · gradient: r · h - x · r³ · mean(h · x).
         inputs, weight, squares = ctx.saved_tensors

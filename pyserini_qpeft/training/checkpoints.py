@@ -55,9 +55,9 @@ class RunDirectory:
             raise QPeftError(f"cannot write {self.output}: the folder {self.output.parent} does not exist.")
         self._check_output()
         if self.folder.exists() and not resume:
-            release(self._lock())  # nobody should delete the folder of a run that goes on
+            release(self._lock())  # nobody should delete the folder of a run that another process continues
             raise QPeftError(
-                f"{self.folder} holds an unfinished run: go on with it (--resume), delete it, or choose another output."
+                f"{self.folder} holds an unfinished run: continue it (--resume), delete it, or choose another output."
             )
 
     @contextmanager
@@ -75,15 +75,19 @@ class RunDirectory:
         finally:
             release(lock)
 
-    def write_settings(self, settings: dict[str, Any]) -> None:
+    def write_settings(self, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
         """Writes the settings of the run, or compares them with those of the unfinished run.
+
+        Args:
+            settings: The settings, plain values in at most two levels.
+            defaults: Values of settings that an older version, which began the unfinished run, did not have.
 
         Raises:
             QPeftError: A setting differs from the unfinished run's; the message names it.
         """
         file = self.folder / "settings.json"
         if file.is_file():
-            before = parse_json(read_whole(file), file)
+            before = _with_defaults(parse_json(read_whole(file), file), json.loads(json.dumps(defaults)))
             now = json.loads(json.dumps(settings))
             differing = next((name for name in now if before.get(name) != now[name]), None)
             if differing is not None:
@@ -136,7 +140,7 @@ def saving_errors(folder: Path) -> Iterator[None]:
         # torch does not say what the system said.
         reason = getattr(error, "strerror", None) or f"is the disk full? ({str(error).strip().partition(chr(10))[0]})"
         raise QPeftError(
-            f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then go on with --resume."
+            f"cannot write to {folder}: {reason}; complete checkpoints are kept: make space, then use --resume."
         ) from error
 
 
@@ -160,6 +164,14 @@ def remove_incomplete(folder: Path) -> None:
     for place in folder.glob("checkpoint-*"):
         if not (place / _COMPLETE).is_file():
             shutil.rmtree(place)
+
+
+def _with_defaults(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    filled = {**defaults, **settings}
+    for name, group in defaults.items():
+        if isinstance(group, dict) and isinstance(filled[name], dict):
+            filled[name] = {**group, **filled[name]}
+    return filled
 
 
 def _differences(before: Any, now: Any) -> str:

@@ -21,7 +21,8 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: The variant does not exist, LoRA is asked for twice, or its rank is below 1.
+        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, or `lora_layers` is
+            given without a LoRA.
     """
 
     variant: str = field(
@@ -64,6 +65,8 @@ class AdapterConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
+        if self.lora_layers is not None and not self.has_lora:
+            raise QPeftError("lora_layers is about a LoRA: choose variant lora, or give lora too.")
 
     @property
     def has_lora(self) -> bool:
@@ -83,7 +86,10 @@ class SamplingConfig:
     negatives: int = field(default=3, metadata={"help": "hard negatives per query and epoch"})
     in_batch: int = field(
         default=1,
-        metadata={"help": "queries that use each other's passages as negatives (in-batch negatives); 1 turns it off"},
+        metadata={
+            "help": "queries that use each other's passages (in-batch negatives; positives of several queries are "
+            "positives for each of them); 1 turns it off"
+        },
     )
     groups: Literal["random", "near"] = field(
         default="random",
@@ -95,8 +101,9 @@ class SamplingConfig:
     group_passages: int | None = field(
         default=None,
         metadata={
-            "help": "in_batch: passages that the queries of a group share: their positives, then hard negatives up to "
-            "this number (default: those that each query gets by itself)"
+            "help": "in_batch: passages that the queries of a group share: their positives, even if these are more, "
+            "then hard negatives up to this number, whatever negatives says (default: those that each query gets by "
+            "itself)"
         },
     )
     max_queries: int | None = field(

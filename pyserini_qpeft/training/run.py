@@ -55,7 +55,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
 
     Args:
         config: The settings.
-        resume: Go on with an unfinished run beside the output folder, if there is one. The weights are then the same,
+        resume: Continue an unfinished run beside the output folder, if there is one. The weights are then the same,
             to the last bit, as without the interruption.
 
     Returns:
@@ -79,7 +79,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainingRecord | None
     processes.wait_for_everyone()
     with place.locked() if processes.is_main_process else nullcontext():
         if processes.is_main_process:
-            place.write_settings({**config.settings(), "examples": fingerprint([*examples, *dev_examples])})
+            settings = {**config.settings(), "examples": fingerprint([*examples, *dev_examples])}
+            place.write_settings(settings, TrainConfig(config.train, config.output).settings())
             remove_incomplete(place.folder)
         processes.wait_for_everyone()
         record = _train(config, place, base, tokenizer, examples, dev_examples, arguments)

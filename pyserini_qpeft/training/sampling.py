@@ -102,7 +102,8 @@ def _group(
 ) -> list[CandidateList]:
     """Lists of the same passages for all queries: positives of each, then hard negatives up to `most` passages.
 
-    Once half of the places are taken, a query whose positive is there already brings no further one.
+    The positives alone may be more. Once half of the places are taken, a query whose positive is there already brings
+    no further one.
     """
     chosen: dict[str, TrainingPassage] = {}
     for example in examples:
@@ -117,7 +118,10 @@ def _group(
 
 def _judged(example: TrainingExample, passages: tuple[TrainingPassage, ...]) -> CandidateList:
     positives = {passage.text for passage in example.positives}
-    return CandidateList(example.qid, example.query, passages, tuple(passage.text in positives for passage in passages))
+    # A text that several queries have may have another docid for each, by which the teacher's scores are known.
+    own = {passage.text: passage for passage in (*example.negatives, *example.positives)}
+    chosen = tuple(own.get(passage.text, passage) for passage in passages)
+    return CandidateList(example.qid, example.query, chosen, tuple(passage.text in positives for passage in chosen))
 
 
 def _sample(example: TrainingExample, config: SamplingConfig, seed: list[int]) -> CandidateList:

@@ -1,13 +1,16 @@
 """Training on packed pairs gives the scores and gradients of the same pairs in rows of their own."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from tiny import PAIRS, adapted, tiny_model, tiny_tokenizer
+from torch.nn import functional
 
 from pyserini_qpeft.qpeft import packed_attention
+from pyserini_qpeft.qpeft.packing import PADDING, SHARED, Packing
 from pyserini_qpeft.qpeft.token_logprobs import TokenLogprobs
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
@@ -93,6 +96,48 @@ def test_other_architectures_learn_the_same(architecture: str) -> None:
     check(trained("attention", architecture))
 
 
+def row(dtype: torch.dtype, *, shared: int, values: int = 8, key_heads: int = 2) -> tuple[Any, Packing, torch.Tensor]:
+    """Query, keys and values of 4 heads in two rows of two pairs and one, with padding; and the mask."""
+    torch.manual_seed(0)
+    pairs = torch.tensor([[SHARED] * shared + [0, 0, 1, 1, 1], [SHARED] * shared + [2, 2, 2, PADDING, PADDING]])
+    packing = Packing(pairs, torch.zeros_like(pairs), 3)
+    shapes = ((4, 8), (key_heads, 8), (key_heads, values))
+    tensors = [torch.randn(2, heads, pairs.shape[1], width, dtype=dtype) for heads, width in shapes]
+    return [one.requires_grad_() for one in tensors], packing, packing.visible()[:, None]
+
+
+@pytest.mark.parametrize(("values", "key_heads"), [(8, 2), (6, 4)])
+def test_attention_in_parts_is_that_of_torch(values: int, key_heads: int, calls: list[int]) -> None:
+    tensors, packing, mask = row(torch.float32, shared=3, values=values, key_heads=key_heads)
+    found = []
+    for mode in (nullcontext(), packed_attention.PackedAttention(mask, packing)):
+        with mode:
+            read = functional.scaled_dot_product_attention(*tensors, attn_mask=mask, enable_gqa=key_heads < 4)
+        read = read * (packing.pairs >= 0)[:, None, :, None]
+        found.append((read.detach(), torch.autograd.grad(read.square().sum(), tensors)))
+    torch.testing.assert_close(found[1], found[0])
+    assert len(calls) == 1
+
+
+def test_padding_that_sees_nothing_is_a_number_in_float16(calls: list[int]) -> None:
+    tensors, packing, mask = row(torch.float16, shared=0)
+    with packed_attention.PackedAttention(mask, packing):
+        read = functional.scaled_dot_product_attention(*tensors, attn_mask=mask, enable_gqa=True)
+    assert calls
+    assert read.isfinite().all()
+
+
+def test_attention_with_dropout_is_left_to_torch(calls: list[int]) -> None:
+    tensors, packing, mask = row(torch.float32, shared=3, key_heads=4)
+    found = []
+    for mode in (nullcontext(), packed_attention.PackedAttention(mask, packing)):
+        torch.manual_seed(1)
+        with mode:
+            found.append(functional.scaled_dot_product_attention(*tensors, attn_mask=mask, dropout_p=0.5))
+    torch.testing.assert_close(found[1], found[0])
+    assert not calls
+
+
 def test_layers_below_the_lora_attend_with_the_mask(calls: list[int]) -> None:
     model = tiny_model("llama")
     config = LoraConfig(target_modules=["q_proj"], layers_to_transform=[1], init_lora_weights=False)
@@ -113,3 +158,11 @@ def test_log_probabilities_and_their_gradients_are_those_of_torch() -> None:
         (values * torch.arange(37)).sum().backward()
         found.append((values.detach(), logits.grad))
     torch.testing.assert_close(found[0], found[1])
+
+
+def test_a_second_derivative_of_log_probabilities_is_refused() -> None:
+    logits = torch.randn(3, 5, requires_grad=True)
+    values = TokenLogprobs.apply(logits, torch.tensor([0, 1, 2]))
+    (gradient,) = torch.autograd.grad(values.square().sum(), logits, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()

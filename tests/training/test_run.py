@@ -268,6 +268,13 @@ def test_a_lora_of_some_layers_is_one_of_the_last(configured: Make) -> None:
         train(configured("other", adapter={"variant": "lora", "lora_layers": 3}))
 
 
+@pytest.mark.parametrize("variant", ["retrieval", "prompt-tuning"])
+def test_layers_of_a_lora_need_a_lora(configured: Make, variant: str) -> None:
+    with pytest.raises(QPeftError, match="lora_layers is about a LoRA: choose variant lora, or give lora too"):
+        configured(adapter={"variant": variant, "lora_layers": 1})
+    assert configured(adapter={"variant": variant, "lora": True, "lora_layers": 1}).adapter.has_lora
+
+
 def test_near_queries_train_on_the_same_passages(configured: Make) -> None:
     sampling = {"in_batch": 2, "groups": "near", "group_passages": 4}
     record = train(configured(sampling=sampling, optimization={"epochs": 1}))
@@ -313,6 +320,23 @@ def test_an_unfinished_run_is_neither_overwritten_nor_resumed_with_other_setting
         train(configured())
     with pytest.raises(QPeftError, match=r"another loss: margin was 0\.0 and is 0\.5"):
         train(configured(loss=LossConfig(margin=0.5)), resume=True)
+
+
+def test_a_run_of_a_version_with_fewer_settings_is_resumed(configured: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configured(optimization={"eval_steps": 1, "epochs": 1})
+    interrupted_at(2, config, monkeypatch)
+    file = config.output.with_name("adapter.training") / "settings.json"
+    settings = json.loads(file.read_text())
+    for group, name in (("adapter", "lora_layers"), ("sampling", "groups"), ("sampling", "group_passages")):
+        del settings[group][name]
+    del settings["licence"]
+    file.write_text(json.dumps(settings))
+    grouped = configured(sampling={"in_batch": 2, "groups": "near"}, optimization={"eval_steps": 1, "epochs": 1})
+    with pytest.raises(
+        QPeftError, match=r"another sampling: in_batch was 1 and is 2, groups was 'random' and is 'near'"
+    ):
+        train(grouped, resume=True)
+    assert train(config, resume=True) is not None
 
 
 def test_two_runs_to_one_output_are_kept_apart(configured: Make) -> None:

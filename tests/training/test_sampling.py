@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.training.config import SamplingConfig
@@ -96,6 +97,39 @@ def test_a_passage_that_answers_another_query_of_the_group_too_is_a_positive_for
         groups = TrainingGroups([example("a", 1, 1), both], config, seed)
         texts = {one.qid: dict(zip((p.text for p in one.passages), one.positive, strict=True)) for one in groups[0]}
         assert texts["b"]["a+0"]
+
+
+def test_a_passage_of_another_query_keeps_the_docid_by_which_the_teacher_knows_it() -> None:
+    there, here = replace(passage("same"), docid="there"), replace(passage("same"), docid="here")
+    pair = [replace(example("a", 1, 0), negatives=(there,)), replace(example("b", 1, 0), negatives=(here,))]
+    for most in (None, 9):
+        groups = TrainingGroups(pair, SamplingConfig(in_batch=2, group_passages=most), seed=1)
+        docids = {one.qid: [p.docid for p in one.passages if p.text == "same"] for one in groups[0]}
+        assert docids == {"a": ["there"], "b": ["here"]}
+
+
+def test_a_passage_of_another_query_that_was_not_drawn_keeps_its_docid_too() -> None:
+    first = replace(example("a", 1, 0), negatives=(replace(passage("same"), docid="there"),))
+    second = replace(
+        example("b", 1, 40), negatives=(*example("b", 1, 40).negatives, replace(passage("same"), docid="b9"))
+    )
+    groups = TrainingGroups([first, second], SamplingConfig(negatives=1, in_batch=2), seed=1)
+    docids = {one.qid: [p.docid for p in one.passages if p.text == "same"] for one in groups[0]}
+    assert docids == {"a": ["there"], "b": ["b9"]}
+
+
+@pytest.mark.parametrize("most", [None, 4])
+def test_near_groups_depend_on_seed_and_epoch_alone(most: int | None) -> None:
+    examples = [replace(example(str(n)), positives=(passage(str(n // 3)),)) for n in range(12)]
+    config = SamplingConfig(in_batch=4, groups="near", group_passages=most)
+    whole, resumed = (TrainingGroups(examples, config, seed=5) for _ in range(2))
+    whole.set_epoch(0)
+    epochs = []
+    for epoch in (0, 1):
+        whole.set_epoch(epoch)
+        epochs.append([whole[place] for place in range(len(whole))])
+    resumed.set_epoch(1)
+    assert [resumed[place] for place in (2, 1, 0)][::-1] == epochs[1] != epochs[0]
 
 
 def test_a_lone_query_shares_nothing() -> None:
