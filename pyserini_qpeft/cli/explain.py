@@ -4,9 +4,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyserini_qpeft.reranking.explanation import Explanation
+    from collections.abc import Iterator, Sequence
 
-HELP = "show the hints of a passage, and the score of each query token with and without them"
+    from pyserini_qpeft.reranking.explanation import Explanation, TokenScore
+
+HELP = "show the hints of a passage, and the score of each query token with hints and without"
 
 _SHOWN_CHARACTERS = 60
 
@@ -77,10 +79,15 @@ def _table(explanation: "Explanation", text: str) -> str:
         lines.append("hints  " + "  ".join(f"{hint.token} {hint.similarity:.2f}" for hint in explanation.hints))
     if explanation.tokens_cut:
         lines.append(f"cut    {explanation.tokens_cut} tokens of the passage")
-    width = max(5, *(len(repr(token.token)) for token in explanation.tokens))
-    lines += ["", f"{'token':{width}}  {'log p':>8}  {'without':>8}  {'gain':>8}"]
-    for token in explanation.tokens:
-        gain = token.logprob - token.logprob_without_hints
-        numbers = f"{token.logprob:8.3f}  {token.logprob_without_hints:8.3f}  {gain:+8.3f}"
-        lines.append(f"{token.token!r:{width}}  {numbers}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_token_lines(explanation.tokens)])
+
+
+def _token_lines(tokens: "Sequence[TokenScore]") -> "Iterator[str]":
+    """A line for each token; with the figures without hints, if the model has hints."""
+    width = max(5, *(len(repr(token.token)) for token in tokens))
+    hinted = any(token.logprob != token.logprob_without_hints for token in tokens)
+    yield f"{'token':{width}}  {'log p':>8}" + (f"  {'no hints':>8}  {'gain':>8}" if hinted else "")
+    for token in tokens:
+        without = token.logprob_without_hints
+        more = f"  {without:8.3f}  {token.logprob - without:+8.3f}" if hinted else ""
+        yield f"{token.token!r:{width}}  {token.logprob:8.3f}{more}"

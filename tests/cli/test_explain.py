@@ -21,6 +21,12 @@ def test_a_score_is_taken_apart(qpeft, model, tmp_path):
         assert float(gain) == pytest.approx(float(with_hints) - float(without), abs=2e-3)
 
 
+def test_a_model_without_hints_has_no_figures_without_them(qpeft, model):
+    shown = qpeft("explain", "--query", "the river", "--text", "The river is long.", *model).out
+    assert re.search(r"(?m)^token +log p$", shown)
+    assert "gain" not in shown
+
+
 def test_the_passage_can_be_named_by_its_docid(qpeft, beir, index, model):
     from_corpus = qpeft("explain", "--query", "river", "--docid", "river", "--corpus", beir, *model)
     from_index = qpeft("explain", "--query", "river", "--docid", "river", "--index", index, *model)
