@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pyserini_qpeft.data.files import parse_json, read_whole
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.config_file import as_rerank_config
-from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
+from pyserini_qpeft.reranking.fusion import choose_fusion
 
 FORM = "MODEL[+ADAPTER]@DEPTH[~MARGIN][:FUSION][:WEIGHT]"
 """How a stage is written."""
@@ -125,14 +125,9 @@ def _from_words(words: str, model: ModelConfig, config: RerankConfig) -> StageCo
     found = _STAGE.fullmatch(words)
     if found is None:
         raise QPeftError(f"cannot read the stage {words!r}: write it as {FORM}, such as tiny@100.")
-    fusion = config.fusion
+    weight = None if found["weight"] is None else float(found["weight"])
     try:
-        if found["fusion"] is not None:
-            fusion = None if found["fusion"] == "none" else FusionConfig(cast(FusionMethod, found["fusion"]))
-        if found["weight"] is not None:
-            if fusion is None:
-                raise QPeftError("a fusion weight has no effect without fusion.")
-            fusion = replace(fusion, weight=float(found["weight"]))
+        fusion = choose_fusion(config.fusion, found["fusion"], weight)
     except QPeftError as mistake:
         raise QPeftError(f"stage {words!r}: {mistake}") from None
     own = replace(model, model=found["model"], adapter=found["adapter"])

@@ -116,16 +116,10 @@ def read_rerank_config(args: argparse.Namespace) -> "RerankConfig":
     from pyserini_qpeft.cli.windows import read_windows
     from pyserini_qpeft.reranking.config import RerankConfig
     from pyserini_qpeft.reranking.config_file import read_rerank_config as read_stored_config
-    from pyserini_qpeft.reranking.fusion import FusionConfig
+    from pyserini_qpeft.reranking.fusion import choose_fusion
 
     stored = read_stored_config(args.config) if args.config is not None else RerankConfig()
-    fusion = stored.fusion
-    if args.fusion_method is not None:
-        fusion = None if args.fusion_method == "none" else FusionConfig(args.fusion_method)
-    if args.fusion_weight is not None:
-        if fusion is None:
-            raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
-        fusion = replace(fusion, weight=args.fusion_weight)
+    fusion = choose_fusion(stored.fusion, args.fusion_method, args.fusion_weight)
     given = {name: value for name, value in vars(args).items() if name in _RANKING}
     return replace(
         stored,

@@ -57,6 +57,26 @@ class FusionConfig:
         return self if self.weight is not None else replace(self, weight=fusion_weight(model))
 
 
+def choose_fusion(fusion: FusionConfig | None, method: str | None, weight: float | None) -> FusionConfig | None:
+    """The fusion with another method or weight.
+
+    Args:
+        fusion: The fusion that holds where nothing else is chosen; None is no fusion.
+        method: The method, with an open weight; `none` is no fusion. None keeps the fusion.
+        weight: Weight of the likelihood, 0 to 1; None keeps it.
+
+    Raises:
+        QPeftError: The method is unknown, the weight is out of range, or a weight is chosen without fusion.
+    """
+    if method is not None:
+        fusion = None if method == "none" else FusionConfig(method)  # type: ignore[arg-type]  # it checks the method
+    if weight is None:
+        return fusion
+    if fusion is None:
+        raise QPeftError("a fusion weight has no effect without fusion: leave it out, or name a method of fusion.")
+    return replace(fusion, weight=weight)
+
+
 def fuse(first_stage: Sequence[float], likelihood: Sequence[float], config: FusionConfig) -> NDArray[np.float64]:
     """Fuse the scores of one query's hits: (1 - weight) * normalised first stage + weight * normalised likelihood.
 

@@ -15,7 +15,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Pace
-from pyserini_qpeft.reranking.fusion import FusionConfig, FusionMethod
+from pyserini_qpeft.reranking.fusion import FusionMethod, choose_fusion
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.scoring.report import ScoringReport
@@ -53,13 +53,7 @@ class Choices:
         Raises:
             QPeftError: A fusion weight is chosen without fusion.
         """
-        fusion = config.fusion
-        if self.fusion is not None:
-            fusion = None if self.fusion == "none" else FusionConfig(self.fusion)
-        if self.fusion_weight is not None:
-            if fusion is None:
-                raise QPeftError("a fusion weight has no effect without fusion: leave it out.")
-            fusion = replace(fusion, weight=self.fusion_weight)
+        fusion = choose_fusion(config.fusion, self.fusion, self.fusion_weight)
         depth = config.depth if self.depth is None else self.depth
         return replace(config, depth=depth, fusion=fusion).for_model(model)
 
