@@ -7,13 +7,10 @@ therefore means what it means in the installed version of Pyserini.
 import argparse
 import contextlib
 import io
-import json
 import logging
 import runpy
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -55,9 +52,10 @@ def search(
     ready = command(program, arguments)
     run: dict[str, list[ScoredDoc]] = {qid: [] for qid in topics}
     printed = io.StringIO()
-    with _topics_file(topics) as file, contextlib.ExitStack() as stack:
-        own = ["--topics", str(file), "--topics-format", "default", "--output", "hits", "--output-format", "trec"]
+    with contextlib.ExitStack() as stack:
+        own = ["--topics", "topics", "--output", "hits", "--output-format", "trec"]
         stack.enter_context(mock.patch.object(sys, "argv", [ready.module, *ready.arguments, *own]))
+        stack.enter_context(mock.patch("pyserini.query_iterator.get_query_iterator", _reader_of(topics)))
         stack.enter_context(mock.patch("pyserini.output_writer.get_output_writer", _writer_into(run, program, texts)))
         stack.enter_context(mock.patch.object(argparse.ArgumentParser, "error", _refuse))
         stack.enter_context(_query_encoder(ready))
@@ -71,6 +69,13 @@ def search(
             runpy.run_module(ready.module, run_name="__main__")
     _LOG.info("%s", printed.getvalue().strip())
     return run
+
+
+def _reader_of(topics: Topics) -> Callable[..., Any]:
+    """Replaces the function of Pyserini that reads topics. A file of them would be left behind by a killed process."""
+    from pyserini.query_iterator import DefaultQueryIterator
+
+    return lambda path, _format: DefaultQueryIterator({qid: {"title": query} for qid, query in topics.items()})
 
 
 def _writer_into(run: dict[str, list[ScoredDoc]], program: Program, texts: TextSource | None) -> Callable[..., Any]:
@@ -147,11 +152,3 @@ def _winning_passage(hit: Any, texts: TextSource | None) -> str | None:
     if document is not None:
         return stored_text(document.get("raw"), document.get("contents"))
     return None if texts is None else texts(hit.docid)
-
-
-@contextlib.contextmanager
-def _topics_file(topics: Topics) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "topics.json")  # the one format in which Pyserini keeps qids as strings
-        file.write_text(json.dumps({qid: {"title": query} for qid, query in topics.items()}), encoding="utf-8")
-        yield file
