@@ -1,3 +1,5 @@
+import tempfile
+
 import pytest
 
 from pyserini_qpeft.errors import QPeftError
@@ -31,6 +33,11 @@ def test_every_topic_has_an_entry_in_order_and_ids_stay_strings(fruit):
     run = search(fruit, {"10": "pears", "9": "nothing of the kind", "é": "plums", "": "apples", "2": ""})
     assert list(run) == ["10", "9", "é", "", "2"]
     assert [len(hits) for hits in run.values()] == [2, 0, 1, 2, 0]
+
+
+def test_a_search_writes_no_file_that_a_killed_process_would_leave_behind(fruit, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "does-not-exist"))
+    assert [hit.docid for hit in search(fruit, {"q": "plums"})["q"]] == ["7"]
 
 
 def test_several_at_a_time_find_the_same(fruit):
