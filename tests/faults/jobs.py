@@ -20,6 +20,7 @@ class Job:
         again: What is added to the command line when it goes on.
         compared: Suffixes of files that must be equal; the others (a training record has times) must be there.
         large: Whether every file counts as too large for memory.
+        rounded: Whether scores may differ by rounding: passages that a killed process stored were read in other batches.
         share: Kills of this job, of 1,400 kills of all jobs.
     """
 
@@ -28,6 +29,7 @@ class Job:
     again: str = ""
     compared: tuple[str, ...] = ("",)
     large: bool = False
+    rounded: bool = False
     share: int = field(default=0, kw_only=True)
 
 
@@ -46,6 +48,7 @@ JOBS = [
     Job(
         "rerank, cache folder",
         f"{_RERANK} --output {{out}}/run.txt --passage-cache-folder {{cache}}/passages",
+        rounded=True,
         share=130,
     ),
     Job("rerank, large files", f"{_LARGE} --output {{out}}/run.txt", large=True, share=130),
@@ -75,6 +78,7 @@ JOBS = [
     Job(
         "search, cache folder",
         f"{_SEARCH} --output {{out}}/run.txt --qpeft.passage-cache-folder {{cache}}/passages",
+        rounded=True,
         share=44,
     ),
 ]
