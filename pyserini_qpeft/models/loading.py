@@ -54,6 +54,7 @@ def _load_base(source: Source, config: ModelConfig, device: Any, model_kwargs: A
     options = {"trust_remote_code": config.trust_remote_code, "local_files_only": source.cached_only}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.place, **options)
+        tokenizer("a text")  # some wrong values in its files are an error only now
         base, found = AutoModelForCausalLM.from_pretrained(
             source.place,
             dtype=torch_dtype(dtype, device, from_gguf=source.from_gguf),

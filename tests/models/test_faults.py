@@ -106,6 +106,12 @@ def test_a_damaged_tokenizer_is_refused(damage: Callable[[Path], None], folders:
     assert str(model) in refused(model, adapter)
 
 
+def test_a_tokenizer_that_loads_and_cannot_encode_is_refused(folders: tuple[Path, Path]) -> None:
+    model, adapter = folders
+    changed(model_max_length=[512])(model / "tokenizer_config.json")
+    assert str(model) in refused(model, adapter)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
