@@ -45,6 +45,7 @@ ENVIRONMENTS = {
         (
             "tests/candidates",
             "tests/cli/test_rerank.py",
+            "tests/cli/test_rerank_mistakes.py",
             "tests/cli/test_search.py",
             "tests/docs/test_pipeline.py",
             "tests/interop/test_pyserini_prcl.py",

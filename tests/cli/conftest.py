@@ -123,3 +123,29 @@ def scores(lists) -> Callable[[Path], dict[tuple[str, str], float]]:
         return {(qid, docid): score for qid, hits in lists(file).items() for docid, score in hits}
 
     return read
+
+
+@pytest.fixture
+def arguments(run_file, beir, model, tmp_path):
+    """The usual options of `qpeft rerank`; keywords replace some of them, and None leaves an option out."""
+
+    def build(**changes: object) -> list[object]:
+        options: dict[str, object] = {
+            "--run": run_file,
+            "--topics": beir / "queries.jsonl.gz",
+            "--corpus": beir,
+            "--output": tmp_path / "out" / "run",
+            "--fusion": "none",
+        }
+        (tmp_path / "out").mkdir(exist_ok=True)
+        options |= dict(zip(model[::2], model[1::2], strict=True))
+        options |= {"--" + name.replace("_", "-"): value for name, value in changes.items()}
+        return ["rerank", "--quiet", *(part for pair in options.items() if pair[1] is not None for part in pair)]
+
+    return build
+
+
+@pytest.fixture
+def written(tmp_path) -> Path:
+    """The output of `arguments`."""
+    return tmp_path / "out" / "run"

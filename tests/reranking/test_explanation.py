@@ -1,11 +1,13 @@
 """An explanation adds up to the score, and names the hints that the model got."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tiny import adapted, tiny_model, tiny_tokenizer
 
+from pyserini_qpeft import QPeftReranker
 from pyserini_qpeft.reranking.explanation import explain
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
@@ -58,3 +60,18 @@ def test_hints_are_not_looked_for_in_the_text_that_was_cut() -> None:
     whole = scorer.encoder.tokenizer(text[: explanation.read].strip(), add_special_tokens=False)["input_ids"]
     assert len(whole) == 9
     assert all(stop <= explanation.read for hint in explanation.hints for _, stop in hint.places)
+
+
+def test_an_explanation_adds_up_to_the_score(tiny_model_dir: Path, tmp_path: Path) -> None:
+    adapted("llama", tiny_tokenizer(), variant="retrieval").save_pretrained(tmp_path / "adapter")
+    reranker = QPeftReranker.from_pretrained(tiny_model_dir, tmp_path / "adapter", dtype="float32")
+    bare = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32")
+    explanation = reranker.explain(QUERY, PASSAGE)
+    assert explanation.score == pytest.approx(float(reranker.score(QUERY, [PASSAGE])[0]), abs=1e-5)
+    assert np.mean([token.logprob for token in explanation.tokens]) == pytest.approx(explanation.score, abs=1e-5)
+    without = np.mean([token.logprob_without_hints for token in explanation.tokens])
+    assert without == pytest.approx(float(bare.score(QUERY, [PASSAGE])[0]), abs=1e-5)
+    assert without != pytest.approx(explanation.score, abs=1e-3)
+    assert "".join(token.token for token in explanation.tokens).strip() == QUERY
+    assert explanation.hints
+    assert all(hint.token in PASSAGE for hint in explanation.hints)
