@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pyserini_qpeft.windows.config import WindowConfig
 
 
-def combine(likelihoods: Sequence[float] | npt.NDArray[np.float32], config: WindowConfig) -> float:
+def combine(likelihoods: Sequence[float] | npt.NDArray[np.floating], config: WindowConfig) -> float:
     """The likelihood of a document: never above that of its best window, and the window's own if there is one.
 
     Args:

@@ -55,6 +55,13 @@ def test_the_best_combination_is_taken_and_gives_the_likelihoods() -> None:
         assert {hit.docid: hit.likelihood for hit in run[one.qid]} == pytest.approx(expected)
 
 
+def test_the_lists_are_read_once() -> None:
+    given = WindowConfig(size=64, stride=32)
+    tuned, run = tune_windows(iter(lists()), QRELS, given, GRID)
+    again, same = tune_windows(lists(), QRELS, given, GRID)
+    assert (tuned.config, tuned.value, run) == (again.config, again.value, same)
+
+
 def test_of_equal_combinations_the_simplest_is_taken() -> None:
     same = [replace(one, hits=[replace(hit, windows=hit.windows[:1] * 2) for hit in one.hits]) for one in lists()]
     tuned, _ = tune_windows(same, QRELS, WindowConfig(combine="smooth"), GRID)
