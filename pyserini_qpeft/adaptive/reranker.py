@@ -7,10 +7,9 @@ from typing import Any
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.adaptive.rule_file import rule_of
-from pyserini_qpeft.errors import QPeftError
+from pyserini_qpeft.adaptive.unread import refuse_rank_fusion
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
-from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
 from pyserini_qpeft.reranking.explanation import Explanation
 from pyserini_qpeft.reranking.fingerprint import config_settings
@@ -33,14 +32,14 @@ class AdaptiveReranker(AbstractReranker):
         rule: When reading stops; None is the rule that comes with the model.
 
     Raises:
-        QPeftError: The model has no rule and none is given, or see `check_adaptive`.
+        QPeftError: The model has no rule and none is given, or the fusion is `rrf`.
     """
 
     def __init__(self, reranker: LikelihoodReranker, rule: StoppingRule | None = None) -> None:
         self.reranker = reranker
         self.config = reranker.config
         self.last_report = ScoringReport()
-        check_adaptive(self.config)
+        refuse_rank_fusion(self.config.fusion)
         self.rule = rule_of(reranker.model) if rule is None else rule
 
     @property
@@ -99,18 +98,6 @@ class AdaptiveReranker(AbstractReranker):
                 one.done = not in_time or self.rule.stops(one.likelihoods, one.first_stage, self.config.fusion)
             left = [one for one in left if not one.done]
         return reading
-
-
-def check_adaptive(config: RerankConfig) -> None:
-    """Refuse settings that adaptive depth cannot follow.
-
-    Raises:
-        QPeftError: The fusion is `rrf`.
-    """
-    if config.fusion is not None and config.fusion.method == "rrf":
-        raise QPeftError(
-            "adaptive depth cannot be used with rrf, which fuses ranks: choose the fusion zscore, minmax or linear."
-        )
 
 
 @dataclass(slots=True)

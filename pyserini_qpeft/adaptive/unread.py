@@ -43,7 +43,7 @@ def look_ahead(
         k: How many of the first hits matter.
 
     Raises:
-        QPeftError: The fusion method is `rrf`, which uses ranks and not scores.
+        QPeftError: See `refuse_rank_fusion`.
     """
     read = np.asarray(likelihoods, dtype=np.float64)
     first = np.asarray(first_stage, dtype=np.float64)
@@ -54,10 +54,7 @@ def look_ahead(
     first_normal, slope, shift = np.zeros(len(first)), 1.0, 0.0
     weight = 1.0
     if fusion is not None and usable:
-        if fusion.method == "rrf":
-            raise QPeftError(
-                "adaptive depth cannot be used with rrf, which fuses ranks: choose the fusion zscore, minmax or linear."
-            )
+        refuse_rank_fusion(fusion)
         weight = 1.0 if fusion.weight is None else fusion.weight
         first_normal, slope, shift = _normalised(first, read, fusion)
     fused = (1 - weight) * first_normal[:count] + weight * (slope * read + shift)
@@ -73,6 +70,18 @@ def look_ahead(
     if usable and read.std() > 0:
         agreement = float(np.corrcoef(read, first[:count])[0, 1])
     return Unread(np.clip(required, -_LARGEST, _LARGEST), agreement)
+
+
+def refuse_rank_fusion(fusion: FusionConfig | None) -> None:
+    """Refuse the fusion `rrf`, which uses ranks: it gives no likelihood that a hit needs.
+
+    Raises:
+        QPeftError: The fusion is `rrf`.
+    """
+    if fusion is not None and fusion.method == "rrf":
+        raise QPeftError(
+            "adaptive depth cannot be used with rrf, which fuses ranks: choose the fusion zscore, minmax or linear."
+        )
 
 
 def _normalised(

@@ -207,10 +207,10 @@ def _read_rule(name: str | None, config: "RerankConfig") -> "StoppingRule | None
     """The rule in the file that `--adaptive` names; None without a file."""
     if name is None:
         return None
-    from pyserini_qpeft.adaptive.reranker import check_adaptive
     from pyserini_qpeft.adaptive.rule_file import read_rule
+    from pyserini_qpeft.adaptive.unread import refuse_rank_fusion
 
-    check_adaptive(config)
+    refuse_rank_fusion(config.fusion)
     return read_rule(name) if name else None
 
 

@@ -140,7 +140,7 @@ def _read_lists(args: argparse.Namespace) -> "Collection[RankedList]":
 
 
 def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
-    from pyserini_qpeft.calibration.calibration_file import write_calibration
+    from pyserini_qpeft.data.number_files import write_numbers
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.evaluation.tune import calibrate
 
@@ -149,7 +149,7 @@ def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
             f"--calibration needs --run as JSONL: rerank with --output-format jsonl. {run} is another format."
         )
     calibration = calibrate(read_ranked_lists(run), qrels)
-    write_calibration(output, calibration)
+    write_numbers(output, calibration)
     print(
         f"calibration: slope {calibration.slope:.4g}, intercept {calibration.intercept:.4g} on "
         f"{calibration.queries} dev queries with {calibration.relevant} relevant of {calibration.pairs} hits; "
@@ -159,7 +159,7 @@ def _calibrate(run: Path, qrels: "Qrels", output: Path) -> None:
 
 def _learn_rule(dev: "TwoStageRun", fusion: "FusionConfig | None", config: "StoppingConfig", output: Path) -> None:
     from pyserini_qpeft.adaptive.learning import ReadList, learn_rule
-    from pyserini_qpeft.adaptive.rule_file import write_rule
+    from pyserini_qpeft.data.number_files import write_numbers
     from pyserini_qpeft.evaluation.sweep import reach
 
     depth = reach(dev)
@@ -171,7 +171,7 @@ def _learn_rule(dev: "TwoStageRun", fusion: "FusionConfig | None", config: "Stop
         for hits in dev.values()
     ]
     rule = learn_rule(lists, fusion, config)
-    write_rule(output, rule)
+    write_numbers(output, rule)
     total = sum(len(one.first_stage) for one in lists)
     read = sum(rule.read_depth(one.likelihoods, one.first_stage, fusion) for one in lists)
     print(

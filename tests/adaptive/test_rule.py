@@ -10,8 +10,9 @@ from refused import refusal
 
 from pyserini_qpeft.adaptive.learning import StoppingConfig
 from pyserini_qpeft.adaptive.rule import StoppingRule, change
-from pyserini_qpeft.adaptive.rule_file import read_rule, write_rule
+from pyserini_qpeft.adaptive.rule_file import read_rule
 from pyserini_qpeft.adaptive.unread import look_ahead
+from pyserini_qpeft.data.number_files import write_numbers
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.registry import models
 from pyserini_qpeft.reranking.fusion import FusionConfig, fuse
@@ -97,7 +98,7 @@ def test_the_change_counts_new_hits_of_the_first_k_by_their_final_rank():
 
 
 def test_a_rule_comes_back_as_it_was_written(tmp_path: Path):
-    write_rule(tmp_path / "rule.json", RULE)
+    write_numbers(tmp_path / "rule.json", RULE)
     assert read_rule(tmp_path / "rule.json") == RULE
 
 
@@ -113,7 +114,7 @@ def test_the_rules_that_are_shipped_can_be_read_and_accept_the_same_loss():
     ("text", "message"),
     [
         ("{", "r.json:1: broken JSON"),
-        ("{}", "expected a JSON object with agreement"),
+        ("{}", "expected a JSON object with intercept, required, read, agreement and threshold"),
         ('{"intercept":0,"required":-1,"read":0,"agreement":0,"threshold":"x"}', "threshold must be a number"),
         ('{"intercept":0,"required":-1,"read":0,"agreement":0,"threshold":0,"k":2.5}', "k must be a whole number"),
         ('{"intercept":0,"required":1,"read":0,"agreement":0,"threshold":0}', "required must be below 0"),

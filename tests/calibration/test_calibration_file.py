@@ -7,7 +7,8 @@ import pytest
 from refused import refusal
 
 from pyserini_qpeft.calibration.calibration import Calibration
-from pyserini_qpeft.calibration.calibration_file import calibration_of, read_calibration, write_calibration
+from pyserini_qpeft.calibration.calibration_file import calibration_of, read_calibration
+from pyserini_qpeft.data.number_files import write_numbers
 from pyserini_qpeft.models.adapters import LoadedAdapter
 from pyserini_qpeft.models.registry import models
 
@@ -20,7 +21,7 @@ def loaded(name: str = "", **attributes: object) -> SimpleNamespace:
 
 
 def test_a_calibration_comes_back_as_it_was_written(tmp_path: Path):
-    write_calibration(tmp_path / "calibration.json", CURVE)
+    write_numbers(tmp_path / "calibration.json", CURVE)
     assert read_calibration(tmp_path / "calibration.json") == CURVE
 
 
@@ -43,12 +44,12 @@ def test_a_wrong_file_is_refused_and_named(tmp_path: Path, text: str, message: s
 def test_the_calibration_of_an_adapter_lies_in_its_folder(tmp_path: Path):
     model = loaded(qpeft_loaded_adapter=LoadedAdapter("mine", tmp_path), peft_config={})
     assert calibration_of(model) is None
-    write_calibration(tmp_path / "calibration.json", CURVE)
+    write_numbers(tmp_path / "calibration.json", CURVE)
     assert calibration_of(model) == CURVE
 
 
 def test_the_calibration_of_a_bare_model_is_named_in_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_calibration(tmp_path / "curve.json", CURVE)
+    write_numbers(tmp_path / "curve.json", CURVE)
     (tmp_path / "models.yaml").write_text(
         "mine:\n  source: {folder: weights}\n  calibration: curve.json\nother:\n  source: {hub: a/b}\n"
     )

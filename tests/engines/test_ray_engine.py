@@ -14,9 +14,8 @@ import pytest
 from tiny import WORDS
 
 from pyserini_qpeft.adaptive.rule import StoppingRule
-from pyserini_qpeft.adaptive.rule_file import write_rule
 from pyserini_qpeft.calibration.calibration import Calibration
-from pyserini_qpeft.calibration.calibration_file import write_calibration
+from pyserini_qpeft.data.number_files import write_numbers
 from pyserini_qpeft.engines import ray_engine
 from pyserini_qpeft.engines.ray_engine import RayEngine
 from pyserini_qpeft.errors import QPeftError
@@ -99,8 +98,8 @@ def test_the_output_is_that_of_this_process_even_if_a_worker_is_killed(cluster, 
 def combined(tmp_path: Path, tiny_model_dir: Path):
     """Options that choose what a model alone does not do."""
     rule = StoppingRule(1.0, -2.0, -0.3, 0.0, 0.6, k=2, block=1)
-    write_rule(tmp_path / "rule.json", rule)
-    write_calibration(tmp_path / "curve.json", Calibration(2.0, 0.1))
+    write_numbers(tmp_path / "rule.json", rule)
+    write_numbers(tmp_path / "curve.json", Calibration(2.0, 0.1))
     windows = ["--windows", "mean", "--window-size", "8", "--calibration", str(tmp_path / "curve.json")]
     return {
         "cascade": ["--cascade", f"{tiny_model_dir}@6:none,{tiny_model_dir}@3:0.5"],
