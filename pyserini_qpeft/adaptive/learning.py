@@ -17,7 +17,7 @@ FEWEST_QUERIES = 20
 
 @dataclass(frozen=True)
 class StoppingConfig:
-    """What a stopping rule is learnt for.
+    """Settings for learning a stopping rule.
 
     Attributes:
         stopping_k: How many of the first hits matter.
@@ -66,9 +66,9 @@ def learn_rule(
     al., ICLR 2024). So for another query of the same kind the expected change is at most the loss.
 
     Args:
-        lists: Development queries; those with at most `stopping_k` hits teach nothing and are left out.
+        lists: Development queries; those with at most `stopping_k` hits are left out.
         fusion: How the two scores become one; None is the likelihood alone.
-        config: What the rule is for.
+        config: The settings.
 
     Raises:
         QPeftError: There are fewer than 20 queries, the loss is too small for their number, or the fusion is `rrf`.

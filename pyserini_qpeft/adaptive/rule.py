@@ -90,7 +90,7 @@ class StoppingRule:
     def read_depth(
         self, likelihoods: Sequence[float], first_stage: Sequence[float], fusion: FusionConfig | None
     ) -> int:
-        """How many hits are read of a query whose likelihoods are all known: what `AdaptiveReranker` does, replayed.
+        """How many hits `AdaptiveReranker` would read of a query whose likelihoods are all known.
 
         Args:
             likelihoods: Of all hits.
@@ -106,7 +106,7 @@ class StoppingRule:
 
 
 def discounts(k: int) -> NDArray[np.float64]:
-    """What the ranks 1 to k count: 1 / log2(rank + 1), as in DCG."""
+    """The weights of the ranks 1 to k: 1 / log2(rank + 1), as in DCG."""
     return 1 / np.log2(np.arange(2, k + 2))
 
 

@@ -1,4 +1,4 @@
-"""What an unread hit needs to enter the first k: the likelihood that would give it a certain rank."""
+"""The likelihood that an unread hit needs to get one of the first k ranks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
 
 _LARGEST = 10.0
-"""Standard deviations beyond which a likelihood is as good as impossible, or certain."""
+"""Limit of a required likelihood, in standard deviations: beyond it, it is practically certain or impossible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Unread:
 def look_ahead(
     likelihoods: Sequence[float], first_stage: Sequence[float], fusion: FusionConfig | None, k: int
 ) -> Unread:
-    """What the unread hits of a query need.
+    """The likelihoods that the unread hits of a query need.
 
     Both scores are normalised over the hits that were read, as `rank_hits` does at this depth.
 

@@ -1,4 +1,4 @@
-"""The hits of one query as a list, from whatever holds them: lists, DataFrames, mappings by docid."""
+"""The hits of one query as a list, made from a list, a DataFrame or a mapping by docid."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def listed(hits: Any) -> list[Any]:
             which the highest comes first.
 
     Raises:
-        QPeftError: There is a single text in place of hits, or something else that holds no hits.
+        QPeftError: The value is a single text, or of another kind that holds no hits.
     """
     if isinstance(hits, Mapping):
         return _of_mapping(hits)

@@ -90,7 +90,7 @@ def _joined(docid: str, score: float, passages: Sequence[Candidate]) -> Candidat
 
 
 def _parts(windows: Sequence[ScoredWindow]) -> tuple[Part, ...]:
-    """The passages that a document was given as when it was ranked before; those that were read then."""
+    """The passages of a document that was ranked before, as far as they were read."""
     parts: dict[str, Part] = {}
     for window in windows:
         if window.docid is not None:

@@ -50,7 +50,7 @@ class InStages:
         return Reranked(RankedHits(self.ranked or ()), self.hints, self.passages, self.prior)
 
     def _joined(self, hit: RankedHit) -> RankedHit:
-        """A hit of a stage, with what the stages before know of it."""
+        """A hit of a stage, with its scores after the stages before."""
         own = hit.stages if hit.stages is not None else (StageScore(hit.rank, hit.score, hit.likelihood),)
         if self.ranked is None:
             return replace(hit, stages=own)
@@ -96,5 +96,5 @@ def through(stage: Reranker, batches: Iterable[Sequence[InStages]], options: Cal
 
 
 def _sent(given: Any, hit: RankedHit) -> Any:
-    """A hit for the next stage. A candidate is sent on itself, because it may say more than a hit does."""
+    """A hit for the next stage. A candidate stays one, because it may have `parts`, which a hit does not have."""
     return replace(given, score=hit.score) if isinstance(given, Candidate) else hit

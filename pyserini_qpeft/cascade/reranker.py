@@ -39,7 +39,7 @@ class CascadeReranker(AbstractReranker):
     has rank, score and likelihood of the hit after each stage.
 
     Args:
-        stages: The stages, first to last. The first decides what becomes of the hits below its depth.
+        stages: The stages, first to last. Only the first may drop the hits below its depth.
         milliseconds: Time limit for each query over all stages, see `RerankConfig.milliseconds`.
         progress: Whether `rerank_batch` shows a progress bar.
 
@@ -104,7 +104,7 @@ class CascadeReranker(AbstractReranker):
     def query_batch_pairs(self) -> int:
         """A query batch ends with the query that brings it to this many passages of all stages.
 
-        A stage then has at most about as many pairs as it would like in a query batch of its own.
+        No stage then has many more pairs than in its own query batches.
         """
         if self.config.milliseconds is not None:
             return 1

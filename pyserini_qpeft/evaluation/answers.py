@@ -85,12 +85,12 @@ def score_answers(
         if " " in sought:
             raise QPeftError(f"query {qid} has an answer without a visible character, which every passage would match")
         ranked = trec_eval_order(run.get(qid, []))[:depth]
-        bears = [any(answer in passage(docid) for answer in sought) for docid in ranked]
-        total = sum(bears)
+        matches = [any(answer in passage(docid) for answer in sought) for docid in ranked]
+        total = sum(matches)
         rows.append(
             [total > 0]
-            + [sum(bears[:k]) / total if total else 0.0 for k in cutoffs]
-            + [float(any(bears[:k])) for k in cutoffs]
+            + [sum(matches[:k]) / total if total else 0.0 for k in cutoffs]
+            + [float(any(matches[:k])) for k in cutoffs]
         )
     columns = ["in_list", *(f"R@{k}" for k in cutoffs), *(f"H@{k}" for k in cutoffs)]
     frame = pd.DataFrame(rows, index=pd.Index(list(answers), name="qid"), columns=columns)

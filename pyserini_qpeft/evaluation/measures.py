@@ -127,7 +127,7 @@ def score_queries(run: Run, qrels: Qrels, measures: Sequence[str] = DEFAULT_MEAS
 
 
 def _with_grades(measures: Sequence[Any], qrels: Qrels) -> list[tuple[list[Any], Qrels]]:
-    """Divides measures into groups with the grades that each needs where some are negative.
+    """Divides measures into groups, each with the qrels that it needs if some grades are negative.
 
     trec_eval writes outside of its arrays at a negative grade. It is read as 0; for bpref the passage is not judged.
     """

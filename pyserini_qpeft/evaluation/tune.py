@@ -90,7 +90,7 @@ def tune(run: TwoStageRun, dev_qrels: Qrels, config: TuneConfig | None = None) -
     depths = sorted(set(config.depths)) if config.depths is not None else depths_within(dev)
     grid = sweep(dev, dev_qrels, config.measure, depths, sorted(set(config.weights)), base)
     values = grid.to_numpy()
-    # The first maximum of rows of rising depth and columns of rising weight; the last bits of a sum do not choose.
+    # Depths and weights ascend, so the first maximum has the smallest. Rounded: the last bits of a sum must not decide.
     row, column = (int(place) for place in np.unravel_index(int(values.round(9).argmax()), values.shape))
     return Tuned(
         config=RerankConfig(depth=int(grid.index[row]), fusion=replace(base, weight=float(grid.columns[column]))),

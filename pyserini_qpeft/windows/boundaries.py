@@ -34,10 +34,10 @@ class Boundaries:
 
 
 def sentence_starts(text: str) -> set[int]:
-    """The characters at which a sentence or a paragraph starts, the first of the text not counted.
+    """The places in a text where a sentence or a paragraph starts, except the start of the text.
 
-    A sentence ends at a mark such as `.`, `!` or `。`, with blanks after it unless its script has none. A small letter
-    after a full stop goes on with the sentence, as in "i.e. this".
+    A sentence ends at a mark such as `.`, `!` or `。`, with blanks after it unless its script has none. A full
+    stop before a small letter does not end a sentence, as in "i.e. this".
     """
     return {found.end() for found in _SENTENCE_START.finditer(text) if not text[found.end()].islower()}
 

@@ -13,7 +13,7 @@ SMALLEST = 8
 """The fewest tokens that a window may have."""
 
 USUAL_WINDOWS = 8
-"""How many windows a document is taken to have before it is cut, where work is divided: some 2,000 tokens."""
+"""Assumed number of windows of a document that is not cut yet, about 2,000 tokens; query batches are sized by it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ TokenSpans = Callable[[Sequence[str]], list[npt.NDArray[np.int64]]]
 _DOCUMENTS_AT_ONCE = 256
 
 _TITLE_PARTS = 4
-"""A title takes at most one part of this many of a window."""
+"""A title takes at most one of this many equal parts of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class WindowCutter:
 
 
 def passages_of_windows(documents: Iterable[str], cutter: WindowCutter, config: WindowConfig) -> Iterator[str]:
-    """The passages that are scored of documents, for a passage cache that reads them before any query.
+    """The windows of documents as passages, for a passage cache that reads them before any query.
 
     Args:
         documents: The texts; few of them are in memory at a time.

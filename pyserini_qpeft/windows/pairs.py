@@ -28,7 +28,7 @@ class WindowedPairs:
     Attributes:
         documents: The windows of the document of each pair.
         passages: (query, passage) texts, one for each window of each pair.
-        starts: Place in `passages` of the first window of each pair, and at last the number of all.
+        starts: Place in `passages` of the first window of each pair, and after them the number of passages.
     """
 
     def __init__(self, pairs: Sequence[tuple[str, Candidate]], cutter: WindowCutter, config: WindowConfig) -> None:

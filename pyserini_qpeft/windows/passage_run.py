@@ -70,7 +70,7 @@ class FoldedRun(Mapping[str, list[ScoredDoc]]):
 
 
 def unfold(ranked: Sequence[RankedHit], passages: Sequence[ScoredDoc]) -> RankedHits:
-    """The passages of ranked documents: each document gives its place to its passages, the best one first.
+    """The passages of ranked documents, in the order of the documents, and for each document the best one first.
 
     Within a document, passages are ordered by the likelihood of their best window, and passages that were not scored
     follow in the first stage's order. A document without passages stays. Scores descend strictly, also in the single

@@ -1,4 +1,4 @@
-"""What plots are drawn from."""
+"""The input of all plots."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
