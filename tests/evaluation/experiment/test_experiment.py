@@ -176,6 +176,24 @@ def test_finished_cells_are_kept_and_a_change_runs_only_what_it_touches(home: Pa
     assert [(call[0], call[call.index("--passage-tokens") + 1]) for call in calls] == [("rerank", "8")]
 
 
+def test_an_experiment_whose_folder_was_moved_runs_nothing_again(home: Path):
+    calls: list[list[str]] = []
+
+    def counted(arguments) -> int:
+        calls.append(list(arguments))
+        return main(arguments)
+
+    adapters = {"bare": {"adapter": "none", "passage-cache-bytes": 1_000_000}}
+    model = {**SPEC["models"]["tiny"], "adapters": adapters}
+    experiment = read_experiment(written(home, "moved.yaml", models={"tiny": model}, fusion="none"))
+    list(ExperimentRunner(experiment, home / "before", counted).cells())
+    assert [call[0] for call in calls] == ["rerank"]
+    assert "--passage-cache-folder" in calls[0]
+    (home / "before").rename(home / "after")
+    list(ExperimentRunner(experiment, home / "after", counted).cells())
+    assert len(calls) == 1
+
+
 def test_adapters_are_trained_on_examples_that_the_file_names(home: Path):
     calls: list[list[str]] = []
 
