@@ -29,9 +29,10 @@ from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.qpeft.packed_attention import PackedAttention
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.adapters import make_adapter, passages_are_frozen
 from pyserini_qpeft.training.batches import StepCollator
-from pyserini_qpeft.training.config import AdapterConfig, SamplingConfig
+from pyserini_qpeft.training.config import SamplingConfig
 from pyserini_qpeft.training.pair_scorer import PairScorer
 from pyserini_qpeft.training.sampling import CandidateList, TrainingGroups
 

@@ -14,7 +14,7 @@ from pyserini_qpeft.evaluation.measures import parse_measures
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.source import find_source
 from pyserini_qpeft.reranking.fusion import FusionConfig
-from pyserini_qpeft.training.config import AdapterConfig
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.losses.config import LossConfig
 
 

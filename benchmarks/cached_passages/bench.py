@@ -64,7 +64,7 @@ class Bench:
         shared = exact.passages(list(dict.fromkeys(text for _, text in pairs)))
         exact.cache.fill(shared)
         for key, found in exact.cache.stored.load([ids.tobytes() for ids in shared]):
-            integers: KeyValues = coarse.cache.layout.keep(found.states)
+            integers: KeyValues = coarse.cache.reader.layout.keep(found.states)
             coarse.cache.stored.save({key: integers})
 
 

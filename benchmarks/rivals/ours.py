@@ -11,8 +11,8 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.reranker import QPeftReranker
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.adapters import make_adapter
-from pyserini_qpeft.training.config import AdapterConfig
 
 # Texts are cut already; with the words of the prompt a cut text may have a few tokens more.
 UNCUT = 1 << 20

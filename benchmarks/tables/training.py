@@ -15,8 +15,9 @@ from benchmarks.turns import Spread, Turn, ratio
 from pyserini_qpeft.data.dpr import write_examples
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
 from pyserini_qpeft.models.config import ModelConfig
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.card import TrainingRecord
-from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
 from pyserini_qpeft.training.run import train
 
 Variant = Literal["retrieval", "attention"]

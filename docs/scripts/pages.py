@@ -201,7 +201,7 @@ def api_pages() -> dict[str, str]:
 TRAINING = (
     "run.train",
     "config.TrainConfig",
-    "config.AdapterConfig",
+    "adapter_config.AdapterConfig",
     "config.SamplingConfig",
     "losses.config.LossConfig",
     "config.OptimizationConfig",

@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
-    from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+    from pyserini_qpeft.training.adapter_config import AdapterConfig
+    from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.losses.config import LossConfig
 
     parser.add_argument(
@@ -77,7 +78,8 @@ def read_config(args: argparse.Namespace) -> "TrainConfig":
     from pyserini_qpeft.cli.options import read_options
     from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
     from pyserini_qpeft.qpeft.config import QPeftConfig
-    from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+    from pyserini_qpeft.training.adapter_config import AdapterConfig
+    from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.losses.config import LossConfig
 
     prompt = {name: getattr(args, name) for name in QPeftConfig.options() if hasattr(args, name)}

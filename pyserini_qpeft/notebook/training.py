@@ -66,7 +66,8 @@ def train_adapter(
         QPeftError: A setting is unknown or out of range, or a file is missing or broken.
     """
     from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
-    from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+    from pyserini_qpeft.training.adapter_config import AdapterConfig
+    from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
     from pyserini_qpeft.training.run import train as run_training
 
     record = run_training(

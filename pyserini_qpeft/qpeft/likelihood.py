@@ -91,6 +91,10 @@ def _reading(
     """The mask and positions of a batch: which tokens each token sees, and where it stands."""
     if cached is not None:
         reading = cached.arguments(input_ids, packing)
+        most = getattr(model.config, "max_position_embeddings", None)
+        if packing is None and most is not None:
+            # Padding behind a long passage may stand where a model knows no place.
+            reading["position_ids"] = reading["position_ids"].clamp(max=most - 1)
     elif packing is not None:
         reading = {"attention_mask": packing.visible()[:, None], "position_ids": packing.places}
     else:

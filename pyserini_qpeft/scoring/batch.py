@@ -11,6 +11,7 @@ from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.packing import PADDING, SHARED, Packing
 from pyserini_qpeft.qpeft.tuner import NO_HINT
+from pyserini_qpeft.scoring.row_length import RowLength
 from pyserini_qpeft.scoring.sequences import PairSequence
 
 Batch = dict[str, Any]
@@ -18,6 +19,8 @@ Batch = dict[str, Any]
 
 Row = Sequence[PairSequence]
 """Pairs that stand in one row of a batch, one after the other behind the passage that they share; mostly one."""
+
+_LONGEST = RowLength()
 
 
 def collate(
@@ -28,7 +31,7 @@ def collate(
     *,
     after_shared: bool = False,
     packed: bool = False,
-    multiple: int = 1,
+    length: RowLength = _LONGEST,
 ) -> Batch:
     """Makes the keyword arguments of a Q-PEFT model's forward pass.
 
@@ -39,7 +42,7 @@ def collate(
         instruction: Where the instruction stands in each sequence.
         after_shared: Leave out `shared_ids`, because the model has read them already.
         packed: Add a `Packing`, so that the pairs of a row do not see each other; needed if a row has several pairs.
-        multiple: Rows are padded to a multiple of this many tokens.
+        length: The length of the rows (default: that of the longest one).
 
     Returns:
         `input_ids` and `target_mask` for the bare model, and `packing` if packed. With an adapter also `hint_index`,
@@ -49,11 +52,11 @@ def collate(
     shared = [0 if after_shared else len(row[0].shared_ids) for row in rows]
     input_ids = padded(
         [
-            np.concatenate([row[0].shared_ids[:length], *(s.following for s in row)])
-            for row, length in zip(rows, shared, strict=True)
+            np.concatenate([row[0].shared_ids[:before], *(s.following for s in row)])
+            for row, before in zip(rows, shared, strict=True)
         ],
         padding_id,
-        multiple,
+        length,
     )
     target_mask = np.zeros(input_ids.shape, dtype=bool)
     for number, (row, begin) in enumerate(zip(rows, shared, strict=True)):
@@ -83,9 +86,9 @@ def collate(
     arrays["hint_index"] = hint_index
     if config.instruction_mode == "suffix":
         listed = [np.concatenate([s.instruction_index for s in row]) for row in rows]
-        before = [np.full(length, NO_HINT) for length in shared]
+        before = [np.full(tokens, NO_HINT) for tokens in shared]
         both = [np.concatenate(parts) for parts in zip(before, listed, strict=True)]
-        arrays["instruction_index"] = padded(both, NO_HINT, multiple)
+        arrays["instruction_index"] = padded(both, NO_HINT, length)
     elif config.instruction_mode == "soft" and not after_shared:
         arrays["instruction_index"] = instruction_index(input_ids.shape, instruction)
     return batch | {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -142,12 +145,14 @@ def instruction_index(shape: tuple[int, ...], instruction: slice) -> npt.NDArray
     return index
 
 
-def padded(rows: Iterable[npt.NDArray[np.generic]], value: int | bool, multiple: int = 1) -> npt.NDArray[np.generic]:
-    """The rows as one array `[rows, longest]`, filled up on the right with `value`; `longest` is a multiple."""
+def padded(
+    rows: Iterable[npt.NDArray[np.generic]], value: int | bool, length: RowLength = _LONGEST
+) -> npt.NDArray[np.generic]:
+    """The rows as one array `[rows, length]`, filled up on the right with `value`."""
     listed = list(rows)
     # At least one column: attention over no key at all has no meaning, even where its result is not used.
     longest = max(1, *(len(row) for row in listed))
-    padded = np.full((len(listed), -(-longest // multiple) * multiple), value, dtype=listed[0].dtype)
+    padded = np.full((len(listed), length.of(longest)), value, dtype=listed[0].dtype)
     for i, row in enumerate(listed):
         padded[i, : len(row)] = row
     return padded

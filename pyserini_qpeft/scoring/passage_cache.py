@@ -8,7 +8,7 @@ without the cache, up to rounding.
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,15 +22,12 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.qpeft.cached_passages import CachedPassages
 from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.template import TokenIds
-from pyserini_qpeft.scoring.batch import padded
 from pyserini_qpeft.scoring.budget import BYTES_PER_TOKEN, TokenBudget
-from pyserini_qpeft.scoring.key_values import BatchMemory, KeyValueLayout, KeyValues, memory
+from pyserini_qpeft.scoring.key_values import BatchMemory, KeyValues, memory
+from pyserini_qpeft.scoring.passage_reader import PassageReader
 from pyserini_qpeft.scoring.stored_passages import StoredPassages
 
 logger = logging.getLogger(__name__)
-
-Read = Callable[[npt.NDArray[np.int64]], torch.Tensor]
-"""From passages `[batch, length]`, padded on the right, to key-values `[layers, 2, batch, heads, length, width]`."""
 
 
 class PassageCache:
@@ -40,12 +37,9 @@ class PassageCache:
     passages of another thread; `batch` reads missing ones again, so that its result is always complete.
 
     Args:
-        read: Runs the model over passages.
-        padding_id: The token id at padding.
-        layout: What the key-values of all passages have in common.
+        reader: Reads passages with the model.
         budget: How many tokens may go through the model at once.
         limit: Bytes of key-values to keep. If the passages of one call need more, they are kept until the next call.
-        model: `model_fingerprint` of the model. Models that have the same one may share the cache.
         stored: Key-values on disk, used before the model is; None for none. If they cannot be written any more, a
             warning says so, and nothing further is stored.
         alone: Read each passage in a batch of its own. Its key-values are then the same to the last bit each time.
@@ -56,22 +50,16 @@ class PassageCache:
 
     def __init__(
         self,
-        read: Read,
-        padding_id: int,
-        layout: KeyValueLayout,
+        reader: PassageReader,
         budget: TokenBudget,
         limit: int,
-        model: str,
         stored: StoredPassages | None = None,
         *,
         alone: bool = False,
     ) -> None:
-        self.read = read
-        self.padding_id = padding_id
-        self.layout = layout
+        self.reader = reader
         self.budget = budget
         self.limit = limit
-        self.model = model
         self.stored = stored
         self.alone = alone
         self.bytes = 0
@@ -106,11 +94,11 @@ class PassageCache:
 
     def weigh(self, tokens: int) -> int:
         """Bytes of the key-values of a passage of `tokens` tokens, as they are kept."""
-        return tokens * self.layout.bytes_per_token
+        return tokens * self.reader.layout.bytes_per_token
 
     def batch_cost(self, tokens: int) -> int:
         """Memory of the key-values of a passage of `tokens` tokens in a batch, counted in tokens of the budget."""
-        return math.ceil(tokens * self.layout.model_bytes_per_token / BYTES_PER_TOKEN)
+        return math.ceil(tokens * self.reader.layout.model_bytes_per_token / BYTES_PER_TOKEN)
 
     def fill(self, shared: Sequence[TokenIds]) -> None:
         """Reads those of the passages that are not in the cache, in batches as large as the budget allows.
@@ -150,7 +138,7 @@ class PassageCache:
                 self.fill(shared)
             rows = [self._kept[ids.tobytes()] for ids in shared]
             lengths = [row.length for row in rows]
-            layout, longest = self.layout, max(lengths)
+            layout, longest = self.reader.layout, max(lengths)
             shape = (layout.layers, 2, len(rows), layout.heads, longest + room, layout.width)
             if reuse:
                 batch = self._memory.take(shape, layout.dtype, self.budget.device)
@@ -161,26 +149,13 @@ class PassageCache:
                 memory(batch)[:, :, number, :, length:longest] = 0
         return CachedPassages(batch, torch.tensor(lengths, device=batch.device), room)
 
-    def read_anew(self, passages: Sequence[TokenIds]) -> dict[bytes, KeyValues]:
-        """Runs the model over passages as one batch. Hold `budget.lock`.
-
-        Args:
-            passages: Their token ids.
-
-        Returns:
-            Their key-values by the bytes of their token ids.
-        """
-        states = self.read(padded(passages, self.padding_id).astype(np.int64))
-        # Copies, so that no passage keeps the memory of the whole batch.
-        return {ids.tobytes(): self.layout.keep(states[:, :, i, :, : len(ids)]) for i, ids in enumerate(passages)}
-
     def _read(self, passages: Sequence[TokenIds], wanted: Collection[bytes], rows: npt.NDArray[np.int64]) -> None:
         # Since `fill` looked, other threads may have read the same passages or used up the room.
         missing = [passages[row] for row in rows if passages[row].tobytes() not in self._kept]
         if not missing:
             return
         self._make_room(sum(self.weigh(len(ids)) for ids in missing), wanted)
-        found = self.read_anew(missing)
+        found = self.reader.read(missing)
         for key, kept in found.items():
             self._keep(key, kept)
         if self.stored is not None and self._stores:

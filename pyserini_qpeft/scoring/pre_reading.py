@@ -121,7 +121,7 @@ class PreReader:
         return count
 
     def _store(self, passages: Sequence[TokenIds], on_read: OnRead | None, rows: npt.NDArray[np.int64]) -> None:
-        self._stored.save(self._cache.read_anew([passages[row] for row in rows]))
+        self._stored.save(self._cache.reader.read([passages[row] for row in rows]))
         if on_read is not None:
             on_read(len(rows))
 

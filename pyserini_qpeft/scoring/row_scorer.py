@@ -12,6 +12,7 @@ from pyserini_qpeft.scoring.batch import Batch, Row, collate
 from pyserini_qpeft.scoring.budget import DoesNotFitError, TokenBudget, logits_cost
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.scoring.passage_cache import PassageCache
+from pyserini_qpeft.scoring.row_length import RowLength, row_multiple
 from pyserini_qpeft.scoring.row_planner import RowPlanner
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
 
@@ -33,8 +34,8 @@ class RowScorer:
         cache: Key-values of passages, or None.
 
     Attributes:
-        multiple: Rows are padded to a multiple of this many tokens. More than 1 means fewer shapes of tensors, and so
-            less code that native libraries compile and keep, but more padding.
+        multiple: Rows are padded to a multiple of this many tokens (`row_multiple`). Behind cached passages it is 1:
+            what follows is short, and padding would cost more than it saves.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class RowScorer:
         self.planner = planner
         self.budget = budget
         self.cache = cache
-        self.multiple = 1
-        self._vocabulary = len(model.model.get_input_embeddings().weight)
+        embeddings = model.model.get_input_embeddings().weight
+        self.multiple = row_multiple(embeddings) if cache is None else 1
+        self._vocabulary = len(embeddings)
 
     def score(self, rows: Sequence[Row], on_scored: OnScored | None = None) -> npt.NDArray[np.float32]:
         """Mean log-likelihood of the query tokens of each pair.
@@ -106,14 +108,17 @@ class RowScorer:
     def collate(self, rows: Sequence[Row]) -> Batch:
         """The keyword arguments of a forward pass; with a cache, those of what stands after the passages."""
         builder = self.builder
+        packed = self.planner.packs_all or any(len(row) > 1 for row in rows)
+        # A model may know no place after its longest sequence. The tokens of packed pairs all stand before that.
+        length = RowLength(self.multiple, None if packed else builder.max_length)
         return collate(
             rows,
             self.model.adapter,
             builder.padding_id,
             builder.instruction,
             after_shared=self.cache is not None,
-            packed=self.planner.packs_all or any(len(row) > 1 for row in rows),
-            multiple=self.multiple,
+            packed=packed,
+            length=length,
         )
 
     def lengths(self, rows: Sequence[Row]) -> list[int]:

@@ -4,32 +4,27 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.registry import loaded_name, passage_tokens, shown_name
+from pyserini_qpeft.models.registry import loaded_name, passage_tokens
 from pyserini_qpeft.qpeft.hints import hint_rule
 from pyserini_qpeft.qpeft.hints.selection import HintSelector
 from pyserini_qpeft.qpeft.template import PromptEncoder, PromptTemplate, TokenIds
 from pyserini_qpeft.scoring.budget import TokenBudget, query_batch_pairs
+from pyserini_qpeft.scoring.cache_choice import new_cache, shared_cache
 from pyserini_qpeft.scoring.compilation import compile_model
 from pyserini_qpeft.scoring.config import ScoringConfig
 from pyserini_qpeft.scoring.fused_layers import fuse_layers
 from pyserini_qpeft.scoring.hint_sources import other_passages
-from pyserini_qpeft.scoring.key_values import KeyValueLayout
-from pyserini_qpeft.scoring.model_fingerprint import model_fingerprint
 from pyserini_qpeft.scoring.pair_model import PairModel
-from pyserini_qpeft.scoring.passage_cache import PassageCache, why_not_cached
-from pyserini_qpeft.scoring.passage_folder import PassageFolder
+from pyserini_qpeft.scoring.passage_cache import PassageCache
 from pyserini_qpeft.scoring.row_planner import RowPlanner
 from pyserini_qpeft.scoring.row_scorer import OnScored, RowScorer
 from pyserini_qpeft.scoring.sequences import PairSequence, SequenceBuilder
-from pyserini_qpeft.scoring.stored_passages import StoredPassages
 
 
 class LikelihoodScorer:
@@ -96,13 +91,14 @@ class LikelihoodScorer:
         self.device = pair_model.device
         self.query_batch_pairs = self.config.query_batch_pairs or query_batch_pairs(model, self.device)
         self.planner = RowPlanner(pair_model, self.config, max_length)
-        cache, budget = _cache_of(pair_model, self.config, others), None
+        caches = [one.cache for one in others if one.config == self.config and one.cache is not None]
+        cache, budget = shared_cache(pair_model, caches), None
         if cache is not None:
             budget = cache.budget
         else:
             tokens = self.config.batch_tokens
             budget = TokenBudget(tokens, self.device) if tokens else TokenBudget.of(model, self.device)
-            cache = _passage_cache(pair_model, self.builder, self.config, budget, alone=read_alone)
+            cache = new_cache(pair_model, self.builder, self.config, budget, alone=read_alone)
         self.row_scorer = RowScorer(pair_model, self.builder, self.planner, budget, cache)
         self._tokenizing = threading.Lock()
         if not self.config.compile:
@@ -218,36 +214,3 @@ class LikelihoodScorer:
 
     def _trial(self) -> None:
         self.score(self.sequences([("a question", "a passage"), ("another question", "another passage")]))
-
-
-def _cache_of(model: PairModel, config: ScoringConfig, others: Iterable[LikelihoodScorer]) -> PassageCache | None:
-    """The passage cache of another scorer that reads passages as this model does; None if there is none."""
-    caches = [one.cache for one in others if one.config == config and one.cache is not None]
-    if not caches or why_not_cached(model.model, model.adapter) is not None:
-        return None
-    fingerprint = model_fingerprint(model.model)
-    return next((cache for cache in caches if cache.model == fingerprint and cache.budget.device == model.device), None)
-
-
-def _passage_cache(
-    model: PairModel, builder: SequenceBuilder, config: ScoringConfig, budget: TokenBudget, *, alone: bool
-) -> PassageCache | None:
-    """The empty cache that a configuration asks for, or None if it asks for none."""
-    if not config.cache_bytes:
-        return None
-    reason = why_not_cached(model.model, model.adapter)
-    if reason is not None:
-        raise QPeftError(
-            f"this model cannot have a passage cache: {reason}; leave out passage_cache_bytes and passage_cache_folder."
-        )
-
-    def read(ids: npt.NDArray[np.int64]) -> torch.Tensor:
-        return model.read_passages(ids, builder.instruction)
-
-    with budget.lock:
-        layout = KeyValueLayout.of(read(builder.head[None]), config.passage_cache_dtype)
-    stored, fingerprint = None, model_fingerprint(model.model)
-    if config.passage_cache_folder is not None:
-        folder = PassageFolder(Path(config.passage_cache_folder), config.passage_cache_limit)
-        stored = StoredPassages(folder, fingerprint, layout, budget.device, shown_name(loaded_name(model.model)))
-    return PassageCache(read, builder.padding_id, layout, budget, config.cache_bytes, fingerprint, stored, alone=alone)

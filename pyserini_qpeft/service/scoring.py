@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pyserini_qpeft.scoring.scorer import LikelihoodScorer
 
 _TURNS_BETWEEN_TRIMS = 100
-_ROW_MULTIPLE = 8
-"""Rows on a CPU are padded to a multiple of this many tokens: an eighth of the shapes, for which code is compiled."""
 _PRIORS = 10_000
 """Likelihoods of queries without a passage that are kept, because a request is scored in several turns."""
 
@@ -131,8 +129,6 @@ class Scoring:
             # Adapters that leave the reading of passages as it is share one passage cache.
             scorer = LikelihoodScorer(frozen, tokenizer, config.scoring, others=others)
             others.append(scorer)
-            if scorer.device.type == "cpu":
-                scorer.row_scorer.multiple = _ROW_MULTIPLE
             try:
                 self._configs[name] = settle(config, scorer)
                 if name in self._rules:

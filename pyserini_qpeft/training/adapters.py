@@ -17,7 +17,7 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import active_adapter
 from pyserini_qpeft.qpeft import PromptEncoder, QPeftConfig, QPeftModel
 from pyserini_qpeft.scoring.passage_cache import why_not_cached
-from pyserini_qpeft.training.config import AdapterConfig
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 
 LORA_FOLDER = "lora"
 

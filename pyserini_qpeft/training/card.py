@@ -9,7 +9,8 @@ from typing import Any
 from pyserini_qpeft import __version__
 from pyserini_qpeft.qpeft.config import QPeftConfig
 from pyserini_qpeft.qpeft.hints import NO_HINTS, hint_rule
-from pyserini_qpeft.training.config import LORA, PROMPT_TUNING, AdapterConfig, TrainConfig
+from pyserini_qpeft.training.adapter_config import LORA, PROMPT_TUNING, AdapterConfig
+from pyserini_qpeft.training.config import TrainConfig
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 

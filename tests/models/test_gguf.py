@@ -107,8 +107,8 @@ def test_a_folder_with_one_gguf_file_means_that_file(file: Path) -> None:
 
 
 def test_an_adapter_records_the_name_of_its_base_model(file: Path) -> None:
+    from pyserini_qpeft.training.adapter_config import AdapterConfig
     from pyserini_qpeft.training.adapters import make_adapter
-    from pyserini_qpeft.training.config import AdapterConfig
 
     base, tokenizer = load(file)
     adapted = make_adapter(base, tokenizer, AdapterConfig(variant="retrieval"), 0)

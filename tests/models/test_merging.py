@@ -18,8 +18,8 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.loading import load_model
 from pyserini_qpeft.models.merging import merge_lora
 from pyserini_qpeft.scoring.scorer import LikelihoodScorer
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.adapters import make_adapter, save_adapter
-from pyserini_qpeft.training.config import AdapterConfig
 
 PAIRS = [("what is fast", "the quick brown fox"), ("a query", ""), ("naïve?", "Ünïcode 漢字 text of some length")]
 

@@ -55,8 +55,8 @@ def test_the_second_load_reads_the_cache(reranker: QPeftReranker, monkeypatch: p
 def test_an_adapter_is_made_saved_and_loaded(variant: str, tmp_path: Path) -> None:
     import torch
 
+    from pyserini_qpeft.training.adapter_config import AdapterConfig
     from pyserini_qpeft.training.adapters import make_adapter, save_adapter
-    from pyserini_qpeft.training.config import AdapterConfig
 
     base, tokenizer = load_model(ModelConfig(model=NAME, adapter="none", device="cpu", dtype="bfloat16"))
     made = make_adapter(base, tokenizer, AdapterConfig(variant=variant), seed=1)

@@ -11,13 +11,14 @@ def passages_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[int]]
     """From a scorer with a cache to a list that gets the number of passages of each call of the model."""
 
     def count(scorer: Any) -> list[int]:
-        read, numbers = scorer.cache.read, []
+        model, numbers = scorer.cache.reader.model, []
+        read = model.read_passages
 
-        def counting(ids: Any) -> Any:
+        def counting(ids: Any, instruction: slice) -> Any:
             numbers.append(len(ids))
-            return read(ids)
+            return read(ids, instruction)
 
-        monkeypatch.setattr(scorer.cache, "read", counting)
+        monkeypatch.setattr(model, "read_passages", counting)
         return numbers
 
     return count

@@ -172,14 +172,15 @@ def test_adapters_that_leave_the_reading_of_passages_as_it_is_share_one_cache(pa
 def test_short_of_memory_passages_are_read_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = LikelihoodScorer(tiny_model(), TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
     assert scorer.cache is not None
-    read = scorer.cache.read
+    reading = scorer.cache.reader.model
+    read = reading.read_passages
 
-    def scarce(ids: Any) -> torch.Tensor:
+    def scarce(ids: Any, instruction: slice) -> torch.Tensor:
         if ids.size > 60:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return read(ids)
+        return read(ids, instruction)
 
-    monkeypatch.setattr(scorer.cache, "read", scarce)
+    monkeypatch.setattr(reading, "read_passages", scarce)
     got = scorer.score(scorer.sequences(POOL))
     np.testing.assert_allclose(got, scores(tiny_model(), POOL), atol=1e-5)
     assert scorer.row_scorer.budget.tokens <= 60

@@ -141,3 +141,27 @@ def test_an_explanation_that_does_not_fit_is_an_error_of_one_sentence(monkeypatc
     monkeypatch.setattr(scorer.row_scorer, "forward", never)
     with pytest.raises(QPeftError, match="out of memory on cpu with a single passage"):
         scorer.token_logprobs(scorer.sequences([("river", "Nile")])[0])
+
+
+def test_rows_are_padded_where_it_is_faster() -> None:
+    model = tiny_model()
+    exact, half = LikelihoodScorer(model, TOKENIZER), LikelihoodScorer(tiny_model().to(torch.bfloat16), TOKENIZER)
+    cached = LikelihoodScorer(half.model, TOKENIZER, ScoringConfig(passage_cache_bytes=60_000))
+    assert [scorer.row_scorer.multiple for scorer in (exact, half, cached)] == [1, 8, 1]
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_no_row_is_padded_beyond_the_places_that_a_model_knows(
+    monkeypatch: pytest.MonkeyPatch, limit: int, pairs: int
+) -> None:
+    """GPT-2 has a table of 512 places, which is no multiple of 7."""
+    monkeypatch.setattr("pyserini_qpeft.scoring.passage_reader.row_multiple", lambda weight: 7)
+    long = " ".join(["a long passage of many words"] * 200)
+    config = ScoringConfig(passage_tokens=1 << 20, passage_cache_bytes=limit)
+    scorer = LikelihoodScorer(tiny_model("gpt2"), TOKENIZER, config)
+    sequences = scorer.sequences([(f"{query} question", long) for query in ("one", "another", "some")[:pairs]])
+    assert max(len(sequence) for sequence in sequences) == 512
+    expected = scorer.score(sequences)
+    scorer.row_scorer.multiple = 7
+    np.testing.assert_allclose(scorer.score(sequences), expected, atol=1e-5)

@@ -156,13 +156,14 @@ def test_each_passage_is_read_once_whichever_threads_want_it(
 ) -> None:
     scorer = LikelihoodScorer(model, TOKENIZER, ScoringConfig(passage_cache_bytes=PLENTY))
     assert scorer.cache is not None
-    read, numbers = scorer.cache.read, []
+    reading, numbers = scorer.cache.reader.model, []
+    read = reading.read_passages
 
-    def counting(ids: Any) -> torch.Tensor:
+    def counting(ids: Any, instruction: slice) -> torch.Tensor:
         numbers.append(len(ids))
-        return read(ids)
+        return read(ids, instruction)
 
-    monkeypatch.setattr(scorer.cache, "read", counting)
+    monkeypatch.setattr(reading, "read_passages", counting)
     check(in_threads, scorer, [[POOL], [POOL[::-1]], [POOL], [POOL[::-1]]], expected)
     assert sum(numbers) == len(set(PASSAGES))
 

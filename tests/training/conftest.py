@@ -12,7 +12,8 @@ import torch
 from tiny import SENTENCES
 
 from pyserini_qpeft.models.config import ModelConfig
-from pyserini_qpeft.training.config import AdapterConfig, OptimizationConfig, SamplingConfig, TrainConfig
+from pyserini_qpeft.training.adapter_config import AdapterConfig
+from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
 
 WORDS = sorted({word for sentence in SENTENCES for word in re.findall("[a-z]{3,}", sentence.lower())})
 
