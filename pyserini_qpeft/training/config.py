@@ -1,7 +1,7 @@
 """The settings of a training run, as frozen dataclasses; the options of `qpeft train` are made from their fields."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,8 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, or `lora_layers` is
-            given without a LoRA.
+        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, a setting of it is
+            given without a LoRA, or a setting of the prompt is given with a LoRA alone.
     """
 
     variant: str = field(
@@ -67,8 +67,14 @@ class AdapterConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
-        if self.lora_layers is not None and not self.has_lora:
-            raise QPeftError("lora_layers is about a LoRA: choose variant lora, or give lora too.")
+        for one in fields(self):
+            of_lora = one.name.startswith("lora_") and getattr(self, one.name) != one.default
+            if of_lora and not self.has_lora:
+                raise QPeftError(f"{one.name} is about a LoRA: choose variant lora, or give lora too.")
+        if self.variant == LORA and self.prompt:
+            raise QPeftError(
+                f"{next(iter(self.prompt))} is about hints or prompt, and variant lora trains neither."
+            )
 
     @property
     def has_lora(self) -> bool:
@@ -268,8 +274,10 @@ class TrainConfig:
                 f"({self.sampling.in_batch}), the queries that share their passages."
             )
         check_whole(self.seed, "seed", 0)
-        if self.optimization.patience is not None and not self.dev:
-            raise QPeftError("patience needs dev examples: give them with dev.")
+        given = {"patience": self.optimization.patience, "dev_queries": self.sampling.dev_queries}
+        for name, value in given.items():
+            if value is not None and not self.dev:
+                raise QPeftError(f"{name} needs dev examples: give them with dev.")
 
     def settings(self) -> dict[str, Any]:
         """Returns everything that the result depends on, as plain values for JSON.
