@@ -28,6 +28,7 @@ def check_outputs(outputs: Mapping[str, Iterable[Path]], args: argparse.Namespac
         QPeftError: An output is also an input, or another output.
     """
     written = [path.resolve() for path in chain(*outputs.values())]
+    written = [path for path in written if path.is_file() or not path.exists()]  # a device or pipe may be named twice
     if twice := next((path for place, path in enumerate(written) if path in written[:place]), None):
         raise QPeftError(f"{twice} is named as two outputs: give each a name of its own.")
     inputs = [path for name, value in vars(args).items() if name not in outputs for path in _paths(name, value)]

@@ -72,9 +72,7 @@ class AdapterConfig:
             if of_lora and not self.has_lora:
                 raise QPeftError(f"{one.name} is about a LoRA: choose variant lora, or give lora too.")
         if self.variant == LORA and self.prompt:
-            raise QPeftError(
-                f"{next(iter(self.prompt))} is about hints or prompt, and variant lora trains neither."
-            )
+            raise QPeftError(f"{next(iter(self.prompt))} is about hints or prompt, and variant lora trains neither.")
 
     @property
     def has_lora(self) -> bool:
