@@ -8,6 +8,7 @@ from typing import Any
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.adaptive.rule_file import rule_of
 from pyserini_qpeft.adaptive.unread import refuse_rank_fusion
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.abstract import AbstractReranker
 from pyserini_qpeft.reranking.call import RerankCall
 from pyserini_qpeft.reranking.deadline import Deadline, score_in_time
@@ -32,7 +33,7 @@ class AdaptiveReranker(AbstractReranker):
         rule: When reading stops; None is the rule that comes with the model.
 
     Raises:
-        QPeftError: The model has no rule and none is given, or the fusion is `rrf`.
+        QPeftError: The rule is something else, the model has no rule and none is given, or the fusion is `rrf`.
     """
 
     def __init__(self, reranker: LikelihoodReranker, rule: StoppingRule | None = None) -> None:
@@ -40,6 +41,11 @@ class AdaptiveReranker(AbstractReranker):
         self.config = reranker.config
         self.last_report = ScoringReport()
         refuse_rank_fusion(self.config.fusion)
+        if rule is not None and not isinstance(rule, StoppingRule):
+            raise QPeftError(
+                f"the rule must be a StoppingRule, not {rule!r:.60}: read one from its file with read_rule of "
+                "pyserini_qpeft.adaptive.rule_file."
+            )
         self.rule = rule_of(reranker.model) if rule is None else rule
 
     @property

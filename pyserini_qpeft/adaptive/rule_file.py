@@ -19,7 +19,7 @@ def rule_of(model: Any) -> StoppingRule:
     if file is None:
         raise QPeftError(
             "adaptive depth needs a stopping rule, and none comes with this model: learn one on development queries "
-            "(qpeft tune --stopping FILE) and name its file."
+            "(qpeft tune --stopping FILE), and name its file or put it as stopping.json into the folder of the adapter."
         )
     return read_rule(file)
 

@@ -94,6 +94,19 @@ def check_stages(stages: Sequence[RerankConfig]) -> None:
             )
 
 
+def needed_texts(hits: int, first: int, stages: Sequence[RerankConfig]) -> int:
+    """How many of a query's first hits need a text. Later stages may rescore hits beyond the margin of the first one.
+
+    Args:
+        hits: How many hits the query has.
+        first: How many of them the first stage rescores.
+        stages: The configuration of each stage.
+    """
+    if stages[0].below_depth == "drop":
+        return first
+    return min(hits, max([first, *(hits if one.depth is None else one.depth for one in stages[1:])]))
+
+
 def read_cascade(stages: str, model: ModelConfig | None = None, config: RerankConfig | None = None) -> CascadeConfig:
     """Read the stages of a cascade.
 
@@ -103,15 +116,21 @@ def read_cascade(stages: str, model: ModelConfig | None = None, config: RerankCo
             of them whose score is at most 1 below the best; `:none` is no fusion; `:0.9` is the weight of the
             likelihood in the fusion. Or the name of a JSON file (`.json`): a list of objects with `model`, `adapter`,
             `depth`, `margin` and `fusion`, the last one as `qpeft tune` writes it. Depth `null` is all hits.
-        model: How all models are loaded; its model and adapter do not count.
-        config: The configuration of all stages, but for depth and margin, and for the fusion of stages that name one.
-            Its time limit is that of the cascade, and its `below_depth` that of the first stage.
+        model: How all models are loaded. It names no model and no adapter.
+        config: The configuration of all stages, but for the fusion of stages that name one. Its time limit is that of
+            the cascade, and its `below_depth` that of the first stage. It has no depth, margin or calibration.
 
     Raises:
-        QPeftError: A stage is not written so, names an unknown fusion, or cannot follow the stage before.
+        QPeftError: A stage is not written so, names an unknown fusion, or cannot follow the stage before; or something
+            is set for all stages that each stage has for itself.
     """
     model, config = model or ModelConfig(), RerankConfig.checked(config)
-    shared = replace(config, margin=None, milliseconds=None, progress=False)
+    for name, shared_by_all in {"model": model, "adapter": model, "depth": config, "margin": config}.items():
+        if getattr(shared_by_all, name) is not None:
+            raise QPeftError(f"{name} is set for all stages of a cascade: each stage has its own, {FORM}.")
+    if config.calibration is not None:
+        raise QPeftError("a calibration is set for all stages of a cascade: it belongs to one model, leave it out.")
+    shared = replace(config, milliseconds=None, progress=False)
     if stages.endswith(".json"):
         read = [_from_file(stages, place, one, model, shared) for place, one in enumerate(_file(stages), start=1)]
     else:

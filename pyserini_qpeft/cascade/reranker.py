@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pyserini_qpeft.candidates.hit_lists import TextHit, listed
 from pyserini_qpeft.candidates.hits import to_candidates
 from pyserini_qpeft.candidates.texts import TextSource
-from pyserini_qpeft.cascade.config import CascadeConfig, check_stages, read_cascade
+from pyserini_qpeft.cascade.config import CascadeConfig, check_stages, needed_texts, read_cascade
 from pyserini_qpeft.cascade.flow import InStages, through
 from pyserini_qpeft.data.fields import as_text
 from pyserini_qpeft.reranking.abstract import AbstractReranker
@@ -78,9 +78,9 @@ class CascadeReranker(AbstractReranker):
 
         Args:
             stages: The stages, such as `tiny@100,smollm2-135m-q4@20`, or the name of a JSON file; see `read_cascade`.
-            model: How all models are loaded (device, dtype and so on); its model and adapter do not count.
-            config: The configuration of all stages, but for depth and the fusion of stages that name one; its time
-                limit is that of the cascade.
+            model: How all models are loaded (device, dtype and so on). It names no model and no adapter.
+            config: The configuration of all stages, but for the fusion of stages that name one; its time limit is that
+                of the cascade. It has no depth, margin or calibration.
 
         Raises:
             QPeftError: The stages cannot be read, or a model cannot be loaded.
@@ -120,6 +120,11 @@ class CascadeReranker(AbstractReranker):
         """How many passages all stages together score at most for a query with this many hits."""
         return sum(stage.passages(hits) for stage in self.stages)
 
+    def needed_texts(self, hits: Sequence[Any]) -> int:
+        """How many of a query's first hits need a text, because a stage may rescore them."""
+        first = self.stages[0].needed_texts(hits)
+        return needed_texts(len(hits), first, [stage.config for stage in self.stages])
+
     def settings(self) -> dict[str, Any]:
         """What the result of a run depends on: the settings of each stage, and the time limit."""
         found: dict[str, Any] = {"stages": len(self.stages), "milliseconds": self.config.milliseconds}
@@ -144,7 +149,7 @@ class CascadeReranker(AbstractReranker):
         flows = [given] if limit is None else ([[one]] for batch in given for one in batch)
         for flow in flows:
             end = options.deadline if limit is None else Deadline.after(limit)
-            flow = ([_with_texts(one, options.texts, self.config.depth) for one in batch] for batch in flow)
+            flow = ([self._with_texts(one, options.texts) for one in batch] for batch in flow)
             last = replace(options, texts=None, deadline=end)
             asked = [*[replace(last, k=None, hints=False)] * (len(self.stages) - 1), last]
             for stage, own, report in zip(self.stages, asked, total.stages, strict=False):
@@ -163,6 +168,15 @@ class CascadeReranker(AbstractReranker):
         stages = [one for stage in explained for one in stage.stages or (stage,)]
         return replace(explained[-1], stages=tuple(stages))
 
+    def _with_texts(self, asked: InStages, texts: TextSource | None) -> InStages:
+        """The query with the hits that may be rescored as candidates, so that each stage gets them whole.
+
+        A text alone stays one, because it has no first-stage score that could be missing.
+        """
+        head = to_candidates(asked.given[: self.needed_texts(asked.given)], texts)
+        kept = [hit if isinstance(hit, TextHit) else one for hit, one in zip(asked.given, head, strict=False)]
+        return replace(asked, given=[*kept, *asked.given[len(head) :]])
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self.stages))}])"
 
@@ -171,16 +185,6 @@ def _given(batches: Iterable[Iterable[Request]]) -> Iterator[list[InStages]]:
     places = count(1)
     for batch in batches:
         yield [InStages(as_text(query, f"the query of request {next(places)}"), listed(hits)) for query, hits in batch]
-
-
-def _with_texts(asked: InStages, texts: TextSource | None, depth: int | None) -> InStages:
-    """The query with the hits of the first stage as candidates, so that each stage gets them whole.
-
-    A text alone stays one, because it has no first-stage score that could be missing.
-    """
-    head = to_candidates(asked.given[:depth], texts)
-    kept = [hit if isinstance(hit, TextHit) else one for hit, one in zip(asked.given, head, strict=False)]
-    return replace(asked, given=[*kept, *asked.given[len(head) :]])
 
 
 def _sum(reports: Sequence[ScoringReport], name: str) -> Any:

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,14 +54,31 @@ def run(args: argparse.Namespace) -> None:
     """Do what is asked for, and print a line about it."""
     if "passage_cache_folder" not in args:
         raise QPeftError("name the folder of the cache with --passage-cache-folder.")
+    if args.passage_cache_folder.is_file():
+        raise QPeftError(f"{args.passage_cache_folder} is a file, where the folder of a cache was expected.")
     if args.list or args.clear:
         if args.corpus is not None or args.index is not None:
             raise QPeftError("--list and --clear read no passages: leave out --corpus and --index.")
+        _refuse_of_reading(args)
         _list(args) if args.list else _clear(args)
         return
     if args.corpus is None and args.index is None:
         raise QPeftError("name the passages with --corpus or --index.")
     _read(args)
+
+
+def _refuse_of_reading(args: argparse.Namespace) -> None:
+    """Refuse the options that say how passages are read, where none are."""
+    from pyserini_qpeft.models.config import ModelConfig
+    from pyserini_qpeft.windows.config import WindowConfig
+
+    names = [one.name for config in (ModelConfig, WindowConfig) for one in fields(config)]
+    names += [*_SCORING, *(["windows"] if args.windows is not None else [])]
+    followed = {"passage_cache_folder", "passage_cache_limit", *(["model"] if args.clear else [])}
+    for name in names:
+        if name in args and name not in followed:
+            action = "list" if args.list else "clear"
+            raise QPeftError(f"{name.replace('_', '-')} has no effect on --{action}: leave it out.")
 
 
 def _read(args: argparse.Namespace) -> None:

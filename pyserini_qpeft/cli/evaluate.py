@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "measure runs: tables, significance tests, plots, a report in HTML"
 
+_SPLIT = "test"
 _SUFFIXES = (".txt", ".md", ".csv", ".json", ".tex", ".html")
 
 
@@ -27,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from pyserini_qpeft.cli.options import add_options
     from pyserini_qpeft.cli.qrels import add_qrels_options
     from pyserini_qpeft.cli.texts import CORPUS
-    from pyserini_qpeft.evaluation.answers import DEFAULT_CUTOFFS
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig
     from pyserini_qpeft.evaluation.significance import SignificanceConfig
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="run files (TREC, MS MARCO or JSON), each as FILE or NAME=FILE",
     )
-    add_qrels_options(parser, split="test")
+    add_qrels_options(parser, split=_SPLIT)
     add_options(parser, ComparisonConfig)
     add_options(parser.add_argument_group("significance"), SignificanceConfig)
     answers = parser.add_argument_group("answers (R@k and H@k)")
@@ -52,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--answer-cutoffs",
         type=int,
         nargs="+",
-        default=DEFAULT_CUTOFFS,
         metavar="K",
         help="values of k (default: 5, 10, 15 … 50)",
     )
@@ -84,7 +83,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Read the files, measure, print the tables, and write the output files."""
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.qrels import open_qrels
+    from pyserini_qpeft.cli.qrels import open_qrels, split_in
     from pyserini_qpeft.data.ranked_lists import holds_ranked_lists, read_ranked_lists
     from pyserini_qpeft.data.runs import read_run
     from pyserini_qpeft.evaluation.comparison import ComparisonConfig, compare
@@ -100,8 +99,9 @@ def run(args: argparse.Namespace) -> None:
             )
         if not path.parent.is_dir():
             raise QPeftError(f"cannot write {path}: the folder {path.parent} does not exist")
+    _refuse_without_effect(args)
     files = _name_runs(args.runs)
-    qrels = open_qrels(args.qrels, args.split)
+    qrels = open_qrels(args.qrels, split_in(args.qrels, args.split, _SPLIT))
     runs = {name: read_run(file) for name, file in files.items()}
     for name, file in files.items():
         check_overlap(runs[name], qrels, file, args.qrels)
@@ -115,6 +115,21 @@ def run(args: argparse.Namespace) -> None:
     )
     print(to_text(sections(comparison), notes(comparison)), end="")
     _write(comparison, lists, qrels, args)
+
+
+def _refuse_without_effect(args: argparse.Namespace) -> None:
+    if args.answers is None:
+        for option, value in (("corpus", args.corpus), ("answer-cutoffs", args.answer_cutoffs)):
+            if value is not None:
+                raise QPeftError(f"--{option} has no effect without --answers.")
+    if args.answer_cutoffs is not None and min(args.answer_cutoffs) < 1:
+        raise QPeftError(f"--answer-cutoffs must be 1 or more, and one is {min(args.answer_cutoffs)}.")
+    if args.config is not None and not _draws_plots(args):
+        raise QPeftError("--config marks its fusion weight in the plots: add --plots, or a report in HTML (--output).")
+
+
+def _draws_plots(args: argparse.Namespace) -> bool:
+    return args.plots is not None or any(path.suffix == ".html" for path in args.output)
 
 
 def _name_runs(given: Sequence[str]) -> dict[str, Path]:
@@ -146,7 +161,7 @@ def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace
         raise QPeftError("--answers needs the texts of the passages: give them with --corpus")
     from pyserini_qpeft.data.corpus import iter_documents
     from pyserini_qpeft.data.topics import read_answers
-    from pyserini_qpeft.evaluation.answers import score_answers, summarise_answers
+    from pyserini_qpeft.evaluation.answers import DEFAULT_CUTOFFS, score_answers, summarise_answers
 
     answers = {qid: accepted for qid, accepted in read_answers(args.answers).items() if qid in qrels}
     if not answers:
@@ -154,10 +169,8 @@ def _answers(runs: "Mapping[str, Run]", qrels: "Qrels", args: argparse.Namespace
     wanted = {hit.docid for run in runs.values() for qid, hits in run.items() if qid in answers for hit in hits}
     # As in DPR, answers are not matched in titles.
     texts = {document.docid: document.text for document in iter_documents(args.corpus) if document.docid in wanted}
-    return {
-        name: summarise_answers(score_answers(run, answers, texts.get, args.answer_cutoffs))
-        for name, run in runs.items()
-    }
+    cutoffs = args.answer_cutoffs or DEFAULT_CUTOFFS
+    return {name: summarise_answers(score_answers(run, answers, texts.get, cutoffs)) for name, run in runs.items()}
 
 
 def _latency(lists: "Mapping[str, Collection[RankedList]]") -> "dict[str, Latency]":
@@ -186,8 +199,7 @@ def _write(
     from pyserini_qpeft.evaluation.exports import to_csv, to_json
     from pyserini_qpeft.evaluation.report import to_html
 
-    wants_plots = args.plots is not None or any(path.suffix == ".html" for path in args.output)
-    figures = dict(_figures(comparison, lists, qrels, args.config)) if wants_plots else {}
+    figures = dict(_figures(comparison, lists, qrels, args.config)) if _draws_plots(args) else {}
     shown, notes = tables.sections(comparison), tables.notes(comparison)
     for path in args.output:
         match path.suffix:

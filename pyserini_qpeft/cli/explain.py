@@ -55,6 +55,8 @@ def _passage(args: argparse.Namespace) -> str:
     from pyserini_qpeft.errors import QPeftError
 
     if args.text is not None:
+        if args.corpus is not None or args.index is not None:
+            raise QPeftError("--text is the passage itself: leave out --corpus and --index, or name a --docid of them.")
         return str(args.text)
     texts = open_texts(args.corpus, args.index, lambda: [args.docid])
     if texts is None:

@@ -42,12 +42,17 @@ def read_run_config(args: argparse.Namespace) -> "RunConfig":
     """What is written, and where, checked before anything that takes time.
 
     Raises:
-        QPeftError: The output's folder does not exist, or the tag is not one word.
+        QPeftError: The output is a folder, or its folder does not exist; the tag is not one word; or the format has no
+            place for seconds.
     """
     from pyserini_qpeft.reranking.rerank_run import RunConfig
 
+    if args.output.is_dir():  # so is an empty name
+        raise QPeftError(f"cannot write {args.output}: it is a folder, name a file in it.")
     if not args.output.parent.is_dir():
         raise QPeftError(f"cannot write {args.output}: the folder {args.output.parent} does not exist.")
+    if getattr(args, "seconds", False) and args.format != "jsonl":
+        raise QPeftError(f"--seconds has no effect on a run in the format {args.format}: add --output-format jsonl.")
     return read_options(RunConfig, args, progress=not args.quiet)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.data.outputs import refuse_overwriting_inputs
+from pyserini_qpeft.errors import QPeftError
 
 _NAMES = (
     *("topics", "index", "model", "adapter", "qrels", "runs", "encoder", "sparse_index", "passed_on"),
@@ -24,14 +25,24 @@ def check_outputs(outputs: Mapping[str, Iterable[Path]], args: argparse.Namespac
         args: The parsed options.
 
     Raises:
-        QPeftError: An output is also an input.
+        QPeftError: An output is also an input, or another output.
     """
+    written = [path.resolve() for path in chain(*outputs.values())]
+    written = [path for path in written if path.is_file() or not path.exists()]  # a device or pipe may be named twice
+    if twice := next((path for place, path in enumerate(written) if path in written[:place]), None):
+        raise QPeftError(f"{twice} is named as two outputs: give each a name of its own.")
     inputs = [path for name, value in vars(args).items() if name not in outputs for path in _paths(name, value)]
     refuse_overwriting_inputs(chain(*outputs.values()), inputs)
 
 
 def plots_in(folder: Path | None) -> list[Path]:
-    """The plots that are in a folder already, which new plots may replace."""
+    """The plots that are in a folder already, which new plots may replace.
+
+    Raises:
+        QPeftError: It is a file.
+    """
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise QPeftError(f"cannot write plots to {folder}: it is a file, where a folder was expected.")
     return [] if folder is None else sorted(folder.glob("*.png"))
 
 

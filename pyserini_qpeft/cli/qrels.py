@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pyserini_qpeft.data.records import Qrels
+from pyserini_qpeft.errors import QPeftError
 
 
 def add_qrels_options(parser: argparse._ActionsContainer, *, split: str, queries: str = "") -> None:
@@ -21,7 +22,23 @@ def add_qrels_options(parser: argparse._ActionsContainer, *, split: str, queries
         help=f"qrels{queries}: a TREC or BEIR file, a BEIR folder (see --split), or a name that Pyserini or "
         "ir_datasets knows (dl19-passage, irds:beir/scifact/test)",
     )
-    parser.add_argument("--split", default=split, help=f"split of the BEIR folder (default: {split})")
+    parser.add_argument("--split", help=f"split of the BEIR folder (default: {split})")
+
+
+def split_in(place: str, given: str | None, default: str) -> str:
+    """The split of a BEIR folder.
+
+    Args:
+        place: What the user names as the folder.
+        given: The split that the user names; None is the default.
+        default: The default.
+
+    Raises:
+        QPeftError: A split is given, and the place is no folder.
+    """
+    if given is not None and not Path(place).is_dir():
+        raise QPeftError(f"--split chooses among the splits of a BEIR folder, and {place} is no folder: leave it out.")
+    return default if given is None else given
 
 
 def open_qrels(name: str, split: str) -> Qrels:

@@ -54,11 +54,17 @@ def run(args: argparse.Namespace) -> None:
     from pyserini_qpeft.errors import QPeftError
 
     output, reranking = read_run_config(args), read_reranking(args)
+    if args.engine == "local":
+        for name in ("workers", "ray_address"):
+            if getattr(args, name) is not None:
+                raise QPeftError(f"--{name.replace('_', '-')} has no effect on one machine: add --engine ray.")
+    elif args.workers is not None and args.workers < 1:
+        raise QPeftError(f"--workers must be 1 or more, and is {args.workers}.")
     source, hits = read_hits(args)
     if args.topics is None and not format_of(source).holds_queries:
         raise QPeftError(f"{source} holds no queries: name them with --topics.")
     topics = topics_of_run(hits, source, args.topics)
-    texts = texts_of_run(hits, source, args.corpus, args.index, reranking.depth)
+    texts = texts_of_run(hits, source, args.corpus, args.index, reranking.needed_texts)
     reranker = reranking.load(quiet=args.quiet)
     engine = None
     if args.engine == "ray":

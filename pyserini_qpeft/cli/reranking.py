@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from pyserini_qpeft.cli.options import add_options, one_of, read_options
+from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.scoring.config import ScoringConfig
@@ -149,10 +150,15 @@ class Reranking:
     adaptive: bool = False
     rule: "StoppingRule | None" = None
 
-    @property
-    def depth(self) -> int | None:
-        """How many hits of each query need a text."""
-        return self.config.depth if self.cascade is None else self.cascade.stages[0].config.depth
+    def needed_texts(self, hits: Sequence[ScoredDoc]) -> int:
+        """How many of a query's first hits need a text."""
+        from pyserini_qpeft.cascade.config import needed_texts
+        from pyserini_qpeft.reranking.requests import rescored
+
+        if self.cascade is None:
+            return rescored(hits, self.config)
+        stages = [stage.config for stage in self.cascade.stages]
+        return needed_texts(len(hits), rescored(hits, stages[0]), stages)
 
     def load(self, *, quiet: bool) -> "Reranker":
         """Load the models; `quiet` turns off the progress bar of transformers."""
@@ -200,6 +206,12 @@ def read_stages(args: argparse.Namespace, config: "RerankConfig") -> "CascadeCon
     for name in _WITHOUT_CASCADE:
         if getattr(args, name, None) is not None:
             raise QPeftError(f"{name.replace('_', '-')} cannot be used with a cascade: leave one of them out.")
+    for name in ("depth", "margin"):
+        if getattr(config, name) is not None:
+            raise QPeftError(
+                f"{args.config} sets the {name}, and each stage of a cascade has its own, {FORM}: take it out of the "
+                "file."
+            )
     return read_cascade(args.cascade, read_model_config(args), config)
 
 

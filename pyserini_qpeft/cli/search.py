@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 HELP = "search a Lucene or Faiss index with Pyserini's own options, and rerank the hits"
 
+_SPLIT = "test"
 _USES = """\
 Every option of Pyserini's search programs is accepted too:
 
@@ -41,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="queries: a file, a BEIR folder (see --split), or a name that Pyserini or ir_datasets knows",
     )
-    parser.add_argument(
-        "--split", default="test", help="split of the BEIR folder whose queries are searched (default: test)"
-    )
+    parser.add_argument("--split", help=f"split of the BEIR folder whose queries are searched (default: {_SPLIT})")
     parser.add_argument(
         "--topics-format", default="default", metavar="FORMAT", help="format of the topics file, as in Pyserini"
     )
@@ -99,6 +98,7 @@ def outputs(args: argparse.Namespace) -> dict[str, list[Path]]:
 def run(args: argparse.Namespace) -> None:
     """Searches, and reranks what is found."""
     from pyserini_qpeft.cli.output import FirstStage, read_run_config, write_first_stage, write_reranked
+    from pyserini_qpeft.cli.qrels import split_in
     from pyserini_qpeft.cli.reranking import read_reranking
     from pyserini_qpeft.cli.texts import open_texts, open_topics
     from pyserini_qpeft.lucene.first_stage import search
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
         raise QPeftError(f"--hits must be 1 or more, and is {args.hits}.")
     output, reranking = read_run_config(args), read_reranking(args)
     program = args.program or program_for(args.index)
-    topics = open_topics(args.topics, args.topics_format, args.split)
+    topics = open_topics(args.topics, args.topics_format, split_in(args.topics, args.split, _SPLIT))
     needs_texts = not args.first_stage_only or output.format == "jsonl"
     options = _options(args, program)
     texts = None

@@ -1,12 +1,12 @@
 """Opens the texts and queries that a command names: a corpus, an index, a file, or a name that Pyserini knows."""
 
 import argparse
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pyserini_qpeft.candidates.texts import TextSource
 from pyserini_qpeft.data.irds import is_irds
-from pyserini_qpeft.data.records import Run, Topics
+from pyserini_qpeft.data.records import Run, ScoredDoc, Topics
 from pyserini_qpeft.errors import QPeftError
 
 KEPT_IN_MEMORY_BYTES = 1 << 29
@@ -19,10 +19,11 @@ _TOPIC_FILES = {".csv", ".gz", ".json", ".jsonl", ".topics", ".trec", ".tsv", ".
 
 
 def add_text_options(parser: argparse._ActionsContainer, *, index: bool = True) -> None:
-    """Adds the options for the source of passage texts."""
-    parser.add_argument("--corpus", type=Path, metavar="PATH", help=f"{CORPUS}, with the texts of the hits")
+    """Adds the options for the source of passage texts; one source, if both are options."""
+    source = parser.add_mutually_exclusive_group() if index else parser
+    source.add_argument("--corpus", type=Path, metavar="PATH", help=f"{CORPUS}, with the texts of the hits")
     if index:
-        parser.add_argument(
+        source.add_argument(
             "--index", metavar="NAME", help="Lucene index (folder or prebuilt name), with the texts of the hits"
         )
 
@@ -51,7 +52,7 @@ def open_texts(
 
 
 def texts_of_run(
-    run: Run, source: Path, corpus: Path | None, index: str | None, depth: int | None
+    run: Run, source: Path, corpus: Path | None, index: str | None, needed: Callable[[Sequence[ScoredDoc]], int]
 ) -> TextSource | None:
     """Opens the source of the texts that a run does not hold itself.
 
@@ -60,13 +61,13 @@ def texts_of_run(
         source: File of the run, for the message.
         corpus: As for `open_texts`.
         index: As for `open_texts`.
-        depth: Number of hits per query that need a text; None for all.
+        needed: How many of a query's first hits need a text.
 
     Raises:
         QPeftError: Texts are missing and neither a corpus nor an index is given, or the corpus lacks one of them.
     """
-    texts = open_texts(corpus, index, lambda: {docid for _, docid in _hits_without_text(run, depth)})
-    for qid, docid in _hits_without_text(run, depth):
+    texts = open_texts(corpus, index, lambda: {docid for _, docid in _hits_without_text(run, needed)})
+    for qid, docid in _hits_without_text(run, needed):
         if texts is None:
             raise QPeftError(
                 f"{source} holds no text of document {docid} (query {qid}): give its source with --corpus or --index."
@@ -77,13 +78,13 @@ def texts_of_run(
     return texts
 
 
-def topics_of_run(run: Run, source: Path, topics: str | None, topics_format: str = "default") -> Topics:
+def topics_of_run(run: Run, source: Path, topics: str | None) -> Topics:
     """The queries of a run, from the topics or from the run itself.
 
     Raises:
         QPeftError: There are no topics, or they lack a query of the run or have no text for it.
     """
-    known = open_topics(topics or str(source), topics_format)
+    known = open_topics(topics or str(source))
     for qid in run:
         if qid not in known:
             raise QPeftError(f"query {qid} of {source} is not among the topics {topics or source}, or is empty there.")
@@ -99,11 +100,13 @@ def open_topics(topics: str, topics_format: str = "default", split: str | None =
         split: The split of the BEIR folder whose judged queries are read; None is all queries.
 
     Raises:
-        QPeftError: There are no such topics, or they cannot be read.
+        QPeftError: There are no such topics, they cannot be read, or a format is given and they are a folder.
     """
     from pyserini_qpeft.data.topics import read_topics
 
     if Path(topics).is_dir():
+        if topics_format != "default":
+            raise QPeftError(f"--topics-format is the format of a file, and {topics} is a BEIR folder: leave it out.")
         return _topics_of_folder(Path(topics), split)
     # Pyserini's names have no folder and no suffix: for a missing file Java need not start.
     meant_as_file = "/" in topics or is_irds(topics) or Path(topics).suffix in _TOPIC_FILES
@@ -129,11 +132,11 @@ def _topics_of_folder(folder: Path, split: str | None) -> Topics:
     return chosen
 
 
-def _hits_without_text(run: Run, depth: int | None) -> Iterator[tuple[str, str]]:
+def _hits_without_text(run: Run, needed: Callable[[Sequence[ScoredDoc]], int]) -> Iterator[tuple[str, str]]:
     return (
         (qid, passage.docid)
         for qid, hits in run.items()
-        for hit in hits[:depth]
+        for hit in hits[: needed(hits)]
         for passage in hit.passages or (hit,)
         if passage.text is None
     )

@@ -1,6 +1,7 @@
 """`qpeft tune`: learn fusion weight, depth, windows, probabilities of relevance and a stopping rule on dev queries."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pyserini_qpeft.evaluation.tune import Tuned
     from pyserini_qpeft.reranking.fusion import FusionConfig
 
+_SPLIT = "dev"
 _WINDOWS = ("size", "stride", "title", "most")
 
 HELP = "learn on dev queries: fusion weight and depth, probabilities of relevance, a rule for adaptive depth"
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first-stage", type=Path, metavar="FILE", help="the first stage's run, if --run does not hold its scores"
     )
-    add_qrels_options(parser, split="dev", queries=" of the dev queries, and of no others")
+    add_qrels_options(parser, split=_SPLIT, queries=" of the dev queries, and of no others")
     parser.add_argument(
         "--output",
         type=Path,
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     """Learn what is asked for, write it, and print it."""
     from pyserini_qpeft.adaptive.learning import StoppingConfig
     from pyserini_qpeft.cli.options import read_options
-    from pyserini_qpeft.cli.qrels import open_qrels
+    from pyserini_qpeft.cli.qrels import open_qrels, split_in
     from pyserini_qpeft.evaluation.sweep import judged_only
     from pyserini_qpeft.evaluation.tune import TuneConfig, tune
     from pyserini_qpeft.evaluation.window_choice import tune_windows
@@ -101,10 +103,15 @@ def run(args: argparse.Namespace) -> None:
             "--windows chooses from the windows of a JSONL run: leave out --first-stage, and fit --calibration to a "
             "run with the chosen windows."
         )
+    for options, needed in ((StoppingConfig, [args.stopping]), (TuneConfig, [args.output, args.stopping])):
+        names = [one.name for one in fields(options) if one.name in args]  # type: ignore[arg-type]
+        if names and not any(needed):
+            where = "--output or --stopping" if len(needed) > 1 else "--stopping"
+            raise QPeftError(f"--{names[0].replace('_', '-')} has no effect without {where}.")
     if not args.windows and (given := next((name for name in _WINDOWS if name in args), None)):
         raise QPeftError(f"the {given} of windows has no effect without them: add --windows.")
     config, stopping = read_options(TuneConfig, args), read_options(StoppingConfig, args)
-    qrels = open_qrels(args.qrels, args.split)
+    qrels = open_qrels(args.qrels, split_in(args.qrels, args.split, _SPLIT))
     if args.output is not None or args.stopping is not None:
         if args.windows:
             tuned, dev = tune_windows(_read_lists(args), qrels, read_options(WindowConfig, args), config)

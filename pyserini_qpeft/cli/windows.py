@@ -34,8 +34,8 @@ def read_windows(args: argparse.Namespace, stored: "WindowConfig | None" = None)
     Documents that are given as passages always have windows.
 
     Raises:
-        QPeftError: A value is out of range, windows are off and one of their settings is given, or they are turned off
-            and documents are given as passages.
+        QPeftError: A value is out of range, a setting is given that has no effect (windows are off, or combined in
+            another way), or they are turned off and documents are given as passages.
     """
     from pyserini_qpeft.windows.config import WindowConfig
 
@@ -49,4 +49,7 @@ def read_windows(args: argparse.Namespace, stored: "WindowConfig | None" = None)
     given = {field.name: getattr(args, field.name) for field in fields(WindowConfig) if field.name in args}
     if given and windows is None:
         raise QPeftError(f"the {next(iter(given))} of windows has no effect without them: add --windows.")
+    for name, combine in (("best", "mean"), ("temperature", "smooth")):
+        if name in given and windows is not None and windows.combine != combine:
+            raise QPeftError(f"the {name} of windows has an effect with --windows {combine}, not {windows.combine}.")
     return windows and replace(windows, **given)

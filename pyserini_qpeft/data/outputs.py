@@ -28,7 +28,8 @@ def refuse_overwriting_inputs(outputs: Iterable[PathLike], inputs: Iterable[Path
     """
     given = [Path(path) for path in inputs]
     for output in map(Path, outputs):
-        for place in (output, output.with_name(f"{output.name}.partial")):
+        beside = [output.with_name(f"{output.name}.partial")] if output.name else []  # "." and "/" have none
+        for place in (output, *beside):
             found = _lies_in(place, given) if place.is_dir() else _same_file(place, given)
             if found is not None:
                 raise QPeftError(
@@ -42,9 +43,11 @@ def only_writer(output: PathLike) -> Iterator[None]:
     """Keeps other processes from writing an output during a block, and removes what a killed one has left.
 
     Raises:
-        QPeftError: Another process is writing it, or its folder cannot be written to.
+        QPeftError: Another process is writing it, its folder cannot be written to, or it has no name.
     """
     place = Path(output)
+    if not place.name:  # "." and "/", and an empty name is "."
+        raise QPeftError(f"cannot write {output}: give the output a name.")
     with user_write_errors(output):
         try:
             lock = acquire(place.with_name(f".{place.name}.lock"))

@@ -7,7 +7,7 @@ package uses a line break, and it ranks by the likelihood alone. BEIR itself is 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pyserini_qpeft.reranking.options import check_count
+from pyserini_qpeft.checks import check_whole
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -48,7 +48,7 @@ class BeirReranker:
         Raises:
             QPeftError: A docid is not in the corpus, or `top_k` is negative.
         """
-        check_count(top_k, "top_k")
+        check_whole(top_k, "top_k", 0)
         requests = [
             (queries[qid], sorted(found.items(), key=lambda hit: hit[1], reverse=True)[:top_k])
             for qid, found in results.items()

@@ -33,7 +33,9 @@ class PyTerrierReranker(pt.Transformer):  # type: ignore[misc]
                 first stage's order is that of `rank`, or else of `score`, or else of the rows.
 
         Returns:
-            A new frame with all columns of `inp`, and new `score` and `rank`; the rows of a query are best first.
+            A new frame with all columns of `inp`, and new `score` and `rank`; the rows of a query are best first. If
+            the reranker has a calibration, `probability` is the probability of relevance, NaN for hits that were not
+            rescored.
 
         Raises:
             pyterrier.validate.InputValidationError: A column is missing.
@@ -45,12 +47,13 @@ class PyTerrierReranker(pt.Transformer):  # type: ignore[misc]
         requests = [(ordered["query"].iloc[places[0]], self._hits(ordered.iloc[places])) for places in rows]
         rankings = self.reranker.rerank_batch(requests)
         chosen = [
-            (places[hit.first_stage_rank - 1], hit.score)
-            for places, hits in zip(rows, rankings, strict=True)
-            for hit in hits
+            (places[hit.first_stage_rank - 1], hit) for places, hits in zip(rows, rankings, strict=True) for hit in hits
         ]
         reranked = ordered.iloc[[place for place, _ in chosen]].reset_index(drop=True)
-        reranked["score"] = [float(score) for _, score in chosen]
+        reranked["score"] = [float(hit.score) for _, hit in chosen]
+        if self.reranker.config.calibration is not None:
+            reranked["probability"] = [hit.probability for _, hit in chosen]
+            reranked = reranked.astype({"probability": "float64"})
         ranked: pd.DataFrame = pt.model.add_ranks(reranked.astype({"score": "float64"}))
         return ranked
 

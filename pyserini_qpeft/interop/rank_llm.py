@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.tail import score_tail
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class RankLLMReranker:
             raise QPeftError(
                 f"rank_start={rank_start} and rank_end={rank_end} are not a range: give 0 <= rank_start <= rank_end."
             )
-        check_count(kwargs.get("top_k_retrieve"), "top_k_retrieve")
+        check_whole(kwargs.get("top_k_retrieve"), "top_k_retrieve", 0)
         rank_end = max(rank_start, min(rank_end, kwargs.get("top_k_retrieve") or rank_end))
         slices = [(request.query.text, request.candidates[rank_start:rank_end]) for request in requests]
         with self._one_at_a_time:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.candidates.hits import to_candidates
+from pyserini_qpeft.checks import check_count
 from pyserini_qpeft.data.ranked_hits import RankedHits
 from pyserini_qpeft.data.records import Qrels, RankedHit, RankedList, Run, ScoredDoc
 from pyserini_qpeft.data.runs import write_run
@@ -13,7 +14,6 @@ from pyserini_qpeft.errors import QPeftError, counted
 from pyserini_qpeft.notebook.collection import Collection
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.fusion import FusionConfig
-from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.ranking import rank_hits
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def search(collection: Collection, query: str, k: int = 10) -> RankedHits:
         query: The query.
         k: Number of hits.
     """
-    check_count(k)
+    check_count(k, "k")
     return _first_stage(collection.searcher.search(query, k=k))
 
 
@@ -115,7 +115,7 @@ def search_topics(
     Raises:
         QPeftError: There is no such split, one of the qids is not in it, or `k` is negative.
     """
-    check_count(k)
+    check_count(k, "k")
     judged = collection.judged(split)
     wanted = list(judged if qids is None else qids)
     if missing := [qid for qid in wanted if qid not in judged]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyserini_qpeft.candidates.hit_lists import listed
@@ -12,7 +12,7 @@ from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.options import CallOptions
 from pyserini_qpeft.reranking.progress import passage_bar
 from pyserini_qpeft.reranking.query_batches import query_batches
-from pyserini_qpeft.reranking.requests import Request, Reranked, text_source
+from pyserini_qpeft.reranking.requests import Request, Reranked, rescored, text_source
 from pyserini_qpeft.scoring.report import ScoringReport
 
 
@@ -46,6 +46,14 @@ class AbstractReranker(ABC):
     def passages(self, hits: int) -> int:
         """How many passages are scored at most for a query with this many hits."""
         return hits if self.config.depth is None else min(hits, self.config.depth)
+
+    def needed_texts(self, hits: Sequence[Any]) -> int:
+        """How many of a query's first hits need a text, because they may be rescored.
+
+        Args:
+            hits: All hits of the query, in any form that `rerank` takes as a list.
+        """
+        return rescored(hits, self.config)
 
     def rerank(
         self, query: str, hits: Any, *, k: int | None = None, searcher: Any = None, corpus: Any = None

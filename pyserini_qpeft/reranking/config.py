@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
 
 from pyserini_qpeft.calibration.calibration import Calibration
+from pyserini_qpeft.checks import check_number, check_whole
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.fusion import FusionConfig
 from pyserini_qpeft.reranking.tail import BELOW_DEPTH, BelowDepth
@@ -108,8 +108,6 @@ class RerankConfig:
 
     def __post_init__(self) -> None:
         self._check_types()
-        if self.depth is not None and self.depth < 0:
-            raise QPeftError(f"depth must not be negative, and is {self.depth}.")
         if self.margin is not None and not self.margin >= 0:
             raise QPeftError(f"margin must not be negative, and is {self.margin}.")
         if self.milliseconds is not None and not self.milliseconds > 0:
@@ -127,10 +125,6 @@ class RerankConfig:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise QPeftError(f"{name} must be a {kind.__name__}, not {value!r:.60}.")
-        # Numbers of numpy are numbers too.
-        if self.depth is not None and not isinstance(self.depth, Integral):
-            raise QPeftError(f"depth must be a whole number, not {self.depth!r:.60}.")
+        check_whole(self.depth, "depth", 0)
         for name in ("margin", "milliseconds", "minimum_probability"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Real):
-                raise QPeftError(f"{name} must be a number, not {value!r:.60}.")
+            check_number(getattr(self, name), name)

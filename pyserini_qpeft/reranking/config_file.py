@@ -32,7 +32,7 @@ def write_rerank_config(path: PathLike, config: RerankConfig, tuned: Mapping[str
     if tuned is not None:
         written[_TUNED] = dict(tuned)
     with atomic_write(path) as file:
-        file.write(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+        file.write(json.dumps(written, indent=2, ensure_ascii=False, default=_plain) + "\n")
 
 
 def read_rerank_config(path: PathLike) -> RerankConfig:
@@ -76,6 +76,11 @@ def as_rerank_config(read: Mapping[str, Any]) -> RerankConfig:
     if read.get("windows") is not None:
         found["windows"] = _windows(read["windows"])
     return RerankConfig(**found)
+
+
+def _plain(number: Any) -> Any:
+    """A number of numpy as one of Python."""
+    return number.item()
 
 
 def _fusion(read: Any) -> FusionConfig | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.reranking.options import check_count
 from pyserini_qpeft.reranking.requests import as_pairs, read_pairs
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class CrossEncoderCalls(ABC):
             QPeftError: The query or a text is not a string, `top_k` is negative, or an option cannot be followed.
             TypeError: There is no such option.
         """
-        check_count(top_k, "top_k")
+        check_whole(top_k, "top_k", 0)
         chosen = self._options({**options, "convert_to_numpy": True, "convert_to_tensor": False})
         pairs = as_pairs(query, documents)
         scores = chosen.converted(self._score(pairs, progress=bool(show_progress_bar)))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -9,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from pyserini_qpeft.candidates.records import Candidate
+from pyserini_qpeft.checks import check_number
 from pyserini_qpeft.reranking.requests import Asked
 from pyserini_qpeft.reranking.scored import Scored
 
@@ -21,11 +23,18 @@ _MEMORY = 0.7
 _DOUBT = 0.9
 """What a pace counts after a query for which no hit would fit in time. So a hit is tried again some queries later."""
 
+_HOPE = 0.9
+"""What a pace that was learnt from blocks of one size counts of the time of a character, after a query with hits left
+out; the rest is taken to be fixed. So a larger block is tried some queries later."""
+
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
 
 _GROWTH = 2
 """A block has at most this many times the characters of the largest one lately."""
+
+_LATELY = 8
+"""How many blocks are the last ones. The last block of a query is small, and says nothing against larger ones."""
 
 _LEAST_VARIANCE = 1e-4
 """Of the sizes of blocks, as a part of their mean square: below it they are the same."""
@@ -46,6 +55,7 @@ class Deadline:
     @classmethod
     def after(cls, milliseconds: float) -> Self:
         """The deadline that ends a number of milliseconds from now."""
+        check_number(milliseconds, "milliseconds")
         return cls(time.monotonic() + milliseconds / 1000)
 
     def seconds_left(self) -> float:
@@ -58,7 +68,9 @@ class Pace:
 
     A block takes a fixed time, such as the wait for other requests, and a time for each character: the line of least
     squares through the blocks, of which older ones count less. If the line makes no sense, because all blocks had the
-    same size or because of noise, the time is proportional to the characters.
+    same size or because of noise, the time is proportional to the characters. Blocks of one size do not say which part
+    of their time is fixed, so with each query whose hits do not fit (`hope`) a larger part is taken to be, until a
+    block of another size is tried.
 
     Args:
         passage_tokens: Tokens of a passage that are read at most; None: all are read.
@@ -68,7 +80,8 @@ class Pace:
         self._most = None if passage_tokens is None else passage_tokens * _CHARACTERS_PER_TOKEN
         # Decaying sums over the blocks: 1, characters, seconds, characters², characters · seconds.
         self._sums = np.zeros(5)
-        self._largest = 0.0
+        self._lately: deque[float] = deque([0.0], maxlen=_LATELY)
+        self._per_character = 1.0  # part of the time of a block of the only size
         self._lock = threading.Lock()
 
     def fitting(self, query: str, candidates: Sequence[Candidate], seconds: float) -> int:
@@ -88,7 +101,7 @@ class Pace:
             fixed, each = self._line()
             characters = (seconds / _MARGIN - fixed) / each
             # A much larger block may not follow the line.
-            tried = max(ends[0], _GROWTH * self._largest)
+            tried = max(ends[0], _GROWTH * max(self._lately))
         return int(np.searchsorted(ends, min(characters, tried), side="right"))
 
     def measured(self, query: str, candidates: Sequence[Candidate], seconds: float) -> None:
@@ -96,23 +109,35 @@ class Pace:
         size = float(sum(self._size(query, one) for one in candidates))
         with self._lock:
             self._sums = _MEMORY * self._sums + (1, size, seconds, size * size, size * seconds)
-            self._largest = max(_MEMORY * self._largest, size)
+            self._lately.append(size)
+            if self._variance() > 0:
+                self._per_character = 1.0
 
     def doubt(self) -> None:
         """Expect scoring to take a little less time, because nothing was measured for lack of time."""
         with self._lock:
             self._sums[[2, 4]] *= _DOUBT
 
+    def hope(self) -> None:
+        """Expect a larger block to take a little less time, because hits were left out for lack of time."""
+        with self._lock:
+            self._per_character *= _HOPE
+
     def _line(self) -> tuple[float, float]:
         """Seconds of a block, and seconds for each of its characters."""
-        blocks, size, seconds, squares, products = self._sums.tolist()
-        variance = squares - size * size / blocks
+        blocks, size, seconds, _, products = self._sums.tolist()
         proportional = seconds / size
-        if variance > _LEAST_VARIANCE * squares:
-            each = (products - size * seconds / blocks) / variance
-            if 0 < each < proportional:
-                return (seconds - each * size) / blocks, each
-        return 0.0, proportional
+        each = self._per_character * proportional
+        if (variance := self._variance()) > 0:
+            slope = (products - size * seconds / blocks) / variance
+            each = slope if 0 < slope < proportional else proportional
+        return (seconds - each * size) / blocks, each
+
+    def _variance(self) -> float:
+        """Sum of the squared deviations of the sizes from their mean; 0 if they are the same."""
+        blocks, size, _, squares, _ = self._sums.tolist()
+        variance: float = squares - size * size / blocks
+        return variance if variance > _LEAST_VARIANCE * squares else 0.0
 
     def _size(self, query: str, candidate: Candidate) -> int:
         characters = len(candidate.text)
@@ -144,8 +169,8 @@ def score_in_time(asked: Asked, score: Score, deadline: Deadline, pace: Pace) ->
     while done < len(asked.head):
         count = pace.fitting(asked.query, asked.head[done:], deadline.seconds_left())
         if not count:
-            if not done and deadline.seconds_left() > 0:
-                pace.doubt()
+            if deadline.seconds_left() > 0:
+                pace.hope() if done else pace.doubt()
             break
         block = asked.head[done : done + count]
         start = time.perf_counter()

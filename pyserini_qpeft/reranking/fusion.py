@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pyserini_qpeft.checks import check_number
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.models.registry import fusion_weight
 
@@ -43,9 +44,11 @@ class FusionConfig:
                 f"unknown fusion method {self.method!r}: choose one of {known}."
                 f"{did_you_mean(self.method, get_args(FusionMethod))}"
             )
+        check_number(self.weight, "fusion weight")
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
-        if self.rrf_k < 0:
+        check_number(self.rrf_k, "rrf_k")
+        if not self.rrf_k >= 0:
             raise QPeftError(f"rrf_k must not be negative, but is {self.rrf_k}")
 
     def for_model(self, model: str | None) -> Self:

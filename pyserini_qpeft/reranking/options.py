@@ -4,22 +4,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyserini_qpeft.candidates.texts import TextSource
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.scoring.report import ScoringReport
 
 if TYPE_CHECKING:
     from pyserini_qpeft.scoring.row_scorer import OnScored
-
-
-def check_count(count: int | None, name: str = "k") -> None:
-    """Check how many hits are asked for.
-
-    Raises:
-        QPeftError: The number is negative. The message begins with `name`.
-    """
-    if count is not None and count < 0:
-        raise QPeftError(f"{name} must not be negative, and is {count}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +28,7 @@ class CallOptions:
             or there is none.
 
     Raises:
-        QPeftError: `k` is negative.
+        QPeftError: `k` is negative or no whole number, or another option is of the wrong type.
     """
 
     k: int | None = None
@@ -48,4 +39,11 @@ class CallOptions:
     deadline: Deadline | None = None
 
     def __post_init__(self) -> None:
-        check_count(self.k)
+        check_whole(self.k, "k", 0)
+        if self.texts is not None and not callable(self.texts):
+            raise QPeftError(
+                f"texts must be a function from docid to text, not {self.texts!r:.60}: text_source makes one of a "
+                "searcher or a corpus."
+            )
+        if self.deadline is not None and not isinstance(self.deadline, Deadline):
+            raise QPeftError(f"deadline must be a Deadline, such as Deadline.after(500), not {self.deadline!r:.60}.")

@@ -1,6 +1,6 @@
 """What every reranker can do. The rest of the package uses rerankers through this protocol only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pyserini_qpeft.data.ranked_hits import RankedHits
@@ -33,6 +33,10 @@ class Reranker(Protocol):
 
     def passages(self, hits: int) -> int:
         """How many passages are scored at most for a query with this many hits."""
+        ...
+
+    def needed_texts(self, hits: Sequence[Any]) -> int:
+        """How many of a query's first hits need a text, because they may be rescored."""
         ...
 
     def rerank(

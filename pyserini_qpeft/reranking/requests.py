@@ -133,6 +133,18 @@ def text_source(searcher: Any, corpus: Any) -> TextSource | None:
     return chain(*sources) if sources else None
 
 
+def rescored(hits: Sequence[Any], config: RerankConfig) -> int:
+    """How many of a query's first hits are rescored. No text is looked up.
+
+    Args:
+        hits: All hits of the query, see `candidates.hits.to_candidates`.
+        config: Its depth and margin say so.
+    """
+    if config.margin is None:
+        return len(hits) if config.depth is None else min(config.depth, len(hits))
+    return config.rescored([hit.score for hit in first_stage_hits(hits[: config.depth])])
+
+
 def ask(request: Request, place: int, texts: TextSource | None, config: RerankConfig) -> Asked:
     """A request with the texts of the hits that are rescored.
 
@@ -147,14 +159,13 @@ def ask(request: Request, place: int, texts: TextSource | None, config: RerankCo
     """
     query, hits = request
     found = listed(hits)
-    head = to_candidates(found[: config.depth], texts)
-    asked = Asked(
+    count = rescored(found, config)
+    return Asked(
         as_text(query, f"the query of request {place}"),
-        head,
-        first_stage_hits(found[len(head) :], first_rank=len(head) + 1),
+        to_candidates(found[:count], texts),
+        first_stage_hits(found[count:], first_rank=count + 1),
         scored=not all(isinstance(hit, TextHit) for hit in found),
     )
-    return asked.until(config.rescored([one.score for one in head]))
 
 
 def refuse_non_finite(asked: Asked, likelihoods: npt.NDArray[np.float32]) -> None:

@@ -134,12 +134,11 @@ def rerank_run(
         **config_settings(config),
         **reranker.settings(),
     }
-    depth = reranker.config.depth
     texts = text_source(searcher, corpus)
     with ResumableWriter(
         config.output, run, settings, form=config.format, tag=config.tag, restart=config.restart
     ) as writer:
-        _refuse_other_texts(writer, run, depth, texts)
+        _refuse_other_texts(writer, run, reranker, texts)
         unfinished = writer.unfinished
         passages: dict[str, int] = {}
         loads: dict[str, int] = {}
@@ -158,9 +157,10 @@ def rerank_run(
                 fingerprints: dict[str, str] = {}
 
                 def request(qid: str) -> Request:
-                    head = to_candidates(run[qid][:depth], texts)
+                    hits = run[qid]
+                    head = to_candidates(hits[: reranker.needed_texts(hits)], texts)
                     fingerprints[qid] = _fingerprint(head)
-                    return topics[qid], [*head, *((hit.docid, hit.score) for hit in run[qid][len(head) :])]
+                    return topics[qid], [*head, *((hit.docid, hit.score) for hit in hits[len(head) :])]
 
                 requests = (list(map(request, batch)) for batch in batches)
                 hints = config.format == "jsonl"
@@ -219,9 +219,10 @@ def _fingerprint(candidates: Iterable[Candidate]) -> str:
     return texts_fingerprint((one.docid, one.text) for one in candidates)
 
 
-def _refuse_other_texts(writer: ResumableWriter, run: Run, depth: int | None, texts: TextSource | None) -> None:
+def _refuse_other_texts(writer: ResumableWriter, run: Run, reranker: "Reranker", texts: TextSource | None) -> None:
     for qid, fingerprint in writer.finished.items():
-        if _fingerprint(to_candidates(run[qid][:depth], texts)) != fingerprint:
+        hits = run[qid]
+        if _fingerprint(to_candidates(hits[: reranker.needed_texts(hits)], texts)) != fingerprint:
             raise QPeftError(
                 f"{writer.partial} is an unfinished run, and the texts of query {qid} have changed since. "
                 "Set the corpus back to continue it, or restart."

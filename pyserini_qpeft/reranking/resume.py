@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from pyserini_qpeft.data.files import PathLike, atomic_write, user_read_errors, user_write_errors
 from pyserini_qpeft.data.records import RankedList
 from pyserini_qpeft.data.runs import formatter, header_of
@@ -61,7 +63,7 @@ class ResumableWriter:
             raise QPeftError(f"cannot write {output}: it is not a file, so an unfinished run could not be kept")
         self._lines_of = formatter(form, tag)
         self._header = header_of(form)
-        self._settings = json.loads(json.dumps({**settings, "format": form, "tag": tag}, default=str))
+        self._settings = json.loads(json.dumps({**settings, "format": form, "tag": tag}, default=_plain))
         self._qids = list(qids)
         self.finished: dict[str, str | None] = {}
         self._places: dict[str, int] = {}  # where in the partial file the line of a finished query begins
@@ -184,6 +186,11 @@ class ResumableWriter:
         raise QPeftError(
             f"{self.partial} is an unfinished run with {changed}{more}: set that back to continue it, or restart"
         )
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has no form for: a number of numpy as one of Python, anything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _whole_record(line: bytes) -> dict[str, Any] | None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyserini_qpeft.candidates.texts import gives_documents
+from pyserini_qpeft.checks import check_count
 from pyserini_qpeft.data.records import RankedHit
 from pyserini_qpeft.errors import QPeftError, counted
-from pyserini_qpeft.reranking.options import check_count
 
 if TYPE_CHECKING:
     from pyserini_qpeft.reranking.protocol import Reranker
@@ -27,7 +27,7 @@ class RerankingSearcher:
             such as `lucene.StoredTexts`. It is asked if the searcher's own `doc` gives no text.
 
     Raises:
-        QPeftError: The searcher has no `search`, or the reranker no `rerank`.
+        QPeftError: The searcher has no `search`, the reranker no `rerank`, or the depth is no whole number.
     """
 
     def __init__(self, searcher: Any, reranker: "Reranker", *, depth: int = 100, corpus: Any = None) -> None:
@@ -35,6 +35,7 @@ class RerankingSearcher:
             raise QPeftError(f"the searcher has no search: {searcher!r:.80}. Open an index with lucene.open_searcher.")
         if not hasattr(reranker, "rerank"):
             raise QPeftError(f"the reranker has no rerank: {reranker!r:.80}.")
+        check_count(depth, "depth")
         self.searcher = searcher
         self.reranker = reranker
         self.depth = depth
@@ -51,7 +52,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: The text of a hit is missing, or the model's score of it is not finite; the docid is named.
         """
-        check_count(k)
+        check_count(k, "k")
         hits = self.searcher.search(q, **{**self._wanted(self.searcher.search, k), **options})
         return self.reranker.rerank(q, hits, k=k, searcher=self._stored(), corpus=self.corpus)
 
@@ -73,7 +74,7 @@ class RerankingSearcher:
         Raises:
             QPeftError: As for `search`, or the numbers of queries and qids differ.
         """
-        check_count(k)
+        check_count(k, "k")
         if len(queries) != len(qids):
             raise QPeftError(f"{counted(len(queries), 'query')} and {counted(len(qids), 'qid')}: give a qid for each.")
         wanted = {**self._wanted(self.searcher.batch_search, k), "threads": threads, **options}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.errors import QPeftError
 
 HintSource = Literal["own", "shuffled", "random"]
@@ -122,15 +123,11 @@ class ScoringConfig:
 
     def __post_init__(self) -> None:
         for name in ("passage_tokens", "batch_tokens", "query_batch_pairs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QPeftError(f"{name} must be at least 1, not {value}.")
+            check_whole(getattr(self, name), name, 1)
         if self.hints not in get_args(HintSource):
             raise QPeftError(f"hints must be one of {', '.join(get_args(HintSource))}, not {self.hints!r}.")
         for name in ("passage_cache_bytes", "passage_cache_limit"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise QPeftError(f"{name} must be 0 or more, not {value}.")
+            check_whole(getattr(self, name), name, 0)
         if self.passage_cache_dtype not in get_args(CacheDtype):
             raise QPeftError(f"passage_cache_dtype must be model or int8, not {self.passage_cache_dtype!r}.")
         if self.passage_cache_folder is not None and self.passage_cache_bytes == 0:

@@ -33,7 +33,6 @@ class PreReadingPlan:
         bytes: Disk space that all of them take.
         missing: Passages that are not stored yet.
         missing_tokens: Their tokens.
-        missing_bytes: Disk space that they take.
     """
 
     passages: int
@@ -41,7 +40,6 @@ class PreReadingPlan:
     bytes: int
     missing: int
     missing_tokens: int
-    missing_bytes: int
 
 
 class PreReader:
@@ -98,7 +96,7 @@ class PreReader:
         if missing_size > usable:
             free = f"{size_text(usable)} of the disk of {folder.folder} can be used"
             raise QPeftError(_refusal(missing, missing_size, free))
-        return PreReadingPlan(passages, tokens, size, missing, missing_tokens, missing_size)
+        return PreReadingPlan(passages, tokens, size, missing, missing_tokens)
 
     def read(self, texts: Iterable[str], on_read: OnRead | None = None) -> int:
         """Reads the texts that are not stored yet. A reading that was stopped goes on where it stopped.

@@ -55,7 +55,7 @@ class LikelihoodScorer:
         query_batch_pairs: How many pairs the caller should score together.
 
     Raises:
-        QPeftError: If the configuration asks for a passage cache, random hints or compiling, and this model or machine
+        QPeftError: If the configuration asks for a passage cache, other hints or compiling, and this model or machine
             cannot do it. The message says why.
     """
 
@@ -87,6 +87,8 @@ class LikelihoodScorer:
         drawn = self.config.hints == "random"
         if drawn and not rule.hints_are_tokens:
             raise QPeftError("random hints need an adapter with retrieved hints (Q-PEFT-R).")
+        if self.config.hints == "shuffled" and not rule.has_hints:
+            raise QPeftError("shuffled hints need an adapter with hints (Q-PEFT-R or Q-PEFT-A).")
         self.builder = SequenceBuilder(self.encoder, self.adapter, selector, max_length, random_hints=drawn)
         self.device = pair_model.device
         self.query_batch_pairs = self.config.query_batch_pairs or query_batch_pairs(model, self.device)

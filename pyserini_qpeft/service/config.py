@@ -39,7 +39,7 @@ class LimitsConfig:
 
     def __post_init__(self) -> None:
         for limit in fields(self):
-            if getattr(self, limit.name) <= 0:
+            if not getattr(self, limit.name) > 0:
                 raise QPeftError(f"the limit {limit.name} must be above 0, not {getattr(self, limit.name)}.")
 
 
@@ -49,11 +49,12 @@ class ServiceConfig:
 
     Attributes:
         model: The base model and its adapter. It is served under the model's name. With a cascade, it says how all
-            models are loaded; its model and adapter do not count.
+            models are loaded, and names no model and no adapter.
         rerank: How the models rerank. With a cascade, what all stages share.
         cascade: The stages of a cascade, see `read_cascade`. It is served under this name, and its models under theirs.
-        adaptive: Whether reading stops before the depth (adaptive depth).
-        rule: When it stops, for all models; None is the rule that comes with each model.
+        adaptive: Whether reading stops before the depth (adaptive depth), of all models; not with a cascade.
+        rule: When it stops, of the first model. None is the rule that comes with it. The other models use those that
+            come with them.
         adapters: Further models over the same base model: `NAME=ADAPTER`, where ADAPTER is a hub id, a folder, the name
             of one of the base model's adapters, or `none` for the bare model. ADAPTER alone is served under its own
             name.
@@ -66,6 +67,9 @@ class ServiceConfig:
             batch; the last turn is up to half longer. A new request waits for one turn at most before some of its
             documents are scored.
         limits: What is refused.
+
+    Raises:
+        QPeftError: A value is out of range or of the wrong type, or a rule is given without adaptive depth.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -93,6 +97,19 @@ class ServiceConfig:
     )
     limits: LimitsConfig = field(default_factory=LimitsConfig)
 
+    def __post_init__(self) -> None:
+        for name in ("adapters", "index", "examples"):
+            if isinstance(getattr(self, name), str):
+                raise QPeftError(f"{name} must be a list of strings, not the string {getattr(self, name)!r:.60}.")
+        if self.rule is not None and not isinstance(self.rule, StoppingRule):
+            raise QPeftError(f"rule must be a StoppingRule, not {self.rule!r:.60}: read_rule reads one from a file.")
+        if self.rule is not None and not self.adaptive:
+            raise QPeftError("a stopping rule has no effect without adaptive depth: set adaptive too.")
+        if not self.batch_wait_ms >= 0:
+            raise QPeftError(f"batch_wait_ms must not be negative, and is {self.batch_wait_ms}.")
+        if not self.turn_seconds > 0:
+            raise QPeftError(f"turn_seconds must be above 0, and is {self.turn_seconds}.")
+
 
 TOKEN_VARIABLE = "QPEFT_TOKEN"
 """The environment variable that holds the token if no file is named."""
@@ -110,6 +127,9 @@ class ServerConfig:
         insecure: Whether an address that other machines reach may be served without a token.
         trusted_proxies: Addresses of proxies whose `X-Forwarded-For` names the client.
         log_level: The least severe messages that are logged.
+
+    Raises:
+        QPeftError: There is no such port.
     """
 
     host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
@@ -130,3 +150,7 @@ class ServerConfig:
     log_level: str = field(
         default="info", metadata={"help": "messages to log", "choices": ("debug", "info", "warning", "error")}
     )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise QPeftError(f"port must be between 0 and 65535, and is {self.port}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pyserini_qpeft.candidates.records import Candidate
 from pyserini_qpeft.data.fields import as_text
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.deadline import Deadline
 from pyserini_qpeft.service.calls import Calls
 from pyserini_qpeft.service.checks import check_size, read_query
@@ -43,7 +44,7 @@ SEARCHING = "pyserini_qpeft.service.searching:Searching"
 
 
 class Service:
-    """Scores, searches and explains. Used as `async with Service(config) as service`.
+    """Scores, searches and explains. Used as `async with Service(config) as service`, once.
 
     Models and indexes live in processes of their own. The weights of a base model are in memory once, whatever the
     number of adapters and stages.
@@ -66,7 +67,7 @@ class Service:
         self.models = served_models(self.config)
         self.indexes = served_indexes(self.config)
         self.metrics = Metrics()
-        self._scoring = WorkerProcess("scoring", SCORING, scoring_settings(self.models, self.config))
+        self._scoring = WorkerProcess("scoring", SCORING, scoring_settings(self.models))
         searching = WorkerProcess("search", SEARCHING, self.indexes)
         self._processes = Processes(self._scoring, searching if self.indexes else None)
         self._scheduler = Scheduler(self._scoring, self.config, self.metrics)
@@ -74,8 +75,11 @@ class Service:
         explanations = Calls(self._scoring, self.limits, self.metrics)
         self._reranks = Reranks(self._scheduler, self._scoring, explanations, self.limits.connections)
         self._entered = 0
+        self._stopped = False
 
     async def __aenter__(self) -> Self:
+        if self._stopped:
+            raise QPeftError("this Service has stopped, and cannot start again: make a new one of its config.")
         self._entered += 1
         if self._entered == 1:
             await self._start()
@@ -241,6 +245,7 @@ class Service:
         self._scheduler.start()
 
     async def _stop(self) -> None:
+        self._stopped = True
         await self._scheduler.stop()
         self._reranks.stop()
         await self._processes.stop()

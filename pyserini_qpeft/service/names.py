@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.cascade.config import StageConfig, read_cascade
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.lucene.kinds import is_lucene_index
@@ -25,12 +26,14 @@ class ServedModel:
         model: Base model and adapter.
         config: How it reranks.
         adaptive: Whether reading stops before the depth (adaptive depth).
+        rule: When it stops; None is the rule that comes with the model.
     """
 
     name: str
     model: ModelConfig
     config: RerankConfig
     adaptive: bool = False
+    rule: StoppingRule | None = None
 
     @property
     def base(self) -> str:
@@ -63,21 +66,27 @@ def served_models(config: ServiceConfig) -> dict[str, Served]:
     """The models and the cascade that a configuration serves, by name; the first is the default.
 
     Raises:
-        QPeftError: Two have the same name, the cascade cannot be read, or adapters are given with a cascade.
+        QPeftError: Two have the same name, the cascade cannot be read, or adapters or adaptive depth are given with a
+            cascade.
     """
     if config.cascade is None:
         base = config.model.model or DEFAULT_MODEL
         named = _named((_last_part(base), config.model.adapter), config.adapters, "model", "--adapters")
-        # A calibration that is given belongs to the adapter that is given.
-        others = replace(config.rerank, calibration=None)
-        return {
-            name: ServedModel(
-                name, replace(config.model, adapter=adapter), others if place else config.rerank, config.adaptive
+        (first, adapter), *others = named.items()
+        served: dict[str, Served] = {
+            first: ServedModel(
+                first, replace(config.model, adapter=adapter), config.rerank, config.adaptive, config.rule
             )
-            for place, (name, adapter) in enumerate(named.items())
         }
+        # A calibration and a stopping rule that are given belong to the adapter that is given.
+        shared = replace(config.rerank, calibration=None)
+        for name, adapter in others:
+            served[name] = ServedModel(name, replace(config.model, adapter=adapter), shared, config.adaptive)
+        return served
     if config.adapters:
         raise QPeftError("adapters are given with a cascade: name each as a stage, such as tiny+attention@100.")
+    if config.adaptive:
+        raise QPeftError("adaptive depth cannot be used with a cascade: leave one of them out.")
     cascade = read_cascade(config.cascade, config.model, config.rerank)
     alone = replace(config.rerank, milliseconds=cascade.milliseconds)
     models: dict[str, ServedModel] = {}
@@ -94,18 +103,17 @@ def served_models(config: ServiceConfig) -> dict[str, Served]:
     return {name: ServedCascade(name, tuple(stages), cascade.milliseconds), **models}
 
 
-def scoring_settings(served: Mapping[str, Served], config: ServiceConfig) -> ScoringSettings:
+def scoring_settings(served: Mapping[str, Served]) -> ScoringSettings:
     """What the scoring process loads.
 
     Args:
         served: The models and the cascade, by name.
-        config: The configuration of the service.
     """
     models = [one for one in served.values() if isinstance(one, ServedModel)]
     return ScoringSettings(
         {one.name: one.model for one in models},
         {one.name: one.config for one in models},
-        {one.name: config.rule for one in models if one.adaptive},
+        {one.name: one.rule for one in models if one.adaptive},
     )
 
 
@@ -131,7 +139,8 @@ def find_served(name: str | None, served: Mapping[str, Served], config: ServiceC
     if (count := name.count("@")) > MOST_STAGES:
         raise QPeftError(f"the cascade of a request may have {MOST_STAGES} stages at most, and this one has {count}.")
     models = {model.name: model for model in served.values() if isinstance(model, ServedModel)}
-    cascade = read_cascade(name, config.model, config.rerank)
+    shared = replace(config.rerank, depth=None, margin=None, calibration=None)
+    cascade = read_cascade(name, replace(config.model, model=None, adapter=None), shared)
     stages = tuple(_stage(stage, models) for stage in cascade.stages)
     return ServedCascade(name, stages, cascade.milliseconds)
 

@@ -58,13 +58,17 @@ def status_router(service: Service) -> APIRouter:
 
 def _described(served: Served) -> dict[str, Any]:
     if isinstance(served, ServedCascade):
-        stages = [{"model": stage.name, "depth": stage.config.depth} for stage in served.stages]
+        stages = [
+            {"model": stage.name, "depth": stage.config.depth, "margin": stage.config.margin} for stage in served.stages
+        ]
         return {"stages": stages, "milliseconds": served.milliseconds}
     config = served.config
     fusion = config.fusion and config.fusion.for_model(served.model.model)
     return {
         "root": served.base,
         "adapter": served.model.adapter,
+        "depth": config.depth,
+        "margin": config.margin,
         "fusion_weight": fusion and fusion.weight,
         "windows": config.windows and config.windows.combine,
         "adaptive": served.adaptive,

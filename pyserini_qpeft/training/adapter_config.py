@@ -1,6 +1,6 @@
 """The settings of an adapter that is trained: the variant, and the LoRA beside it or in its place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError, did_you_mean
@@ -18,8 +18,8 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, or `lora_layers` is
-            given without a LoRA.
+        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, a setting of it is
+            given without a LoRA, or a setting of the prompt is given with a LoRA alone.
     """
 
     variant: str = field(
@@ -62,8 +62,12 @@ class AdapterConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
-        if self.lora_layers is not None and not self.has_lora:
-            raise QPeftError("lora_layers is about a LoRA: choose variant lora, or give lora too.")
+        for one in fields(self):
+            of_lora = one.name.startswith("lora_") and getattr(self, one.name) != one.default
+            if of_lora and not self.has_lora:
+                raise QPeftError(f"{one.name} is about a LoRA: choose variant lora, or give lora too.")
+        if self.variant == LORA and self.prompt:
+            raise QPeftError(f"{next(iter(self.prompt))} is about hints or prompt, and variant lora trains neither.")
 
     @property
     def has_lora(self) -> bool:

@@ -1,9 +1,11 @@
 """The settings of a training run, as frozen dataclasses; the options of `qpeft train` are made from their fields."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
 from pyserini_qpeft.training.adapter_config import AdapterConfig
@@ -138,10 +140,14 @@ class OptimizationConfig:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         if self.passage_cache_folder is not None and not self.passage_cache_bytes:
             raise QPeftError("passage_cache_folder needs passage_cache_bytes: stored passages are loaded into it.")
-        if self.learning_rate <= 0 or not 0 <= self.warmup <= 1 or self.clip < 0 or self.weight_decay < 0:
-            raise QPeftError(
-                "learning_rate must be above 0, warmup between 0 and 1, clip and weight_decay not negative."
-            )
+        for name in ("learning_rate", "lora_learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise QPeftError(f"{name} must be above 0, and is {value}.")
+        for name, most in (("warmup", 1.0), ("clip", math.inf), ("weight_decay", math.inf)):
+            if not 0 <= getattr(self, name) <= most:
+                range_of = "between 0 and 1" if most == 1.0 else "0 or more"
+                raise QPeftError(f"{name} must be {range_of}, and is {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -197,8 +203,11 @@ class TrainConfig:
                 f"batch_queries ({self.optimization.batch_queries}) must be a multiple of in_batch "
                 f"({self.sampling.in_batch}), the queries that share their passages."
             )
-        if self.optimization.patience is not None and not self.dev:
-            raise QPeftError("patience needs dev examples: give them with dev.")
+        check_whole(self.seed, "seed", 0)
+        given = {"patience": self.optimization.patience, "dev_queries": self.sampling.dev_queries}
+        for name, value in given.items():
+            if value is not None and not self.dev:
+                raise QPeftError(f"{name} needs dev examples: give them with dev.")
 
     def settings(self) -> dict[str, Any]:
         """Returns everything that the result depends on, as plain values for JSON.

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from pyserini_qpeft.checks import check_whole
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.corpus import Document, iter_documents, passage_text
 from pyserini_qpeft.data.examples import TrainingExample, TrainingPassage
@@ -44,8 +45,10 @@ class MiningConfig:
     seed: int = field(default=1, metadata={"help": "seed of the random choices"})
 
     def __post_init__(self) -> None:
-        if self.negatives < 1 or not 0 <= self.skip < self.top_n or (self.max_queries or 1) < 1:
-            raise QPeftError("negatives and max_queries must be at least 1, and skip below top_n and not negative.")
+        for name, least in (("negatives", 1), ("skip", 0), ("top_n", 1), ("max_queries", 1), ("seed", 0)):
+            check_whole(getattr(self, name), name, least)
+        if self.skip >= self.top_n:
+            raise QPeftError(f"skip must be below top_n, and they are {self.skip} and {self.top_n}.")
 
 
 @dataclass(slots=True)

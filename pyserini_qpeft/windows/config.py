@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from pyserini_qpeft.checks import check_number, check_whole
 from pyserini_qpeft.errors import QPeftError
 
 Combine = Literal["max", "mean", "first", "smooth"]
@@ -62,12 +63,12 @@ class WindowConfig:
     def __post_init__(self) -> None:
         if self.combine not in COMBINE:
             raise QPeftError(f"windows are combined by one of {', '.join(COMBINE)}, not {self.combine!r}.")
+        check_whole(self.size, "the size of a window")
         if self.size is not None and self.size < SMALLEST:
             raise QPeftError(f"the size of a window must be at least {SMALLEST} tokens, not {self.size}.")
         for name in ("stride", "best", "most"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QPeftError(f"{name} of windows must be at least 1, not {value}.")
+            check_whole(getattr(self, name), f"{name} of windows", 1)
+        check_number(self.temperature, "the temperature of windows")
         if not 0 < self.temperature < math.inf:
             raise QPeftError(f"the temperature of windows must be above 0 and finite, not {self.temperature}.")
 

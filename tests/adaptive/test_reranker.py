@@ -74,6 +74,11 @@ def test_each_list_is_that_of_the_plain_reranker_at_the_depth_where_reading_stop
         assert one.prior == pytest.approx(expected.prior, abs=1e-5)
 
 
+def test_the_name_of_a_rules_file_is_not_a_rule(plain: QPeftReranker):
+    with pytest.raises(QPeftError, match=r"must be a StoppingRule, not 'rule.json': read one .* with read_rule of"):
+        AdaptiveReranker(plain, "rule.json")
+
+
 def test_a_rule_that_never_stops_is_the_plain_reranker(plain: QPeftReranker):
     never = StoppingRule(1.0, -2.0, 0.0, 0.0, -1.0, k=3, block=5)
     for query in QUERIES:

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyserini_qpeft import FusionConfig, QPeftError, RerankConfig, ScoringConfig
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.cascade.config import read_cascade
 from pyserini_qpeft.models.config import ModelConfig
 
@@ -65,6 +67,21 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
 def test_mistakes_name_the_stage(words: str, message: str) -> None:
     with pytest.raises(QPeftError, match=message):
         read_cascade(words)
+
+
+@pytest.mark.parametrize(
+    ("shared", "name"),
+    [
+        ({"model": ModelConfig("tiny")}, "model"),
+        ({"model": ModelConfig(adapter="none")}, "adapter"),
+        ({"config": RerankConfig(depth=5)}, "depth"),
+        ({"config": RerankConfig(margin=1)}, "margin"),
+        ({"config": RerankConfig(calibration=Calibration(1.0, 0.0))}, "a calibration"),
+    ],
+)
+def test_what_each_stage_has_for_itself_is_not_set_for_all(shared: dict[str, Any], name: str) -> None:
+    with pytest.raises(QPeftError, match=f"^{name} is set for all stages of a cascade"):
+        read_cascade("tiny@10", **shared)
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,23 @@ def test_listing_and_clearing(cache, beir, model, tmp_path):
         (["cache", "--passage-cache-folder", "{folder}", "--list", "--clear"], "not allowed with"),
         (["cache", "--passage-cache-folder", "{folder}", "--clear", "--index", "x"], "leave out --corpus and --index"),
         (["cache", "--passage-cache-folder", "{folder}", "--passage-cache-limit", "5x"], "'5x' is not a size"),
+        (["cache", "--passage-cache-folder", "{file}", "--corpus", "c"], "is a file, where the folder of a cache was"),
+        (["cache", "--passage-cache-folder", "{folder}", "--list", "--model", "tiny"], "model has no effect on --list"),
+        (
+            ["cache", "--passage-cache-folder", "{folder}", "--clear", "--adapter", "none"],
+            "adapter has no effect on --cl",
+        ),
+        (["cache", "--passage-cache-folder", "{folder}", "--list", "--windows"], "windows has no effect on --list"),
+        (
+            ["cache", "--passage-cache-folder", "{folder}", "--clear", "--passage-tokens", "9"],
+            "passage-tokens has no eff",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(error_of, tmp_path, words, sentence):
-    assert sentence in error_of(*(word.format(folder=tmp_path / "none") for word in words))
+    (tmp_path / "file").touch()
+    named = {"folder": tmp_path / "none", "file": tmp_path / "file"}
+    assert sentence in error_of(*(word.format(**named) for word in words))
 
 
 def test_a_corpus_that_does_not_fit_is_refused(error_of, beir, model, tmp_path):

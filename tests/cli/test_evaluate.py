@@ -181,3 +181,34 @@ def test_a_run_that_cannot_be_ranked_anew_is_left_out_of_two_plots_only(folder: 
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning.startswith("some is not in the plots of fusion weight and depth: query q2: ")
     assert reason in warning
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--corpus", "@c"], "--corpus has no effect without --answers."),
+        (["--answer-cutoffs", "5"], "--answer-cutoffs has no effect without --answers."),
+        (["--answers", "@run.txt", "--answer-cutoffs", "0"], "--answer-cutoffs must be 1 or more, and one is 0."),
+        (["--config", "@run.txt"], "--config marks its fusion weight in the plots: add --plots, or a report in HTML"),
+        (["--plots", "@run.txt"], "run.txt: it is a file, where a folder was expected."),
+        (["--output", ""], "cannot write .: its name must end in one of"),
+        (["--output", "@a.md", "@a.md"], "a.md is named as two outputs: give each a name of its own."),
+    ],
+)
+def test_options_without_effect_and_outputs_that_cannot_be_are_refused(folder: Path, capsys, options, sentence):
+    assert evaluate(folder, "@run.txt", "--qrels", "@qrels.tsv", *options) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--output", "@t.json", "--stopping-k", "5"], "--stopping-k has no effect without --stopping."),
+        (["--calibration", "@c.json", "--weights", "0.5"], "--weights has no effect without --output or --stopping."),
+        (["--output", "@t.json", "--stopping", "@t.json"], "t.json is named as two outputs"),
+    ],
+)
+def test_options_of_tune_without_effect_are_refused(folder: Path, capsys, options, sentence):
+    named = [re.sub("^@", f"{folder}/", text) for text in ["--run", "@run.txt", "--qrels", "@qrels.tsv", *options]]
+    assert main(["tune", *named]) == 2
+    assert sentence in capsys.readouterr().err

@@ -94,3 +94,20 @@ def test_what_the_user_gave_is_not_changed(qpeft, arguments, run_file, beir):
     given = {file: file.read_bytes() for file in (run_file, *beir.iterdir())}
     assert qpeft(*arguments()).code == 0
     assert {file: file.read_bytes() for file in (run_file, *beir.iterdir())} == given
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--output", ""], "cannot write .: it is a folder, name a file in it."),
+        (["--output", "{folder}"], "cannot write {folder}: it is a folder, name a file in it."),
+        (["--seconds"], "--seconds has no effect on a run in the format trec: add --output-format jsonl."),
+        (["--workers", "2"], "--workers has no effect on one machine: add --engine ray."),
+        (["--ray-address", "auto"], "--ray-address has no effect on one machine: add --engine ray."),
+        (["--engine", "ray", "--workers", "0"], "--workers must be 1 or more, and is 0."),
+        (["--index", "any"], "argument --index: not allowed with argument --corpus (see qpeft rerank --help)."),
+    ],
+)
+def test_options_that_would_have_no_effect_or_fail_late_are_refused(error_of, arguments, tmp_path, options, sentence):
+    given = [word.format(folder=tmp_path) for word in options]
+    assert error_of(*arguments(), *given) == sentence.format(folder=tmp_path)

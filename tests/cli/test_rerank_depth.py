@@ -37,11 +37,15 @@ def test_a_cascade_reranks_by_its_stages_and_counts_each(qpeft, arguments, writt
     assert lists(written.with_name("chain")) == lists(alone)
 
 
-def test_a_cascade_that_cannot_be_is_refused(error_of, arguments, model):
+def test_a_cascade_that_cannot_be_is_refused(error_of, arguments, model, tmp_path):
     assert "depth is given with a cascade" in error_of(*arguments(model=None, cascade="tiny@3", depth=2))
     assert "model is given with a cascade" in error_of(*arguments(cascade="tiny@3"))
     assert "stage 2 of the cascade rescores 5 hits" in error_of(*arguments(model=None, cascade="tiny@3,tiny@5"))
     assert "adaptive cannot be used with a cascade" in error_of(*arguments(model=None, cascade="tiny@3"), "--adaptive")
+    for name, other in (("depth", "margin"), ("margin", "depth")):
+        (config := tmp_path / f"{name}.json").write_text(f'{{"{name}": 2, "{other}": null}}')
+        refused = error_of(*arguments(model=None, cascade="tiny@3", config=config))
+        assert f"{config} sets the {name}, and each stage of a cascade has its own, MODEL" in refused
     threshold = ("--minimum-probability", "0.5")
     assert "minimum-probability cannot be used" in error_of(*arguments(model=None, cascade="tiny@3"), *threshold)
 

@@ -70,7 +70,7 @@ def test_a_job_is_not_taken_up_with_other_texts_or_another_adapter_or_tokenizer(
         file.write_text(before.replace(old, new, 1))
         assert named in error_of(*here)
         file.write_text(before)
-    assert "seconds False (now True)" in error_of(*here, "--seconds")
+    assert "seconds False (now True)" in error_of(*here, "--seconds", "--output-format", "jsonl")
     assert qpeft(*here).code == 0
 
 

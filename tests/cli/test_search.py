@@ -57,6 +57,19 @@ def test_the_queries_of_a_split_of_a_beir_folder_are_searched(qpeft, error_of, b
     assert "no qrels/train.tsv" in error_of(*search, "--split", "train")
     assert "has none of the queries of" in error_of(*search, "--split", "none")
     assert "holds no queries.jsonl" in error_of(*search[:4], index, *search[5:])
+    assert "the format of a file" in error_of(*search, "--topics-format", "kilt")
+
+
+def test_a_split_of_something_that_has_no_splits_is_refused(error_of, query, run_file, beir, tmp_path):
+    refused = "--split chooses among the splits of a BEIR folder, and {} is no folder: leave it out."
+    search = ["search", "--index", "absent", "--split", "dev", "--output", tmp_path / "run"]
+    assert error_of(*search, "--topics", query("a")) == refused.format(query("a"))
+    assert error_of(*search, "--topics", "dl19-passage") == refused.format("dl19-passage")
+    qrels = tmp_path / "qrels.txt"
+    qrels.write_text("q1 0 river 1\n")
+    judged = ["--qrels", qrels, "--split", "test"]
+    assert error_of("evaluate", run_file, *judged) == refused.format(qrels)
+    assert error_of("tune", "--run", run_file, "--output", tmp_path / "tuned", *judged) == refused.format(qrels)
 
 
 def test_a_number_of_hits_below_one_is_refused(error_of, query, tmp_path):

@@ -197,3 +197,21 @@ def test_a_wrong_configuration_of_windows_is_reported_with_its_file(
     )
     assert str(file) in said
     assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--windows", "first", "--window-best", "3"],
+            "the best of windows has an effect with --windows mean, not first.",
+        ),
+        (
+            ["--windows", "--window-temperature", "1"],
+            "the temperature of windows has an effect with --windows smooth, not",
+        ),
+        (["--window-size", "64"], "the size of windows has no effect without them: add --windows."),
+    ],
+)
+def test_settings_of_windows_that_have_no_effect_are_refused(error_of, options, sentence):
+    assert sentence in error_of("cache", "--corpus", "c", "--passage-cache-folder", "f", *options)

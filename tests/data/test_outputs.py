@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pyserini_qpeft.data.outputs import refuse_overwriting_inputs
+from pyserini_qpeft.data.outputs import only_writer, refuse_overwriting_inputs
 from pyserini_qpeft.errors import QPeftError
 
 
@@ -40,3 +40,11 @@ def test_other_files_of_the_same_content_or_name_do_not_count(corpus: Path, tmp_
 
 def test_a_terminal_may_be_read_and_written(corpus: Path) -> None:
     refuse_overwriting_inputs(["/dev/null"], ["/dev/null", corpus])
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_an_output_without_a_name_is_no_traceback(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refuse_overwriting_inputs([Path(name)], [])
+    with pytest.raises(QPeftError, match="give the output a name"), only_writer(Path(name)):
+        pass

@@ -8,6 +8,7 @@ pytest.importorskip("pyterrier", reason="needs pyterrier (the extra pyterrier)")
 
 import pyterrier as pt
 
+from pyserini_qpeft.calibration.calibration import Calibration
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.interop.pyterrier import PyTerrierReranker
 from pyserini_qpeft.reranking.reranker import QPeftReranker, RerankConfig
@@ -51,6 +52,16 @@ def test_a_frame_is_reranked_query_by_query(reranker, frame, passages, best_firs
         assert mine["score"].is_monotonic_decreasing
         expected = dict(zip(passages, reranker.score(query, list(passages.values())).tolist(), strict=True))
         assert dict(zip(mine["docno"], mine["score"], strict=True)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_with_a_calibration_a_frame_has_probabilities(reranker, frame):
+    calibrated = QPeftReranker(reranker.scorer, RerankConfig(depth=4, fusion=None, calibration=Calibration(2.0, 0.5)))
+    ranked = PyTerrierReranker(calibrated)(frame)
+    assert set(ranked.columns) == {*frame.columns, "probability"}
+    hits = calibrated.rerank(QUERIES["q1"], frame[frame["qid"] == "q1"])
+    expected = [np.nan if hit.probability is None else hit.probability for hit in hits]
+    assert ranked[ranked["qid"] == "q1"]["probability"].tolist() == pytest.approx(expected, nan_ok=True, abs=1e-6)
+    assert sum(np.isnan(expected)) == 2
 
 
 def test_the_frame_given_is_not_changed(reranker, frame):

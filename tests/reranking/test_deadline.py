@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig
@@ -102,6 +102,41 @@ def test_a_block_whose_time_is_mostly_waiting_grows(monkeypatch: pytest.MonkeyPa
         read, _scored = score_in_time(Asked("query", head[turn:], []), wait, Deadline(0.6), pace)
         assert clock.now <= 0.6
     assert len(read.head) == 32, "one block fits, and its size makes hardly a difference"
+
+
+def reads_of_equal_hits(fixed: float, each: float, seconds: float) -> tuple[list[int], list[float]]:
+    """Hits that are read, and the time that is taken, of 150 queries whose hits all have the same size."""
+    hits, pace, reads, times = asked(80), Pace(), [], []
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock(patch)
+
+        def score(pairs: Sequence[tuple[str, Candidate]]) -> Scored:
+            clock.now += fixed + (each - 0.1) * len(pairs)
+            return clock.score(pairs)
+
+        for _ in range(150):
+            clock.now = 0.0
+            reads.append(len(score_in_time(hits, score, Deadline(seconds), pace)[0].head))
+            times.append(clock.now)
+    return reads, times
+
+
+@settings(max_examples=15)
+@given(st.floats(0.1, 1.0), st.floats(0.001, 0.1), st.integers(2, 32))
+def test_equal_hits_whose_time_is_mostly_fixed_do_not_stay_at_one(fixed: float, each: float, fit: int) -> None:
+    """Blocks of one size do not say which part of their time is fixed."""
+    reads, _ = reads_of_equal_hits(fixed, each, 1.16 * (fixed + each * fit))
+    assert max(reads) >= fit
+    assert sum(reads[-50:]) / 50 > min(fit, 16) / 2
+
+
+@settings(max_examples=5)
+@given(st.floats(1.2, 2.0))
+def test_equal_hits_without_a_fixed_time_are_rarely_tried_in_vain(limit: float) -> None:
+    reads, times = reads_of_equal_hits(0.0, 1.0, limit)
+    assert set(reads) <= {0, 1, 2}
+    assert sum(time > limit for time in times) <= 6, "of 150 queries"
+    assert max(times) <= 2.0
 
 
 def test_a_pace_is_learnt_from_blocks_that_were_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from pyserini_qpeft import QPeftError, QPeftReranker, RerankConfig
 from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
+from pyserini_qpeft.cascade.reranker import CascadeReranker
+from pyserini_qpeft.data.records import ScoredDoc
 from pyserini_qpeft.reranking.options import CallOptions
+from pyserini_qpeft.reranking.protocol import Reranker
+from pyserini_qpeft.reranking.rerank_run import RunConfig, rerank_run
 
 SCORES = [9.0, 8.75, 8.5, 6.0, 5.5, 1.0]
 HITS = [(f"d{place}", f"the river {place}", score) for place, score in enumerate(SCORES)]
@@ -32,6 +36,42 @@ def test_hits_without_usable_scores_are_all_rescored():
     assert RerankConfig(margin=0.0).rescored([4.0, 4.0, 3.9]) == 2
     with pytest.raises(QPeftError, match="margin must not be negative"):
         RerankConfig(margin=-0.5)
+
+
+def test_texts_are_looked_up_only_of_hits_that_may_be_rescored(tiny_model_dir: Path, tmp_path: Path):
+    """Later stages of a cascade rescore hits beyond the margin of the first one, if their depth reaches them."""
+    base = QPeftReranker.from_pretrained(tiny_model_dir, dtype="float32", device="cpu")
+    looked_up: list[str] = []
+
+    def text_of(docid: str) -> str:
+        looked_up.append(docid)
+        return f"the river {docid}"
+
+    def lookups(reranker: Reranker) -> list[int]:
+        counts = []
+        run = {"q": [ScoredDoc(docid, score) for docid, _, score in HITS]}
+        config = RunConfig(tmp_path / "run")
+        for rerank in (
+            lambda: reranker.rerank("the Nile", [(docid, score) for docid, _, score in HITS], corpus=text_of),
+            lambda: rerank_run(run, {"q": "the Nile"}, config, reranker, corpus=text_of),
+        ):
+            looked_up.clear()
+            rerank()
+            counts.append(len(looked_up))
+            assert looked_up == [docid for docid, *_ in HITS][: len(looked_up)]
+        assert len((tmp_path / "run").read_text().splitlines()) in (len(HITS), 3)
+        return counts
+
+    def stage(**settings: object) -> QPeftReranker:
+        return QPeftReranker(base.scorer, RerankConfig(**settings))
+
+    near = stage(depth=5, margin=0.5)
+    assert lookups(near) == [3, 3]
+    assert lookups(AdaptiveReranker(near, NEVER)) == [3, 3]
+    assert lookups(stage(depth=5)) == [5, 5]
+    assert lookups(CascadeReranker([near, stage(depth=2)])) == [3, 3]
+    assert lookups(CascadeReranker([near, stage(depth=4)])) == [4, 4]
+    assert lookups(CascadeReranker([stage(depth=5, margin=0.5, below_depth="drop"), stage(depth=4)])) == [3, 3]
 
 
 @pytest.mark.parametrize("below_depth", ["keep", "drop"])

@@ -1,8 +1,10 @@
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from pyserini_qpeft.data.records import RankedHit, RankedList
@@ -203,3 +205,12 @@ def test_a_full_disk_is_one_sentence_and_the_run_continues_when_there_is_room(tm
     assert done.stdout == f"QPeftError cannot write {tmp_path / 'run.partial'}: File too large\n"
     with ResumableWriter(tmp_path / "run", map(str, range(9)), {}, form="jsonl") as writer:
         assert writer.unfinished == ["3", "4", "5", "6", "7", "8"]
+
+
+def test_a_depth_of_numpy_is_the_same_depth(tmp_path):
+    for depth in (np.int64(3), 3):
+        with contextlib.suppress(Interrupted), ResumableWriter(tmp_path / "run", QIDS, {"depth": depth}) as writer:
+            if not writer.finished:
+                writer.write(results("q1"))
+            assert list(writer.finished) == ["q1"]
+            raise Interrupted

@@ -61,3 +61,8 @@ def test_random_hints_come_from_the_passage_and_are_the_same_each_time() -> None
 def test_random_hints_without_retrieved_ones_are_refused(model: Any) -> None:
     with pytest.raises(QPeftError, match="random hints need"):
         scorer(model, hints="random")
+
+
+def test_shuffled_hints_need_hints() -> None:
+    with pytest.raises(QPeftError, match="shuffled hints need an adapter with hints"):
+        scorer(tiny_model(), hints="shuffled")

@@ -13,7 +13,6 @@ from stand_ins import CALIBRATED, begun, probability_of, score_of
 from pyserini_qpeft.adaptive.reranker import AdaptiveReranker
 from pyserini_qpeft.adaptive.rule import StoppingRule
 from pyserini_qpeft.candidates.records import Candidate
-from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.reranking.deadline import Pace
 from pyserini_qpeft.reranking.scored import Scored
@@ -62,6 +61,14 @@ def test_a_request_may_chain_served_models(client: Any) -> None:
     assert answer["usage"]["total_tokens"] == 10 * (6 + 3)
 
 
+def test_a_request_may_chain_served_models_that_have_a_depth_and_a_margin_alone(client_of: Any) -> None:
+    config = RerankConfig(depth=2, margin=1.0, fusion=None)
+    with client_of(rerank=config) as client:
+        assert [result["index"] for result in rerank(client, model=CASCADE)["results"]] == expected("tiny", "other")
+        listed = client.get("/v1/models").json()["data"][0]
+        assert (listed["depth"], listed["margin"]) == (2, 1.0)
+
+
 def test_a_cascade_is_served_beside_its_models(client_of: Any) -> None:
     with client_of(adapters=(), cascade="tiny@6:none,tiny+attention@3:none") as client:
         names = [model["id"] for model in client.get("/v1/models").json()["data"]]
@@ -106,11 +113,6 @@ def test_depth_and_fusion_of_a_cascade_are_not_for_a_request(client: Any) -> Non
     for body in ({"depth": 2}, {"fusion": "rrf"}, {"fusion_weight": 0.5}):
         answer = client.post("/v1/search", json={"query": QUERY, "model": CASCADE, **body})
         assert (answer.status_code, "those of the cascade's stages" in answer.json()["message"]) == (422, True)
-
-
-def test_adapters_beside_a_cascade_are_refused() -> None:
-    with pytest.raises(QPeftError, match="name each as a stage"):
-        engine.Service(ServiceConfig(cascade="tiny@3", adapters=("bare=none",)))
 
 
 def test_the_best_passage_of_a_long_document_comes_back(client_of: Any) -> None:

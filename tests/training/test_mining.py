@@ -93,7 +93,13 @@ def test_mistakes_are_one_sentence(collection: Path, capsys: pytest.CaptureFixtu
     assert mine(collection, "--run", run, "--split", "dev") == 2
     assert "has no qrels/dev.tsv: its splits are train" in capsys.readouterr().err
     assert mine(collection, "--run", run, "--skip", "50") == 2
-    assert "skip below top_n" in capsys.readouterr().err
+    assert "skip must be below top_n, and they are 50 and 50" in capsys.readouterr().err
+    for option, value, sentence in (
+        ("--max-queries", "0", "max_queries must be at least 1, not 0."),
+        ("--seed", "-1", "seed must not be negative, and is -1."),
+    ):
+        assert mine(collection, "--run", run, option, value) == 2
+        assert sentence in capsys.readouterr().err
     assert mine(collection.parent, "--run", run) == 2
     mined(collection)
     assert (

@@ -1,6 +1,8 @@
 """What a training run writes, when it stops, and what it refuses."""
 
 import json
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.merging import merge_lora
 from pyserini_qpeft.training import run as training_run
 from pyserini_qpeft.training.adapters import lora_underneath
-from pyserini_qpeft.training.config import TrainConfig
+from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
 from pyserini_qpeft.training.losses.config import LossConfig
 from pyserini_qpeft.training.run import train
 
@@ -188,3 +190,17 @@ def test_the_record_of_a_run_names_what_it_was_made_of(configured: Make, train_f
     assert record["settings"]["train"] == [train_file.name]
     assert record["train_queries"] == 12
     assert {"torch", "transformers", "peft", "pyserini-qpeft"} <= record["versions"].keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"learning_rate": math.nan}, "learning_rate must be above 0, and is nan."),
+        ({"lora_learning_rate": -1.0}, "lora_learning_rate must be above 0, and is -1.0."),
+        ({"warmup": 2.0}, "warmup must be between 0 and 1, and is 2.0."),
+        ({"clip": -1.0}, "clip must be 0 or more, and is -1.0."),
+    ],
+)
+def test_numbers_of_optimization_out_of_range_are_named(settings: dict[str, float], sentence: str) -> None:
+    with pytest.raises(QPeftError, match=f"^{re.escape(sentence)}$"):
+        OptimizationConfig(**settings)

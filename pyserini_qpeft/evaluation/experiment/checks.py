@@ -13,7 +13,7 @@ def keys_of(
 ) -> Mapping[str, Any]:
     """Return a mapping with its keys as text, after checking the keys; `optional=None` allows any other key."""
     if not isinstance(read, Mapping):
-        raise QPeftError(f"{where}: expected keys and values, not {read!r}")
+        raise QPeftError(f"{where}: expected keys and values, not {read!r:.60}")
     keys = {str(key): value for key, value in read.items()}
     for key in required:
         if key not in keys:
