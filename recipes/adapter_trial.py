@@ -5,10 +5,11 @@
 
 Options that are not listed by `--help` are those of `qpeft train`. Training queries are from SQuAD, NQ, SciFact,
 NFCorpus and MedQuAD, with hard negatives from BM25. Development queries are from SQuAD, NQ and NFCorpus. No
-test query is used.
+test query is used. `--collections` trains and compares on some of them only.
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -31,16 +32,18 @@ TRAINING_QUERIES = {
 """For each collection how many training queries are mined at most, and from how many of BM25's hits."""
 
 
-def mine(data: Path, work: Path) -> list[Path]:
-    """Training lists of all collections: one positive or more and eight hard negatives of BM25 for each query.
+def mine(data: Path, work: Path, collections: Sequence[str]) -> list[Path]:
+    """Training lists of collections: one positive or more and eight hard negatives of BM25 for each query.
 
     Args:
         data: Folder of the collections, BEIR folders with a split `train`.
         work: Folder for indexes and lists; finished files are used again.
+        collections: Names of the collections.
     """
     lists = []
     (work / "indexes").mkdir(parents=True, exist_ok=True)
-    for name, (queries, hits) in TRAINING_QUERIES.items():
+    for name in collections:
+        queries, hits = TRAINING_QUERIES[name]
         collection, index, output = data / name, work / "indexes" / name, work / f"{name}-train.json.gz"
         lists.append(output)
         if output.exists():
@@ -77,14 +80,27 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="the base model")
     parser.add_argument("--dev-lists", type=int, default=40, help="development queries of a collection (default: 40)")
     parser.add_argument("--depth", type=int, default=10, help="hits of BM25 that are reranked (default: 10)")
+    parser.add_argument(
+        "--collections", nargs="+", choices=TRAINING_QUERIES, default=list(TRAINING_QUERIES), help="default: all"
+    )
     args, options = parser.parse_known_args()
+    compared = [name for name in COLLECTIONS if name in args.collections]
+    if not compared:
+        parser.error(f"--collections: name one with development queries: {', '.join(COLLECTIONS)}")
     adapter = args.work / args.name
     if not adapter.exists():
-        train = ["train", "--train", *map(str, mine(args.data, args.work)), "--output", str(adapter), "--resume"]
+        train = [
+            "train",
+            "--train",
+            *map(str, mine(args.data, args.work, args.collections)),
+            "--output",
+            str(adapter),
+            "--resume",
+        ]
         run_qpeft([*train, "--loss", "listwise", "--model", args.model, *options])
     lists: dict[str, dict[str, TwoStageRun]] = {}
     qrels: dict[str, Qrels] = {}
-    for collection in COLLECTIONS:
+    for collection in compared:
         for name in ("none", str(adapter)):
             work = args.work / f"{Path(name).name}-dev" / collection
             chosen = ["--model", args.model, "--adapter", name]
@@ -92,10 +108,10 @@ def main() -> None:
             run = from_ranked_lists(read_ranked_lists(reranked))
             lists.setdefault(collection, {})["bare" if name == "none" else args.name] = run
             qrels[collection] = read_qrels(work / "qrels.tsv")
-    every = {name: reduce(or_, (each[name] for each in lists.values())) for name in lists[COLLECTIONS[0]]}
+    every = {name: reduce(or_, (each[name] for each in lists.values())) for name in lists[compared[0]]}
     fusion = FusionConfig().for_model(args.model)
     for collection, (runs, judged) in {
-        **{one: (lists[one], qrels[one]) for one in COLLECTIONS},
+        **{one: (lists[one], qrels[one]) for one in compared},
         "all": (every, reduce(or_, qrels.values())),
     }.items():
         for title, chosen_fusion in (("the likelihood alone", None), ("fused", fusion)):
