@@ -41,17 +41,18 @@ def check_count(value: Any, name: str) -> None:
     check_whole(value, name, 0)
 
 
-def check_number(value: Any, name: str) -> None:
-    """Check a number that may be None.
+def check_number(value: Any, name: str, *, optional: bool = True) -> None:
+    """Check a number.
 
     Args:
         value: The number.
         name: What the message begins with.
+        optional: Whether it may be None.
 
     Raises:
         QPeftError: It is no number.
     """
-    if value is None:
+    if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, Real):
         raise QPeftError(f"{name} must be a number, not {value!r:.60}.")

@@ -27,6 +27,9 @@ _HOPE = 0.9
 """What a pace that was learnt from blocks of one size counts of the time of a character, after a query with hits left
 out; the rest is taken to be fixed. So a larger block is tried some queries later."""
 
+_LEAST_HOPE = 1e-4
+"""The least part of the time of a block that is not taken to be fixed: no block is expected to be free."""
+
 _BLOCK = 32
 """Most hits of a block: a pace that has changed is noticed after one block."""
 
@@ -55,7 +58,7 @@ class Deadline:
     @classmethod
     def after(cls, milliseconds: float) -> Self:
         """The deadline that ends a number of milliseconds from now."""
-        check_number(milliseconds, "milliseconds")
+        check_number(milliseconds, "milliseconds", optional=False)
         return cls(time.monotonic() + milliseconds / 1000)
 
     def seconds_left(self) -> float:
@@ -121,7 +124,7 @@ class Pace:
     def hope(self) -> None:
         """Expect a larger block to take a little less time, because hits were left out for lack of time."""
         with self._lock:
-            self._per_character *= _HOPE
+            self._per_character = max(_LEAST_HOPE, self._per_character * _HOPE)
 
     def _line(self) -> tuple[float, float]:
         """Seconds of a block, and seconds for each of its characters."""

@@ -47,7 +47,7 @@ class FusionConfig:
         check_number(self.weight, "fusion weight")
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise QPeftError(f"fusion weight must be between 0 and 1, not {self.weight}")
-        check_number(self.rrf_k, "rrf_k")
+        check_number(self.rrf_k, "rrf_k", optional=False)
         if not self.rrf_k >= 0:
             raise QPeftError(f"rrf_k must not be negative, but is {self.rrf_k}")
 

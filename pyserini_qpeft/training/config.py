@@ -203,6 +203,8 @@ class TrainConfig:
                 f"batch_queries ({self.optimization.batch_queries}) must be a multiple of in_batch "
                 f"({self.sampling.in_batch}), the queries that share their passages."
             )
+        if self.optimization.lora_learning_rate is not None and not self.adapter.has_lora:
+            raise QPeftError("lora_learning_rate is about a LoRA: choose variant lora, or give lora too.")
         check_whole(self.seed, "seed", 0)
         given = {"patience": self.optimization.patience, "dev_queries": self.sampling.dev_queries}
         for name, value in given.items():

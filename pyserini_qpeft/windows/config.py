@@ -68,7 +68,7 @@ class WindowConfig:
             raise QPeftError(f"the size of a window must be at least {SMALLEST} tokens, not {self.size}.")
         for name in ("stride", "best", "most"):
             check_whole(getattr(self, name), f"{name} of windows", 1)
-        check_number(self.temperature, "the temperature of windows")
+        check_number(self.temperature, "the temperature of windows", optional=False)
         if not 0 < self.temperature < math.inf:
             raise QPeftError(f"the temperature of windows must be above 0 and finite, not {self.temperature}.")
 

@@ -139,6 +139,16 @@ def test_equal_hits_without_a_fixed_time_are_rarely_tried_in_vain(limit: float) 
     assert max(times) <= 2.0
 
 
+def test_a_pace_goes_on_after_any_number_of_blocks_of_one_size() -> None:
+    """A service with long passages, all cut at the same length, sees no block of another size for days."""
+    pace, hits = Pace(), asked(80).head
+    for _ in range(10_000):
+        pace.measured("query", hits[:32], 0.13)
+        pace.hope()
+    assert pace.fitting("query", hits, 0.16) == 32
+    assert pace.fitting("query", hits, 0.01) == 0
+
+
 def test_a_pace_is_learnt_from_blocks_that_were_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, pace, hits = Clock(monkeypatch), Pace(), asked(80)
     pace.measured("query", hits.head, 0.08)

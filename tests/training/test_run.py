@@ -104,10 +104,14 @@ def test_a_lora_of_some_layers_is_one_of_the_last(configured: Make) -> None:
 
 
 @pytest.mark.parametrize("variant", ["retrieval", "prompt-tuning"])
-def test_layers_of_a_lora_need_a_lora(configured: Make, variant: str) -> None:
+def test_settings_of_a_lora_need_a_lora(configured: Make, variant: str) -> None:
     with pytest.raises(QPeftError, match="lora_layers is about a LoRA: choose variant lora, or give lora too"):
         configured(adapter={"variant": variant, "lora_layers": 1})
-    assert configured(adapter={"variant": variant, "lora": True, "lora_layers": 1}).adapter.has_lora
+    with pytest.raises(QPeftError, match="lora_learning_rate is about a LoRA: choose variant lora, or give lora too"):
+        configured(adapter={"variant": variant}, optimization={"lora_learning_rate": 0.001})
+    lora = {"variant": variant, "lora": True, "lora_layers": 1}
+    assert configured(adapter=lora, optimization={"lora_learning_rate": 0.001}).adapter.has_lora
+    assert not configured(adapter={"variant": variant, "lora_targets": []}).adapter.has_lora
 
 
 def test_near_queries_train_on_the_same_passages(configured: Make) -> None:
