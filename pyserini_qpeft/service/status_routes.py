@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from pyserini_qpeft.reranking.config import RerankConfig
 from pyserini_qpeft.service.engine import Service
 from pyserini_qpeft.service.names import Served, ServedCascade
 
@@ -56,19 +57,22 @@ def status_router(service: Service) -> APIRouter:
     return router
 
 
+def _rescored(config: RerankConfig) -> dict[str, Any]:
+    """Which hits are rescored. Numbers of numpy, which JSON has no form for, become those of Python."""
+    depth, margin = config.depth, config.margin
+    return {"depth": None if depth is None else int(depth), "margin": None if margin is None else float(margin)}
+
+
 def _described(served: Served) -> dict[str, Any]:
     if isinstance(served, ServedCascade):
-        stages = [
-            {"model": stage.name, "depth": stage.config.depth, "margin": stage.config.margin} for stage in served.stages
-        ]
+        stages = [{"model": stage.name, **_rescored(stage.config)} for stage in served.stages]
         return {"stages": stages, "milliseconds": served.milliseconds}
     config = served.config
     fusion = config.fusion and config.fusion.for_model(served.model.model)
     return {
         "root": served.base,
         "adapter": served.model.adapter,
-        "depth": config.depth,
-        "margin": config.margin,
+        **_rescored(config),
         "fusion_weight": fusion and fusion.weight,
         "windows": config.windows and config.windows.combine,
         "adaptive": served.adaptive,

@@ -62,7 +62,7 @@ def test_a_request_may_chain_served_models(client: Any) -> None:
 
 
 def test_a_request_may_chain_served_models_that_have_a_depth_and_a_margin_alone(client_of: Any) -> None:
-    config = RerankConfig(depth=2, margin=1.0, fusion=None)
+    config = RerankConfig(depth=np.int64(2), margin=np.float32(1.0), fusion=None)  # type: ignore[arg-type]
     with client_of(rerank=config) as client:
         assert [result["index"] for result in rerank(client, model=CASCADE)["results"]] == expected("tiny", "other")
         listed = client.get("/v1/models").json()["data"][0]
