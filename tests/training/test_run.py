@@ -108,6 +108,7 @@ def test_layers_of_a_lora_need_a_lora(configured: Make, variant: str) -> None:
     with pytest.raises(QPeftError, match="lora_layers is about a LoRA: choose variant lora, or give lora too"):
         configured(adapter={"variant": variant, "lora_layers": 1})
     assert configured(adapter={"variant": variant, "lora": True, "lora_layers": 1}).adapter.has_lora
+    assert not configured(adapter={"variant": variant, "lora_targets": []}).adapter.has_lora
 
 
 def test_near_queries_train_on_the_same_passages(configured: Make) -> None:
