@@ -122,7 +122,7 @@ class PassageCache:
             rows = [ids for key, ids in missing.items() if key not in self._kept]
 
         for part in [[ids] for ids in rows] if self.alone else [rows]:
-            self.budget.run([len(ids) for ids in part], partial(self._read, part, wanted))
+            self.budget.run(self.reader.lengths(part), partial(self._read, part, wanted))
 
     def batch(self, shared: Sequence[TokenIds], *, reuse: bool = False, room: int = 0) -> CachedPassages:
         """The key-values of passages as one batch; those that are not in the cache are read first.

@@ -46,9 +46,15 @@ class PassageReader:
         Returns:
             Their key-values by the bytes of their token ids.
         """
-        multiple = row_multiple(self.model.model.get_input_embeddings().weight)
-        length = RowLength(multiple, self.builder.max_length)
-        ids = padded(passages, self.builder.padding_id, length).astype(np.int64)
+        ids = padded(passages, self.builder.padding_id, self._length()).astype(np.int64)
         states = self.model.read_passages(ids, self.builder.instruction)
         # Copies, so that no passage keeps the memory of the whole batch.
         return {ids.tobytes(): self.layout.keep(states[:, :, i, :, : len(ids)]) for i, ids in enumerate(passages)}
+
+    def lengths(self, passages: Sequence[TokenIds]) -> list[int]:
+        """The tokens that each passage takes in a batch, padding to the multiple included."""
+        length = self._length()
+        return [length.of(len(ids)) for ids in passages]
+
+    def _length(self) -> RowLength:
+        return RowLength(row_multiple(self.model.model.get_input_embeddings().weight), self.builder.max_length)

@@ -115,7 +115,7 @@ class PreReader:
         for group in self._groups(texts):
             absent = self._absent(group)
             count += len(absent)
-            self._cache.budget.run([len(ids) for ids in absent], partial(self._store, absent, on_read))
+            self._cache.budget.run(self._cache.reader.lengths(absent), partial(self._store, absent, on_read))
         return count
 
     def _store(self, passages: Sequence[TokenIds], on_read: OnRead | None, rows: npt.NDArray[np.int64]) -> None:

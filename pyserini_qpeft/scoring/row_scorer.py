@@ -108,9 +108,7 @@ class RowScorer:
     def collate(self, rows: Sequence[Row]) -> Batch:
         """The keyword arguments of a forward pass; with a cache, those of what stands after the passages."""
         builder = self.builder
-        packed = self.planner.packs_all or any(len(row) > 1 for row in rows)
-        # A model may know no place after its longest sequence. The tokens of packed pairs all stand before that.
-        length = RowLength(self.multiple, None if packed else builder.max_length)
+        packed = self._packed(rows)
         return collate(
             rows,
             self.model.adapter,
@@ -118,16 +116,26 @@ class RowScorer:
             builder.instruction,
             after_shared=self.cache is not None,
             packed=packed,
-            length=length,
+            length=self._length(packed=packed),
         )
 
     def lengths(self, rows: Sequence[Row]) -> list[int]:
-        """The memory that each row needs in a batch, in tokens of the budget."""
+        """The memory that each row needs in a batch, padding to the multiple included, in tokens of the budget."""
         following = [sum(len(sequence.following) for sequence in row) for row in rows]
         shared = [len(row[0].shared_ids) for row in rows]
-        if self.cache is not None:
-            shared = [self.cache.batch_cost(length) for length in shared]
-        return [after + before for after, before in zip(following, shared, strict=True)]
+        length = self._length(packed=self._packed(rows))
+        if self.cache is None:
+            return [length.of(before + after) for before, after in zip(shared, following, strict=True)]
+        return [
+            self.cache.batch_cost(before) + length.of(after) for before, after in zip(shared, following, strict=True)
+        ]
+
+    def _packed(self, rows: Sequence[Row]) -> bool:
+        return self.planner.packs_all or any(len(row) > 1 for row in rows)
+
+    def _length(self, *, packed: bool) -> RowLength:
+        # A model may know no place after its longest sequence. The tokens of packed pairs all stand before that.
+        return RowLength(self.multiple, None if packed else self.builder.max_length)
 
     def _score(self, rows: Sequence[Row], on_scored: OnScored | None) -> npt.NDArray[np.float32]:
         places = _places(rows)

@@ -63,9 +63,9 @@ class AdapterConfig:
             if value is not None and value < 1:
                 raise QPeftError(f"{name} must be at least 1, not {value}.")
         for one in fields(self):
-            # An empty list of layers is the default too.
-            changed = (getattr(self, one.name) or None) != (one.default or None)
-            if one.name.startswith("lora_") and changed and not self.has_lora:
+            # An empty list of layers means what the default, an empty tuple, means.
+            given = getattr(self, one.name) not in (one.default, [])
+            if one.name.startswith("lora_") and given and not self.has_lora:
                 raise QPeftError(f"{one.name} is about a LoRA: choose variant lora, or give lora too.")
         if self.variant == LORA and self.prompt:
             raise QPeftError(f"{next(iter(self.prompt))} is about hints or prompt, and variant lora trains neither.")

@@ -165,3 +165,36 @@ def test_no_row_is_padded_beyond_the_places_that_a_model_knows(
     expected = scorer.score(sequences)
     scorer.row_scorer.multiple = 7
     np.testing.assert_allclose(scorer.score(sequences), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+@pytest.mark.parametrize("queries", [1, 3])
+def test_a_batch_holds_no_more_tokens_than_its_budget_padding_to_the_multiple_included(
+    monkeypatch: pytest.MonkeyPatch, limit: int, queries: int
+) -> None:
+    monkeypatch.setattr("pyserini_qpeft.scoring.passage_reader.row_multiple", lambda weight: 16)
+    config = ScoringConfig(batch_tokens=300, passage_cache_bytes=limit)
+    scorer = LikelihoodScorer(tiny_model(), TOKENIZER, config)
+    if not limit:
+        scorer.row_scorer.multiple = 16
+    pairs = [
+        (f"{query} question", f"{'a ' * n} passage") for n in range(1, 40) for query in ("one", "two", "it")[:queries]
+    ]
+    sequences = scorer.sequences(pairs)
+    assert scorer.planner.packs
+    sizes: list[int] = []
+    model = scorer.row_scorer.model
+    read, likelihood = model.read_passages, model.likelihood
+
+    def reading(ids: Any, instruction: slice) -> Any:
+        sizes.append(ids.size)
+        return read(ids, instruction)
+
+    def scoring(batch: Any, cached: Any = None) -> Any:
+        sizes.append(batch["input_ids"].numel())
+        return likelihood(batch, cached)
+
+    monkeypatch.setattr(model, "read_passages", reading)
+    monkeypatch.setattr(model, "likelihood", scoring)
+    scorer.score(sequences)
+    assert 150 < max(sizes) <= 300

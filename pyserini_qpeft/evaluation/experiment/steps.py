@@ -19,8 +19,9 @@ from pyserini_qpeft.evaluation.experiment.spec import Options
 
 _logger = logging.getLogger(__name__)
 
-_WITHOUT_EFFECT = {"passage-cache-folder"}
-"""Options that change no output. The folder of an experiment can be moved because of this."""
+_ANY_PLACE = {"passage-cache-folder"}
+"""Options whose value changes no output. The folder of an experiment can be moved because of this. Whether they are
+given counts: behind cached passages, scores differ by rounding."""
 
 RunCommand = Callable[[Sequence[str]], int]
 """Runs a command line of `qpeft`, given without the program's name, and returns the exit code."""
@@ -77,9 +78,8 @@ class Step:
     def _fingerprint(self) -> str:
         parts = [__version__, self.name]
         parts += [
-            f"{name}={[_content(one) for one in _each(value)]}"
+            name if name in _ANY_PLACE else f"{name}={[_content(one) for one in _each(value)]}"
             for name, value in sorted(self.options.items())
-            if name not in _WITHOUT_EFFECT
         ]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=4).hexdigest()
 
