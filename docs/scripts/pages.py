@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 FROM_THE_TREE = {
     "index.md": "README.md",
     "results.md": "RESULTS.md",
+    "results/adapters.md": "results/adapters.md",
+    "results/gemma.md": "results/gemma.md",
     "results/plain.md": "results/plain.md",
     "results/shipped.md": "results/shipped.md",
     "results/smollm2.md": "results/smollm2.md",
