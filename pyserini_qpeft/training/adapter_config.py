@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from pyserini_qpeft.checks import check_number, check_whole
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.qpeft.hints import HINT_RULES, NO_HINTS
 
@@ -18,8 +19,8 @@ class AdapterConfig:
         prompt: Settings of `QPeftConfig` that differ from its defaults.
 
     Raises:
-        QPeftError: The variant does not exist, LoRA is asked for twice, a number of it is below 1, a setting of it is
-            given without a LoRA, or a setting of the prompt is given with a LoRA alone.
+        QPeftError: The variant does not exist, LoRA is asked for twice, a number is out of its range, a setting of a
+            LoRA is given without one, or a setting of the prompt is given with a LoRA alone.
     """
 
     variant: str = field(
@@ -59,9 +60,10 @@ class AdapterConfig:
         if self.lora and self.variant == LORA:
             raise QPeftError("variant lora is a LoRA already: leave out lora, or choose another variant.")
         for name in ("lora_rank", "lora_layers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QPeftError(f"{name} must be at least 1, not {value}.")
+            check_whole(getattr(self, name), name, 1)
+        check_number(self.lora_dropout, "lora_dropout", optional=False)
+        if not 0 <= self.lora_dropout < 1:
+            raise QPeftError(f"lora_dropout must be 0 or more and below 1, and is {self.lora_dropout}.")
         for one in fields(self):
             # An empty list of layers means what the default, an empty tuple, means.
             given = getattr(self, one.name) not in (one.default, [])

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pyserini_qpeft.checks import check_whole
+from pyserini_qpeft.checks import check_number, check_whole
 from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import NO_ADAPTER, ModelConfig
 from pyserini_qpeft.training.adapter_config import AdapterConfig
@@ -65,11 +65,8 @@ class SamplingConfig:
             "dev_depth",
             "passage_tokens",
         ):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QPeftError(f"{name} must be at least 1, not {value}.")
-        if self.negatives < 0:
-            raise QPeftError(f"negatives must not be negative, and is {self.negatives}.")
+            check_whole(getattr(self, name), name, 1)
+        check_whole(self.negatives, "negatives", 0)
         if self.in_batch == 1 and (self.groups != "random" or self.group_passages is not None):
             raise QPeftError("groups and group_passages are about queries that share passages: give in_batch too.")
 
@@ -135,16 +132,16 @@ class OptimizationConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_queries", "accumulation", "eval_steps", "patience", "batch_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise QPeftError(f"{name} must be at least 1, not {value}.")
+            check_whole(getattr(self, name), name, 1)
         if self.passage_cache_folder is not None and not self.passage_cache_bytes:
             raise QPeftError("passage_cache_folder needs passage_cache_bytes: stored passages are loaded into it.")
         for name in ("learning_rate", "lora_learning_rate"):
             value = getattr(self, name)
+            check_number(value, name, optional=name == "lora_learning_rate")
             if value is not None and not 0 < value < math.inf:
                 raise QPeftError(f"{name} must be above 0, and is {value}.")
         for name, most in (("warmup", 1.0), ("clip", math.inf), ("weight_decay", math.inf)):
+            check_number(getattr(self, name), name, optional=False)
             if not 0 <= getattr(self, name) <= most:
                 range_of = "between 0 and 1" if most == 1.0 else "0 or more"
                 raise QPeftError(f"{name} must be {range_of}, and is {getattr(self, name)}.")

@@ -142,7 +142,7 @@ def test_a_folder_without_memory_is_refused(tmp_path: Path) -> None:
         ({"passage_cache_limit": 5}, "name the folder"),
         ({"passage_cache_dtype": "int8"}, "needs a passage cache"),
         ({"passage_cache_dtype": "int4", "passage_cache_bytes": 1}, "must be model or int8"),
-        ({"passage_cache_bytes": -1}, "must be 0 or more"),
+        ({"passage_cache_bytes": -1}, "must not be negative"),
     ],
 )
 def test_settings_of_a_cache_that_make_no_sense_are_refused(settings: dict[str, Any], sentence: str) -> None:

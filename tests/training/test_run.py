@@ -19,8 +19,9 @@ from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.config import ModelConfig
 from pyserini_qpeft.models.merging import merge_lora
 from pyserini_qpeft.training import run as training_run
+from pyserini_qpeft.training.adapter_config import AdapterConfig
 from pyserini_qpeft.training.adapters import lora_underneath
-from pyserini_qpeft.training.config import OptimizationConfig, TrainConfig
+from pyserini_qpeft.training.config import OptimizationConfig, SamplingConfig, TrainConfig
 from pyserini_qpeft.training.losses.config import LossConfig
 from pyserini_qpeft.training.run import train
 
@@ -101,6 +102,22 @@ def test_a_lora_of_some_layers_is_one_of_the_last(configured: Make) -> None:
     assert all(".layers.1." in name for name in names)
     with pytest.raises(QPeftError, match="lora_layers is 3, and the model has 2 layers"):
         train(configured("other", adapter={"variant": "lora", "lora_layers": 3}))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        (AdapterConfig, "lora_rank", "8", "lora_rank must be a whole number, not '8'"),
+        (AdapterConfig, "lora_dropout", 1.5, "lora_dropout must be 0 or more and below 1, and is 1.5"),
+        (SamplingConfig, "negatives", -1, "negatives must not be negative, and is -1"),
+        (OptimizationConfig, "epochs", 1.5, "epochs must be a whole number, not 1.5"),
+        (OptimizationConfig, "learning_rate", "fast", "learning_rate must be a number, not 'fast'"),
+        (LossConfig, "temperature", None, "temperature must be a number, not None"),
+    ],
+)
+def test_a_wrong_number_is_named(part: Callable[..., object], name: str, value: object, message: str) -> None:
+    with pytest.raises(QPeftError, match=message):
+        part(**{name: value})
 
 
 @pytest.mark.parametrize("variant", ["retrieval", "prompt-tuning"])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pyserini_qpeft.checks import check_number
 from pyserini_qpeft.errors import QPeftError, did_you_mean
 from pyserini_qpeft.training.losses import LOSSES
 
@@ -34,5 +35,7 @@ class LossConfig:
             raise QPeftError(
                 f"there is no loss {self.loss!r}: use one of {', '.join(LOSSES)}.{did_you_mean(self.loss, LOSSES)}"
             )
+        for name in ("margin", "temperature", "teacher_scale"):
+            check_number(getattr(self, name), name, optional=False)
         if self.margin < 0 or self.temperature <= 0 or self.teacher_scale <= 0:
             raise QPeftError("margin must be at least 0, temperature and teacher_scale above 0.")
