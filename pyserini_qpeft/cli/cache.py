@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     if args.list or args.clear:
         if args.corpus is not None or args.index is not None:
             raise QPeftError("--list and --clear read no passages: leave out --corpus and --index.")
-        _refuse_of_reading(args)
+        _refuse_reading_options(args)
         _list(args) if args.list else _clear(args)
         return
     if args.corpus is None and args.index is None:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     _read(args)
 
 
-def _refuse_of_reading(args: argparse.Namespace) -> None:
+def _refuse_reading_options(args: argparse.Namespace) -> None:
     """Refuse the options that say how passages are read, where none are."""
     from pyserini_qpeft.models.config import ModelConfig
     from pyserini_qpeft.windows.config import WindowConfig

@@ -51,5 +51,5 @@ def read_windows(args: argparse.Namespace, stored: "WindowConfig | None" = None)
         raise QPeftError(f"the {next(iter(given))} of windows has no effect without them: add --windows.")
     for name, combine in (("best", "mean"), ("temperature", "smooth")):
         if name in given and windows is not None and windows.combine != combine:
-            raise QPeftError(f"the {name} of windows has an effect with --windows {combine}, not {windows.combine}.")
+            raise QPeftError(f"the setting {name} of windows is for --windows {combine}, not for {windows.combine}.")
     return windows and replace(windows, **given)

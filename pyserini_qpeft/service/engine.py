@@ -223,10 +223,9 @@ class Service:
             ServiceError: As for `rerank`.
             QPeftError: As for `rerank`.
         """
-        served = self.served(model)
         query, text = read_query(query), as_text(text, "the text")
         check_size(self.limits, self.metrics, [query], [text])
-        return await self._reranks.explain(served, query, text, CLIENT.get())
+        return await self._reranks.explain(self.served(model), query, text, CLIENT.get())
 
     def served(self, model: str | None) -> Served:
         """What a request names: a model, a cascade, or a cascade of served models; see `find_served`."""

@@ -204,11 +204,11 @@ def test_a_wrong_configuration_of_windows_is_reported_with_its_file(
     [
         (
             ["--windows", "first", "--window-best", "3"],
-            "the best of windows has an effect with --windows mean, not first.",
+            "the setting best of windows is for --windows mean, not for first.",
         ),
         (
             ["--windows", "--window-temperature", "1"],
-            "the temperature of windows has an effect with --windows smooth, not",
+            "the setting temperature of windows is for --windows smooth, not for",
         ),
         (["--window-size", "64"], "the size of windows has no effect without them: add --windows."),
     ],
