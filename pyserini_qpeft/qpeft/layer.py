@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn
 
+import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
@@ -33,8 +34,14 @@ class QPeftLayer(nn.Module, BaseTunerLayer):  # type: ignore[misc]
         return self._embeddings[0]
 
     def add(self, adapter_name: str, config: QPeftConfig) -> None:
-        """Makes the prompt of a new adapter."""
-        self.qpeft_prompt[adapter_name] = QueryDependentPrompt(config, self.get_base_layer())
+        """Makes the prompt of a new adapter, on the device of the base model's embeddings."""
+        embeddings = self.get_base_layer()
+        prompt = QueryDependentPrompt(config, embeddings)
+        # peft moves only layers that it puts around those of the base model.
+        devices = {weight.device for module in (embeddings, prompt) for weight in module.parameters()}
+        if torch.device("meta") not in devices:
+            prompt.to(next(embeddings.parameters()).device)
+        self.qpeft_prompt[adapter_name] = prompt
 
     def merge(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuses: there are no base weights that hints could be merged into."""

@@ -10,32 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from trained import assert_close, assert_equal
+from trained import assert_close, assert_equal, first_gradients
 
 from pyserini_qpeft.scoring.pair_model import PairModel
 from pyserini_qpeft.training.config import TrainConfig
 from pyserini_qpeft.training.run import train
-from pyserini_qpeft.training.trainer import TrainingGuard
 
 Make = Callable[..., TrainConfig]
-
-
-def first_gradients(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
-    """Gradients of the first step; AdamW's own steps blow rounding up where a gradient is next to nothing."""
-    gradients: dict[str, torch.Tensor] = {}
-
-    class Seen(Exception):
-        pass
-
-    def look(self: Any, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        gradients.update({n: w.grad.clone() for n, w in model.named_parameters() if w.grad is not None})
-        raise Seen
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingGuard, "on_pre_optimizer_step", look)
-        with pytest.raises(Seen):
-            train(config)
-    return gradients
 
 
 @pytest.mark.parametrize("variant", ["retrieval", "attention"])
