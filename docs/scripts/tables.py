@@ -71,10 +71,13 @@ TABLES = {
             "Q-PEFT-A": "SmolLM2/A, depth 20",
             "Q-PEFT-A, shuffled hints": "SmolLM2/A, shuffled hints, depth 20",
             "LoRA": "SmolLM2/LoRA, depth 20",
+            "LoRA and Q-PEFT-R": "SmolLM2/LoRA and R, depth 20",
+            "LoRA and Q-PEFT-R, shuffled hints": "SmolLM2/LoRA and R, shuffled hints, depth 20",
             "no adapter, fused": "SmolLM2/bare, depth 20, fused",
             "Q-PEFT-R, fused": "SmolLM2/R, depth 20, fused",
             "Q-PEFT-A, fused": "SmolLM2/A, depth 20, fused",
             "LoRA, fused": "SmolLM2/LoRA, depth 20, fused",
+            "LoRA and Q-PEFT-R, fused": "SmolLM2/LoRA and R, depth 20, fused",
         },
     ),
     "shipped": ShortTable(
