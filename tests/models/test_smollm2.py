@@ -68,3 +68,18 @@ def test_an_adapter_is_made_saved_and_loaded(variant: str, tmp_path: Path) -> No
     weights = dict(loaded.named_parameters())
     assert trained
     assert all(torch.equal(weight, weights[name]) for name, weight in trained.items())
+
+
+def test_the_lora_that_comes_with_the_model_is_its_default(reranker: QPeftReranker) -> None:
+    default = QPeftReranker.from_pretrained(NAME, device="cpu", dtype="float32")
+    assert "adapter='lora'" in repr(default)
+    scores = default.score(QUESTION, TEXTS)
+    assert int(scores.argmax()) == 1
+    by_name = QPeftReranker.from_pretrained(NAME, "lora", device="cpu", dtype="float32")
+    np.testing.assert_array_equal(scores, by_name.score(QUESTION, TEXTS))
+    assert np.abs(scores - reranker.score(QUESTION, TEXTS)).max() > 0.1
+
+
+def test_the_default_adapter_brings_probabilities_and_a_stopping_rule() -> None:
+    folder = Path(models()[NAME].adapters["lora"])
+    assert {"calibration.json", "stopping.json", "README.md"} <= {file.name for file in folder.iterdir()}
