@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyserini_qpeft.errors import QPeftError
-from pyserini_qpeft.models.config import DTYPES
+from pyserini_qpeft.models.config import DTYPES, NO_ADAPTER
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class ModelRecord:
         chosen: How the fusion weight was chosen.
         calibration: File with the calibration of the bare model; that of an adapter is in the adapter's folder.
         stopping: File with the stopping rule of the bare model; that of an adapter is in the adapter's folder.
-        adapters: Adapters that come with the model, name to folder. The first is the default.
+        adapters: Adapters that come with the model, name to folder.
+        default_adapter: Name of the adapter that is loaded if none is named; None: the bare model.
     """
 
     name: str
@@ -47,11 +48,7 @@ class ModelRecord:
     calibration: str | None = None
     stopping: str | None = None
     adapters: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def default_adapter(self) -> str | None:
-        """Name of the adapter that is loaded if none is named; None: the bare model."""
-        return next(iter(self.adapters), None)
+    default_adapter: str | None = None
 
 
 _SOURCES = ("folder", "hub", "gguf", "package")
@@ -108,6 +105,11 @@ def _record(path: Path, name: str, given: Any) -> ModelRecord:
     if not 0 <= values.get("fusion_weight", 0.5) <= 1:
         raise QPeftError(f"{where}: fusion_weight must be a number from 0 to 1, not {values['fusion_weight']!r}.")
     values["adapters"] = {str(key): _path(path, str(value)) for key, value in values.get("adapters", {}).items()}
+    default = values.get("default_adapter", next(iter(values["adapters"]), NO_ADAPTER))
+    if default not in (*values["adapters"], NO_ADAPTER):
+        known = ", ".join((*values["adapters"], NO_ADAPTER))
+        raise QPeftError(f"{where}: default_adapter must be one of {known}, not {default!r}.")
+    values["default_adapter"] = None if default == NO_ADAPTER else default
     for key in ("folder", "gguf", "calibration", "stopping"):
         if key in values and not (key == "gguf" and ":" in values[key]):
             values[key] = _path(path, values[key])

@@ -52,6 +52,14 @@ def test_a_user_adds_names_with_paths_that_start_at_the_file(own: Path) -> None:
     assert fusion_weight("mine") == 0.7
 
 
+@pytest.mark.parametrize(("given", "found"), [("b", "b"), ("none", None)])
+def test_a_user_names_the_default_adapter(own: Path, given: str, found: str | None) -> None:
+    own.write_text(f"mine: {{source: {{hub: a/b}}, adapters: {{a: x, b: y}}, default_adapter: {given}}}\n")
+    record = find_model("mine")
+    assert record is not None
+    assert record.default_adapter == found
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -66,6 +74,7 @@ def test_a_user_adds_names_with_paths_that_start_at_the_file(own: Path) -> None:
         ("a: {source: {hub: a/b}, passage_tokens: x}", "passage_tokens must be a whole number, not 'x'"),
         ("a: {source: {hub: a/b}, weight: 2}", "unknown field 'weight'"),
         ("a/b: {source: {hub: a/b}}", "has no slash"),
+        ("a: {source: {hub: a/b}, adapters: {c: d}, default_adapter: e}", "one of c, none, not 'e'"),
     ],
 )
 def test_a_bad_file_of_names_is_refused_in_one_sentence(own: Path, content: str, message: str) -> None:

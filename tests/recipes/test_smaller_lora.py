@@ -1,6 +1,7 @@
 """A smaller LoRA is the nearest one of its rank, and a LoRA of that rank already stays as it is."""
 
 import torch
+
 from recipes.smaller_lora import smaller
 
 
