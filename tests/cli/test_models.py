@@ -16,6 +16,9 @@ def test_each_model_has_one_line_with_where_it_is_its_licence_and_size(capsys: p
     assert lines["tiny"].split()[1] == "here"
     assert "Apache-2.0" in lines["smollm2-135m"]
     assert "98 MB" in lines["smollm2-135m-q4"]
+    assert lines["tiny"].endswith("; adapters: retrieval (default), attention")
+    assert lines["smollm2-135m-q4"].endswith("; adapters: lora")
+    assert "adapters" not in lines["smollm2-135m"]
 
 
 def test_a_model_that_is_not_here_says_how_to_get_it(
