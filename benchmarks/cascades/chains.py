@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.cascades.score import LARGE, LARGE_DEPTH, LARGE_SECOND_DEPTH, SMALL
+from benchmarks.cascades.score import ADAPTERS, LARGE, LARGE_DEPTH, LARGE_SECOND_DEPTH, SMALL
 from pyserini_qpeft.data.beir import BeirFolder
 from pyserini_qpeft.data.qrels import read_qrels
 from pyserini_qpeft.data.records import Qrels, ScoredDoc
@@ -50,7 +50,7 @@ class Stage:
     def words(self) -> str:
         """The stage as it is written on a command line."""
         margin = "" if self.margin is None else f"~{self.margin:g}"
-        return f"{self.model}@{self.depth}{margin}:{self.method}:{self.weight:g}"
+        return f"{self.model}+{ADAPTERS[self.model]}@{self.depth}{margin}:{self.method}:{self.weight:g}"
 
     def __str__(self) -> str:
         margin = "" if self.margin is None else f"~{self.margin:g}"

@@ -24,6 +24,7 @@ from pyserini_qpeft.reranking.ranking import rank_hits
 
 COLLECTIONS = ("wikiqa", "squad-v1.1-dev", "trec-dl-2020-hits", "nq-open-oracle", "cacm")
 SMALL, LARGE = "tiny", "smollm2-135m-q4"
+ADAPTERS = {SMALL: "retrieval", LARGE: "none"}
 LARGE_DEPTH, LARGE_SECOND_DEPTH = 50, 20
 """The large model scores this many of BM25's first hits, and this many of the small model's."""
 
@@ -90,7 +91,10 @@ def main() -> None:
     use_processor_time()
     quiet()
     config = RerankConfig(fusion=None)
-    rerankers = {name: QPeftReranker.from_pretrained(name, config=config, device="cpu") for name in (SMALL, LARGE)}
+    rerankers = {
+        name: QPeftReranker.from_pretrained(name, adapter, config=config, device="cpu")
+        for name, adapter in ADAPTERS.items()
+    }
     samples = [sample(args.shared / "data" / name, args.work, args.queries, args.split) for name in args.collections]
     blocks = [list(batched(one.hits, BLOCK)) for one in samples]
     # A block of each collection after the other: what is there after an interruption is balanced.

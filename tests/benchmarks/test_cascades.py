@@ -67,3 +67,8 @@ def test_a_quarter_of_the_time_is_that_of_the_large_model_alone() -> None:
         ("tiny@50", "smollm2@7"),
         ("tiny@100", "smollm2@2"),
     ]
+
+
+def test_the_large_model_of_a_chain_has_no_adapter() -> None:
+    assert with_margin(1.0).words.startswith(f"{LARGE}+none@")
+    assert Stage(SMALL, 50, 0.6).words.startswith(f"{SMALL}+retrieval@")
