@@ -107,9 +107,9 @@ def choose_model(given: "ModelConfig") -> tuple["ModelConfig", str]:
 
     if given.model is not None:
         return given, f"{given.model} (given by --model)"
-    if given.adapter not in (None, NO_ADAPTER):
-        return given, f"{_SHIPPED} (--adapter is given without --model)"
     record = models()[_MODEL]
+    if given.adapter not in (None, NO_ADAPTER, *record.adapters):
+        return given, f"{_SHIPPED} (--adapter is given without --model)"
     if is_here(record):
         return replace(given, model=_MODEL), f"{_MODEL} (it is installed)"
     return given, f"{_SHIPPED} ({_MODEL} is not installed: {how_to_get(record)})"

@@ -58,7 +58,7 @@ def test_smollm2_is_chosen_where_it_is_installed_unless_a_model_or_an_adapter_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(source, "is_here", lambda record: record.name == "smollm2-135m-q4")
-    for adapter in (None, "none"):
+    for adapter in (None, "none", "lora"):
         chosen, why = choose_model(ModelConfig(adapter=adapter))
         assert (chosen.model, chosen.adapter, why) == ("smollm2-135m-q4", adapter, "smollm2-135m-q4 (it is installed)")
     assert choose_model(ModelConfig(adapter="attention"))[0].model is None
