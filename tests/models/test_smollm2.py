@@ -79,6 +79,7 @@ def test_the_lora_that_comes_with_the_model_is_loaded_by_name(reranker: QPeftRer
     assert np.abs(scores - reranker.score(QUESTION, TEXTS)).max() > 0.1
 
 
-def test_the_lora_has_probabilities_and_a_stopping_rule_of_its_own() -> None:
-    folder = Path(models()[NAME].adapters["lora"])
-    assert {"calibration.json", "stopping.json", "README.md"} <= {file.name for file in folder.iterdir()}
+def test_the_lora_has_a_stopping_rule_of_its_own_and_no_probabilities() -> None:
+    files = {file.name for file in Path(models()[NAME].adapters["lora"]).iterdir()}
+    assert {"stopping.json", "README.md"} <= files
+    assert "calibration.json" not in files
