@@ -106,7 +106,7 @@ def test_the_rules_that_are_shipped_can_be_read_and_accept_the_same_loss():
     bare = [read_rule(record.stopping) for record in models().values() if record.stopping is not None]
     files = [Path(folder) / "stopping.json" for record in models().values() for folder in record.adapters.values()]
     beside = [read_rule(file) for file in files if file.is_file()]
-    assert len(bare) == len(beside) == 1
+    assert (len(bare), len(beside)) == (1, 2)
     assert all(rule.queries > 100 and rule.loss == StoppingConfig().stopping_loss for rule in [*bare, *beside])
 
 
