@@ -136,7 +136,8 @@ def test_only_the_request_at_fault_fails(client_of: Any, tmp_path: Path, mishap:
         # A worker that is being started again is waited for.
         assert right(ask(client, "a"), "a")
         assert client.service.workers["scoring"].restarts == (0 if mishap == "fail" else 2)
-        assert client.get("/readyz").status_code == 200
+        # Indexes are opened while the server answers already.
+        wait_until(lambda: client.get("/readyz").status_code == 200)
         assert mishap not in client.get("/metrics").text.split()
 
 
