@@ -17,12 +17,14 @@ from benchmarks.clock import seconds_now
 from benchmarks.generated import generate
 from pyserini_qpeft.cli.options import add_options, read_options
 
+_SHAPES = ("smollm2", "llama-2-7b")
+
 
 @dataclass(frozen=True)
 class GpuOptions:
     """What is measured."""
 
-    sizes: tuple[str, ...] = field(default=("smollm2", "llama-2-7b"), metadata={"help": "shapes of models"})
+    sizes: tuple[str, ...] = field(default=_SHAPES, metadata={"help": "shapes of models", "choices": _SHAPES})
     queries: int = field(default=20, metadata={"help": "queries; a passage is a hit of nine of them"})
     depth: int = field(default=100, metadata={"help": "hits of a query"})
     rounds: int = field(default=3, metadata={"help": "turns of each way"})
@@ -33,13 +35,24 @@ class GpuOptions:
 def _shape(name: str) -> Any:
     from transformers import LlamaConfig
 
-    shapes = {
-        "smollm2": dict(vocab_size=49_152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30)
-        | dict(num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True),
-        "llama-2-7b": dict(vocab_size=32_000, hidden_size=4096, intermediate_size=11_008, num_hidden_layers=32)
-        | dict(num_attention_heads=32),
-    }
-    return LlamaConfig(max_position_embeddings=4096, pad_token_id=0, bos_token_id=1, eos_token_id=2, **shapes[name])
+    from benchmarks.sizes import SIZES
+
+    made = SIZES[name].config
+    if made is not None:
+        return made()
+    return LlamaConfig(
+        vocab_size=49_152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

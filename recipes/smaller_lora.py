@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from pyserini_qpeft.errors import QPeftError
 from pyserini_qpeft.models.adapters import check_adapter_folder
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -53,7 +54,12 @@ def main() -> None:
     parser.add_argument("--rank", type=int, required=True, help="the new rank")
     parser.add_argument("--output", type=Path, required=True, help="folder to write; it must not exist")
     args = parser.parse_args()
-    check_adapter_folder(args.adapter)
+    if args.output.exists():
+        parser.error(f"{args.output} exists already: choose another --output")
+    try:
+        check_adapter_folder(args.adapter)
+    except QPeftError as error:
+        parser.error(str(error))
     settings = json.loads((args.adapter / _CONFIG).read_text(encoding="utf-8"))
     scale = settings["lora_alpha"] / settings["r"]
     weights, kept = smaller(load_file(args.adapter / _WEIGHTS), scale, args.rank)
